@@ -1,0 +1,296 @@
+"""The error tree.
+
+.. code-block:: text
+
+    BYOKError
+    ├── ConfigError                 a setting is wrong; the app does not start
+    ├── SetupError                  the app was put together wrongly (no loader, no tables)
+    ├── NoCompany                   nobody knows which company is calling
+    ├── VaultClosed                 no key can be saved or opened here, on purpose
+    ├── ApiKeyFormatError           a pasted text cannot be an API key (.code)
+    ├── CredentialNotFound          this company has no key of that provider
+    ├── CredentialChanged           somebody changed the key in between
+    ├── PolicyLocked                the operator set the policy for all companies
+    ├── UnknownProvider             no provider of that name is registered
+    ├── CheckLimited                too many key checks in a minute (.retry_after)
+    ├── StateUnavailable            our own rows cannot be read or written
+    └── CallError                   an AI call did not end in an answer (.attempts)
+        ├── NoRoute                 neither a company key nor a system key
+        ├── CompanyKeyUnavailable   the key is out and nothing else may answer
+        ├── StoredKeyUnreadable     the stored key does not open (.reason)
+        ├── SystemBudgetExceeded    the month's allowance is used up
+        ├── SystemKeyRefused        the use of the system key cannot be recorded
+        └── ProviderError           a provider, or the way to it, failed
+            ├── KeyRejected         wrong, revoked, expired
+            ├── KeyForbidden        the key lacks a permission
+            ├── ModelNotFound       the key does not have the model
+            ├── QuotaExceeded       no credit, or a cap of its own
+            ├── RateLimited         busy for a moment
+            ├── ProviderOutage      the provider answered with trouble
+            ├── ProviderTimeout     sent, then silence
+            ├── RequestRefused      the request itself is wrong
+            ├── OurSideError        firewall, proxy, TLS, region of the server
+            └── StreamInterrupted   broken after the first content (.partial)
+
+Every message is fixed text of ours. None holds a provider's words, a URL, a header
+or a key, and none is chained to an exception that does.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import datetime as dt
+import typing as t
+
+if t.TYPE_CHECKING:
+    from .providers.types import Attempt
+    from .providers.types import Usage
+
+
+class BYOKError(Exception):
+    """The base of every error this package raises."""
+
+
+class ConfigError(BYOKError):
+    """A setting is missing, unknown or unusable. Names the setting, not its value."""
+
+
+class SetupError(BYOKError):
+    """The app was put together wrongly; the message says what to call."""
+
+
+class NoCompany(BYOKError):
+    """Nobody knows which company is calling, so no key may be used."""
+
+
+class VaultClosed(BYOKError):
+    """The vault is closed (``BYOK_MASTER_KEYS = False``): nothing is sealed or opened."""
+
+
+class ApiKeyFormatError(BYOKError):
+    """A pasted text cannot be an API key; it was not sent anywhere.
+
+    :param code: one of ``empty``, ``masked``, ``space``, ``character``, ``short``,
+        ``long``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        #: Which rule refused the text.
+        self.code = code
+
+
+class CredentialNotFound(BYOKError):
+    """This company has no stored key of that provider."""
+
+
+class CredentialChanged(BYOKError):
+    """Somebody saved or removed the key since it was looked at."""
+
+
+class PolicyLocked(BYOKError):
+    """The operator set the fallback policy for all companies."""
+
+
+class UnknownProvider(BYOKError):
+    """No provider of that name is registered with this app."""
+
+
+class CheckLimited(BYOKError):
+    """Too many key checks; nothing was sent.
+
+    :param retry_after: seconds until the next check is allowed; ``None`` when the
+        store that counts the checks cannot be reached.
+    """
+
+    def __init__(self, message: str, retry_after: float | None) -> None:
+        super().__init__(message)
+        #: Seconds to wait; ``None`` when the counter itself is out of reach.
+        self.retry_after = retry_after
+
+
+class StateUnavailable(BYOKError):
+    """Our own rows cannot be read or written, so no key and no policy is known."""
+
+
+class CallError(BYOKError):
+    """An AI call that did not end in an answer."""
+
+    def __init__(self, message: str, *, attempts: cabc.Sequence[Attempt] = ()) -> None:
+        super().__init__(message)
+        #: Every route tried or skipped, in order.
+        self.attempts: tuple[Attempt, ...] = tuple(attempts)
+
+
+class NoRoute(CallError):
+    """Neither a company key nor a system key can serve this call."""
+
+
+class CompanyKeyUnavailable(CallError):
+    """The company key is known to be out and nothing else may answer; nothing was sent."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        until: dt.datetime | None,
+        attempts: cabc.Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(message, attempts=attempts)
+        #: Why it is out: a reason word.
+        self.reason = reason
+        #: When it is tried again, UTC; ``None`` when unknown.
+        self.until = until
+
+
+class StoredKeyUnreadable(CallError):
+    """A stored key does not open. It is kept as it is, and nothing is guessed.
+
+    :param reason: ``malformed``, ``unsupported_format``, ``header_mismatch``,
+        ``unknown_key_id``, ``wrong_key_or_context``, ``tampered`` or
+        ``key_service_unavailable``.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        record_id: str | None = None,
+        key_id: str | None = None,
+        attempts: cabc.Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(
+            _UNREADABLE.get(reason, "The stored key does not open."), attempts=attempts
+        )
+        #: Which check refused it.
+        self.reason = reason
+        #: The credential's id; ``None`` when it is not known here.
+        self.record_id = record_id
+        #: The id of the master key that sealed it; ``None`` when unreadable.
+        self.key_id = key_id
+
+
+_UNREADABLE = {
+    "malformed": "The stored key does not open: the stored bytes are not a sealed key.",
+    "unsupported_format": "The stored key does not open: this version does not know "
+    "its format.",
+    "header_mismatch": "The stored key does not open: its column and its header name "
+    "different master keys.",
+    "unknown_key_id": "The stored key does not open: its master key is not in "
+    "BYOK_MASTER_KEYS of this process. Add that key id to the ring.",
+    "wrong_key_or_context": "The stored key does not open: it belongs to another row, "
+    "or the master key under its id has other bytes.",
+    "tampered": "The stored key does not open: its ciphertext was changed.",
+    "key_service_unavailable": "The stored key does not open: the key service cannot "
+    "be reached. Try again.",
+}
+
+
+class SystemBudgetExceeded(CallError):
+    """The company's monthly allowance on the system key is used up."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        resets_on: dt.date,
+        first: CallError | None = None,
+        attempts: cabc.Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(message, attempts=attempts)
+        #: The first day of the next month, UTC.
+        self.resets_on = resets_on
+        #: What the company key said, when it was tried first.
+        self.first = first
+
+
+class SystemKeyRefused(CallError):
+    """The use of the system key cannot be recorded, so it is not used."""
+
+
+class ProviderError(CallError):
+    """A provider, or the way to it, failed.
+
+    ``str()`` of it is a fixed sentence; the provider's own words are never kept.
+    """
+
+    #: The class of failure, a word (``auth``, ``quota``, ``outage`` …).
+    reason: str
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        source: str,
+        reason: str,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        attempts: cabc.Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(message, attempts=attempts)
+        #: ``OPENAI``, ``GEMINI``, ``CLAUDE`` or a registered id.
+        self.provider = provider
+        #: ``"company"`` or ``"system"``: whose key it was.
+        self.source = source
+        self.reason = reason
+        #: The HTTP status; ``None`` when there was no answer.
+        self.status = status
+        #: A code from our own table of provider codes; ``None`` for any other.
+        self.code = code
+        #: The provider's request id, for its support; ``None`` when it gave none.
+        self.request_id = request_id
+        #: Seconds the provider asks us to wait; ``None`` when it did not say.
+        self.retry_after = retry_after
+
+
+class KeyRejected(ProviderError):
+    """The provider does not accept the key: wrong, revoked or expired."""
+
+
+class KeyForbidden(ProviderError):
+    """The provider knows the key but does not permit this with it."""
+
+
+class ModelNotFound(ProviderError):
+    """This key does not have the model that was asked for."""
+
+
+class QuotaExceeded(ProviderError):
+    """The account behind the key is out of credit or at its own limit."""
+
+
+class RateLimited(ProviderError):
+    """The provider limits this key for a moment."""
+
+
+class ProviderOutage(ProviderError):
+    """The provider answered with trouble, or could not be reached."""
+
+
+class ProviderTimeout(ProviderError):
+    """The request was sent and no answer came in time; it may have been billed."""
+
+
+class RequestRefused(ProviderError):
+    """The provider refused the request itself; another key would not help."""
+
+
+class OurSideError(ProviderError):
+    """The way from this server to the provider is closed; no key is the cause."""
+
+
+class StreamInterrupted(ProviderError):
+    """A stream broke after its first content. It is never continued elsewhere."""
+
+    def __init__(
+        self, message: str, *, partial: str, usage: Usage | None, **details: t.Any
+    ) -> None:
+        super().__init__(message, **details)
+        #: The text received before the break.
+        self.partial = partial
+        #: The last usage the provider stated; ``None`` when it stated none.
+        self.usage = usage

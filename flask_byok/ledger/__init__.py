@@ -1,0 +1,1 @@
+"""Counts: attempts, budgets, and who changed what."""

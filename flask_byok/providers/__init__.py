@@ -1,0 +1,1 @@
+"""Speaks with the providers: three wire formats, one shape."""

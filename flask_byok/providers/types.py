@@ -1,0 +1,312 @@
+"""The provider-neutral shape of requests, answers and failures."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import typing as t
+
+FinishReason = t.Literal["stop", "length", "tool_calls", "content_filter", "other"]
+Role = t.Literal["system", "user", "assistant", "tool"]
+Source = t.Literal["company", "system"]
+
+_value = dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+
+
+# --- what a caller sends -----------------------------------------------------------
+
+
+@_value
+class TextPart:
+    """A piece of text in a message.
+
+    :param provider_state: opaque data the provider wants back unchanged (a thought
+        signature, say); bound to the provider that gave it.
+    """
+
+    text: str
+    provider_state: cabc.Mapping[str, t.Any] | None = None
+
+
+@_value
+class ImagePart:
+    """An image, by its bytes or by a URL the provider fetches itself.
+
+    :param media_type: ``image/png``, ``image/jpeg``, …; needed with ``data``.
+    """
+
+    data: bytes | None = None
+    url: str | None = None
+    media_type: str | None = None
+
+
+@_value
+class ToolCall:
+    """A tool the model wants to be run.
+
+    :param id: pass it back in :class:`ToolResultPart`.
+    :param arguments: the decoded JSON object; empty when the model sent none.
+    :param provider_state: as in :class:`TextPart`.
+    """
+
+    id: str
+    name: str
+    arguments: cabc.Mapping[str, t.Any]
+    provider_state: cabc.Mapping[str, t.Any] | None = None
+
+
+@_value
+class ToolResultPart:
+    """What the host's tool answered to one :class:`ToolCall`."""
+
+    call_id: str
+    name: str
+    content: str
+
+
+Part = TextPart | ImagePart | ToolCall | ToolResultPart
+
+
+@_value
+class Message:
+    """One turn of a conversation.
+
+    :param content: a string, or parts in order.
+    """
+
+    role: Role
+    content: str | cabc.Sequence[Part]
+
+
+@_value
+class Tool:
+    """A tool the model may call.
+
+    :param parameters: a JSON schema of an object.
+    """
+
+    name: str
+    description: str = ""
+    parameters: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+
+@_value
+class ChatRequest:
+    """What a caller asked for, before a provider puts it on its wire.
+
+    :param tool_choice: ``"auto"``, ``"none"``, ``"required"`` or a tool's name.
+    :param response_format: a JSON schema the answer must follow.
+    :param temperature: sent only when set; several models refuse it.
+    :param extra: body fields passed to the provider as they are.
+    """
+
+    messages: tuple[Message, ...]
+    system: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    stop: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str | None = None
+    response_format: cabc.Mapping[str, t.Any] | None = None
+    extra: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+
+# --- what comes back ---------------------------------------------------------------
+
+
+@_value
+class Usage:
+    """Tokens of one answer.
+
+    :param input_tokens: cached ones included; ``None`` when the provider did not say.
+    :param output_tokens: thinking included; ``None`` when the provider did not say.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@_value
+class Attempt:
+    """One route of a call: tried, or skipped without a request.
+
+    :param reason: ``None`` when it answered, else why it did not (``auth``,
+        ``outage``, …).
+    :param status: HTTP status; ``None`` without an answer.
+    :param latency_ms: wall time in ms; ``None`` when nothing was sent.
+    :param sent: whether an HTTP request was made.
+    """
+
+    source: Source
+    provider: str
+    model: str | None
+    reason: str | None = None
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+    latency_ms: int | None = None
+    sent: bool = True
+
+
+@_value
+class ChatAnswer:
+    """What one provider answered, normalised.
+
+    :param raw: the provider's decoded JSON; of a stream the last event that held one.
+    """
+
+    text: str
+    model: str
+    usage: Usage
+    finish_reason: FinishReason
+    tool_calls: tuple[ToolCall, ...] = ()
+    request_id: str | None = None
+    raw: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict, repr=False)
+
+
+@_value
+class ChatResponse(ChatAnswer):
+    """The answer to one ``chat`` call.
+
+    :param source: whose key paid: ``"company"`` or ``"system"``.
+    :param latency_ms: wall time of the attempt that answered, in ms.
+    :param attempts: every route tried or skipped, the one that answered last.
+    """
+
+    provider: str
+    source: Source
+    latency_ms: int
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def message(self) -> Message:
+        """This answer as the assistant's turn, to go on with a conversation."""
+        parts: list[Part] = [TextPart(text=self.text)] if self.text else []
+        parts.extend(self.tool_calls)
+        return Message(role="assistant", content=tuple(parts))
+
+
+@_value
+class ToolCallDelta:
+    """A piece of a tool call in a stream.
+
+    :param index: which of the answer's tool calls it belongs to, from 0.
+    :param id: only with the first piece; so is ``name``.
+    :param arguments: a piece of JSON text.
+    """
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@_value
+class ChatChunk:
+    """A piece of a streamed answer: text, or a piece of a tool call."""
+
+    text: str = ""
+    tool_call: ToolCallDelta | None = None
+
+
+@_value
+class Embeddings:
+    """Vectors in the order of the texts.
+
+    :param usage: ``input_tokens`` is ``None`` when the provider does not count.
+    """
+
+    vectors: tuple[tuple[float, ...], ...]
+    model: str
+    provider: str
+    source: Source
+    usage: Usage
+    latency_ms: int
+    attempts: tuple[Attempt, ...] = ()
+
+
+@_value
+class EmbedAnswer:
+    """What one provider answered to an ``embed`` request."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    model: str
+    usage: Usage
+    request_id: str | None = None
+
+
+@_value
+class ModelInfo:
+    """A model this key may use.
+
+    :param kinds: of ``chat``, ``embed``, ``other``; a soft guess where the provider
+        does not say.
+    """
+
+    id: str
+    label: str = ""
+    kinds: frozenset[str] = frozenset({"chat"})
+
+
+# --- what went wrong ---------------------------------------------------------------
+
+FailureKind = t.Literal[
+    "answer",  # a non-2xx answer, or an error object in a 2xx or in a stream
+    "unreadable_answer",  # a 2xx with HTML, nothing, cut or wrong JSON
+    "redirect",  # any 3xx; never followed
+    "tls",  # certificate or handshake
+    "unreached",  # connect refused or timed out, DNS
+    "timeout",  # sent, then silence until the deadline
+    "reset",  # the connection broke after the request was written
+    "reset_reused",  # the same on a kept-alive connection, before a byte of answer
+    "too_large",  # more bytes than the cap
+    "not_sendable",  # the key or request cannot be put on the wire; nothing was sent
+    "interrupted",  # a stream ended without its mark
+]
+
+
+@_value
+class Failure:
+    """The facts of a failed attempt, before anybody judges them.
+
+    Holds the provider's text for matching only. It never leaves the classifier: the
+    text is hidden from ``repr`` and must not be logged, shown or stored.
+
+    :param reasons: machine words of the body, in order of weight: ``error.code``,
+        ``details.error_code``, ``ErrorInfo.reason``, …; without texts.
+    :param type: the body's ``type`` or ``status`` word.
+    :param text: lower-cased message of the body.
+    :param details: ``error.details`` of GEMINI, decoded.
+    :param has_envelope: the body had the provider's own error shape.
+    :param is_html: the body was HTML or another non-JSON page.
+    :param headers: of the answer, names in lower case.
+    :param committed: content had already been passed on (streams).
+    """
+
+    kind: FailureKind
+    status: int | None = None
+    reasons: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    type: str | None = dataclasses.field(default=None, repr=False)
+    param: str | None = dataclasses.field(default=None, repr=False)
+    text: str = dataclasses.field(default="", repr=False)
+    details: tuple[cabc.Mapping[str, t.Any], ...] = dataclasses.field(
+        default=(), repr=False
+    )
+    has_envelope: bool = False
+    is_html: bool = False
+    headers: cabc.Mapping[str, str] = dataclasses.field(
+        default_factory=dict, repr=False
+    )
+    request_id: str | None = None
+    sent: bool = True
+    committed: bool = False
+
+
+class AttemptFailed(Exception):
+    """One attempt failed. Internal: the failover engine turns it into a verdict."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind)
+        self.failure = failure

@@ -1,0 +1,60 @@
+"""A wrapper for secrets that never prints what it holds."""
+
+from __future__ import annotations
+
+import hmac
+import typing as t
+
+
+class Secret:
+    """Hold one API key (or master key as text) so that nothing shows it by accident.
+
+    Not a subclass of ``str``: a subclass shows itself through ``+``, ``join``, slices,
+    ``encode()`` and JSON. Comparison takes constant time; pickling and copying are
+    refused, so that no secret reaches a cache, a queue or a crash report.
+    """
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: str) -> None:
+        if type(value) is not str:
+            raise TypeError("A Secret holds a str.")
+
+        self.__value = value
+
+    def reveal(self) -> str:
+        """Give the plaintext. Only the header writer and the keyring call this."""
+        return self.__value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+
+        return hmac.compare_digest(
+            self.__value.encode("utf-8", "surrogatepass"),
+            other.__value.encode("utf-8", "surrogatepass"),
+        )
+
+    # A hash of the plaintext would be a fingerprint of it.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        return bool(self.__value)
+
+    def __repr__(self) -> str:
+        return "<Secret>"
+
+    def __str__(self) -> str:
+        return "<Secret>"
+
+    def __format__(self, format_spec: str) -> str:
+        return "<Secret>"
+
+    def __reduce_ex__(self, protocol: t.SupportsIndex) -> t.NoReturn:
+        raise TypeError("A Secret is not pickled or copied.")
+
+    def __copy__(self) -> t.NoReturn:
+        raise TypeError("A Secret is not copied.")
+
+    def __deepcopy__(self, memo: object) -> t.NoReturn:
+        raise TypeError("A Secret is not copied.")

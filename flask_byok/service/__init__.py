@@ -1,0 +1,1 @@
+"""What the page, the JSON API and the command line call."""

@@ -1,0 +1,1 @@
+"""A provider simulator and fixtures for host apps."""

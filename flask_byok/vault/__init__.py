@@ -1,0 +1,1 @@
+"""Keeps keys: seals, opens and stores them."""

@@ -1,0 +1,1 @@
+"""Shows: the settings page, the JSON API and the banner."""
