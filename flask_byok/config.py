@@ -1,0 +1,177 @@
+"""The settings: read once per app into a frozen :class:`Settings`.
+
+Every value may be the Python object or a string (a JSON text for mappings and lists),
+so that ``app.config.from_prefixed_env()`` and ``.env`` files work without glue. A wrong
+or unknown setting stops the start with a sentence that names the setting, never its
+value.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import difflib
+import typing as t
+
+from . import _readers as read
+from .errors import ConfigError
+from .masterkeys import parse_ring
+from .masterkeys import Ring
+from .secret import Secret
+
+Policy = t.Literal["auto", "outage_only", "never"]
+
+#: Checks per minute when ``BYOK_RATE_LIMIT`` says nothing.
+DEFAULT_RATE_LIMIT: t.Final[cabc.Mapping[str, int]] = {
+    "user": 6,
+    "company": 12,
+    "address": 20,
+    "all": 120,
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The settings of one app. Each field is the ``BYOK_*`` setting of that name."""
+
+    #: Master keys by id and the primary id; ``None`` when the vault is closed on purpose.
+    ring: Ring | None
+    #: Bound into every sealed key, so that two apps on one ring stay apart.
+    namespace: str = "default"
+    #: The app's own API keys by provider.
+    system_keys: cabc.Mapping[str, Secret] = dataclasses.field(default_factory=dict)
+    #: Providers whose system key may serve, in order; the first is the default.
+    system_order: tuple[str, ...] = ()
+    #: Model names of the app, per provider: ``{"OPENAI": {"default": "…"}}``.
+    models: cabc.Mapping[str, cabc.Mapping[str, str]] = dataclasses.field(
+        default_factory=dict
+    )
+    #: The policy of a company that chose none.
+    fallback: Policy = "auto"
+    #: Whether companies may not choose a policy.
+    fallback_locked: bool = False
+    #: Whether a call may move to another provider.
+    fallback_scope: t.Literal["same_provider", "any"] = "any"
+    #: Per company and month on the system key: ``requests``, ``tokens``.
+    system_budget: cabc.Mapping[str, int] | None = None
+    #: Seconds a whole call may take.
+    timeout: float = 60.0
+    #: Seconds to connect to a provider.
+    connect_timeout: float = 5.0
+    #: Seconds a test request may take and still be called fast enough.
+    latency_limit: float = 5.0
+    #: Base URLs by provider, set by the operator alone.
+    provider_urls: cabc.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    #: Where the page is mounted.
+    url_prefix: str = "/settings/ai"
+    #: The host's template the page extends; ``None`` for a minimal one of our own.
+    base_template: str | None = None
+    #: The app's name on the page; ``None`` reads "this app".
+    app_name: str | None = None
+    #: Which set of small templates draws the page.
+    ui: t.Literal["plain"] = "plain"
+    #: Gives the nonce of the request for the page's script and style tags.
+    csp_nonce: cabc.Callable[[], str] | None = None
+    #: Key checks per minute for ``user``, ``company``, ``address``, ``all``.
+    rate_limit: cabc.Mapping[str, int] = dataclasses.field(
+        default_factory=lambda: dict(DEFAULT_RATE_LIMIT)
+    )
+    #: Where checks are counted: ``memory://`` or a URL of the ``limits`` library.
+    rate_limit_storage: str = "memory://"
+    #: The Flask-SQLAlchemy bind that holds the tables; ``None`` for the default one.
+    bind_key: str | None = None
+
+    @classmethod
+    def from_config(cls, config: cabc.Mapping[str, t.Any]) -> Settings:
+        """Read and check every ``BYOK_*`` setting of ``config``.
+
+        :raises ConfigError: for the first setting that is unknown or unusable.
+        """
+        refuse_unknown(config)
+        given = {
+            field: reader(f"BYOK_{field.upper()}", config[f"BYOK_{field.upper()}"])
+            for field, reader in _READERS.items()
+            if config.get(f"BYOK_{field.upper()}") is not None
+        }
+        settings = cls(ring=_read_ring(config), **given)
+        return with_system_order(settings)
+
+    @property
+    def is_vault_open(self) -> bool:
+        """Whether keys can be sealed and opened at all."""
+        return self.ring is not None
+
+
+_READERS: t.Final[cabc.Mapping[str, cabc.Callable[[str, t.Any], t.Any]]] = {
+    "namespace": read.namespace,
+    "system_keys": read.secrets,
+    "system_order": read.provider_ids,
+    "models": read.models,
+    "fallback": read.choice("auto", "outage_only", "never"),
+    "fallback_locked": read.flag,
+    "fallback_scope": read.choice("same_provider", "any"),
+    "system_budget": read.budget,
+    "timeout": read.seconds,
+    "connect_timeout": read.seconds,
+    "latency_limit": read.seconds,
+    "provider_urls": read.base_urls,
+    "url_prefix": read.url_prefix,
+    "base_template": read.text,
+    "app_name": read.text,
+    "ui": read.choice("plain"),
+    "csp_nonce": read.function,
+    "rate_limit": read.rate_limit,
+    "rate_limit_storage": read.text,
+    "bind_key": read.text,
+}
+
+_RING_SETTINGS: t.Final = ("BYOK_MASTER_KEYS", "BYOK_PRIMARY_KEY_ID")
+
+
+def setting_names() -> tuple[str, ...]:
+    """Name every setting there is."""
+    return (*_RING_SETTINGS, *(f"BYOK_{field.upper()}" for field in _READERS))
+
+
+def refuse_unknown(config: cabc.Mapping[str, t.Any]) -> None:
+    """Stop at a ``BYOK_*`` name nobody reads: a misspelt setting is an unset one."""
+    known = setting_names()
+
+    for name in config:
+        if not name.startswith("BYOK_") or name in known:
+            continue
+
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise ConfigError(f"'{name}' is not a setting of flask-byok.{hint}")
+
+
+def with_system_order(settings: Settings) -> Settings:
+    """Fill in the order of the system keys, or check the one that was given."""
+    if not settings.system_order:
+        return dataclasses.replace(
+            settings, system_order=tuple(sorted(settings.system_keys, key=_usual))
+        )
+
+    for provider in settings.system_order:
+        if provider not in settings.system_keys:
+            raise ConfigError(
+                f"'BYOK_SYSTEM_ORDER' names {provider}, "
+                "but 'BYOK_SYSTEM_KEYS' has no key for it."
+            )
+
+    return settings
+
+
+def _usual(provider: str) -> tuple[int, str]:
+    order = ("OPENAI", "GEMINI", "CLAUDE")
+    return (order.index(provider) if provider in order else len(order), provider)
+
+
+def _read_ring(config: cabc.Mapping[str, t.Any]) -> Ring | None:
+    app_secrets = [config.get("SECRET_KEY"), *(config.get("SECRET_KEY_FALLBACKS") or ())]
+    return parse_ring(
+        config.get("BYOK_MASTER_KEYS"),
+        config.get("BYOK_PRIMARY_KEY_ID"),
+        [value for value in app_secrets if value],
+    )

@@ -1,0 +1,167 @@
+"""What the service methods answer: plain values for the page, the API and the CLI."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import typing as t
+
+from ..vault.types import CredentialInfo
+
+#: One graded check of a test.
+Grade = t.Literal["pass", "remark", "fail", "unknown"]
+
+#: What a test of a key found.
+Verdict = t.Literal[
+    "working", "other_model", "not_usable", "rejected", "could_not_ask"
+]
+
+#: What became of a save: a verdict, or why nothing was asked or stored.
+SaveVerdict = t.Literal[
+    "working",
+    "other_model",
+    "not_usable",
+    "rejected",
+    "could_not_ask",
+    "other_provider",
+    "changed",
+]
+
+_value = dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+
+
+@_value
+class ConnectionReport:
+    """The graded result of a test request. Holds no key and no provider text.
+
+    :param provider: ``OPENAI``, ``GEMINI``, ``CLAUDE`` or a registered id.
+    :param verdict: the overall result.
+    :param key: is the key accepted and not expired?
+    :param latency: is the answer fast enough? ``remark`` means slow; never ``fail``.
+    :param list: may the key list models?
+    :param generate: may the key generate with the model?
+    :param latency_ms: of the successful generation, in ms.
+    :param limit_ms: ``BYOK_LATENCY_LIMIT`` in ms.
+    :param model: the model asked for.
+    :param answered_model: the model that answered, when it is another one.
+    :param models: ids this key may use, chat models first, at most 500.
+    :param missing: the missing permission by the provider's own name for it.
+    :param reason: a reason word when something failed (``auth``, ``quota``, …).
+    :param code: a code of our own table.
+    :param until: when the provider says it may work again, UTC.
+    :param tokens: used by the test, on the company's account.
+    :param tested_at: UTC.
+    """
+
+    provider: str
+    verdict: Verdict
+    key: Grade
+    latency: Grade
+    list: Grade
+    generate: Grade
+    limit_ms: int
+    model: str
+    tested_at: dt.datetime
+    latency_ms: int | None = None
+    answered_model: str | None = None
+    models: tuple[str, ...] = ()
+    missing: str | None = None
+    reason: str | None = None
+    code: str | None = None
+    status: int | None = None
+    until: dt.datetime | None = None
+    request_id: str | None = None
+    tokens: int | None = None
+
+    @property
+    def is_valid(self) -> bool | None:
+        """Whether the provider accepts the key; ``None`` when it could not be asked."""
+        return {"pass": True, "remark": True, "fail": False}.get(self.key)
+
+
+@_value
+class SaveResult:
+    """What became of a save.
+
+    :param saved: whether the key (or the change) is stored now.
+    :param verdict: why, or why not.
+    :param provider: the provider it was for.
+    :param created: whether there was no key of this provider before.
+    :param activated: whether AI features use this key now.
+    :param credential: what is stored now; ``None`` when nothing is.
+    :param report: of the check; ``None`` when nothing was sent.
+    :param other_provider: whose key it looks like, with verdict ``other_provider``.
+    :param changed_by: who changed the key meanwhile, with verdict ``changed``.
+    :param changed_at: when, UTC.
+    """
+
+    saved: bool
+    verdict: SaveVerdict
+    provider: str
+    created: bool = False
+    activated: bool = False
+    credential: CredentialInfo | None = None
+    report: ConnectionReport | None = None
+    other_provider: str | None = None
+    changed_by: str | None = None
+    changed_at: dt.datetime | None = None
+
+
+@_value
+class PolicyInfo:
+    """The policy of a company, as it is in force.
+
+    :param fallback: ``auto``, ``outage_only`` or ``never``.
+    :param locked: whether the operator set ``fallback`` for all companies.
+    :param active_provider: whose key AI features use; ``None`` without a key.
+    :param use_other_keys: whether the other stored keys may answer too.
+    """
+
+    fallback: t.Literal["auto", "outage_only", "never"]
+    locked: bool
+    active_provider: str | None
+    use_other_keys: bool
+
+
+@_value
+class Allowance:
+    """How much of one unit of ``BYOK_SYSTEM_BUDGET`` is left this month.
+
+    :param unit: ``requests`` or ``tokens``.
+    :param resets_on: the first day of the next month, UTC.
+    """
+
+    unit: str
+    used: int
+    limit: int
+    resets_on: dt.date
+
+
+@_value
+class CompanyStatus:
+    """Everything the page and the banner tell about one company; read in one query.
+
+    :param serving: whose key the next call would use: ``company``, ``system`` or
+        ``None`` when AI is off.
+    :param provider: the provider the next call would use.
+    :param model: the model the next call would use for ``default``.
+    :param fallback_active: a company key exists and the next call would not start on
+        the active one.
+    :param reason: why the active key does not serve, a reason word.
+    :param since: since when, UTC.
+    :param until: when it is tried again, UTC.
+    :param vault_open: whether keys can be saved here.
+    """
+
+    now: dt.datetime
+    policy: PolicyInfo
+    credentials: tuple[CredentialInfo, ...]
+    serving: t.Literal["company", "system"] | None
+    provider: str | None
+    model: str | None
+    fallback_active: bool
+    reason: str | None = None
+    code: str | None = None
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    vault_open: bool = True
