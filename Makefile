@@ -1,0 +1,83 @@
+# All work starts here: "make help" lists it. A stamp file in each environment
+# remembers what was installed, so that the second run starts at once.
+
+PYTHON ?= python3
+ARGS ?=
+# SQLALCHEMY=2.0 runs the tests in an environment of its own with that line of it.
+SQLALCHEMY ?=
+# SERVERS: auto = use the database servers that answer, require = all of them,
+# off = SQLite alone. BROWSER: auto, require or off.
+SERVERS ?= auto
+BROWSER ?= auto
+
+VENV := .venv$(if $(SQLALCHEMY),-sa$(subst .,,$(SQLALCHEMY)))
+BIN := $(VENV)/bin
+METADATA := pyproject.toml setup.cfg
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIN := $(if $(SQLALCHEMY),"SQLAlchemy==$(SQLALCHEMY).*")
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format types docs build clean distclean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@echo
+	@echo '  PYTHON=python3.12     the Python that makes the environment'
+	@echo '  ARGS="-k banner -x"   options for pytest'
+	@echo '  SQLALCHEMY=2.0        run the tests on that SQLAlchemy, in .venv-sa20'
+	@echo '  SERVERS=require       fail when PostgreSQL, MariaDB or Redis is missing'
+	@echo '  BROWSER=require       fail when Chromium is missing'
+
+demo: $(VENV)/.made-demo ## Start the example app with a provider simulator
+	@$(BIN)/python -m example_app.demo
+
+test: $(VENV)/.made-tests ## Run the whole test suite
+	@TEST_SERVERS=$(SERVERS) TEST_BROWSER=$(BROWSER) $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.made-style ## Check style, templates and import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/djlint --quiet --lint --check flask_byok/templates example_app/templates
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.made-style ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.made-typing ## Check the types with mypy and pyright
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: $(VENV)/.made-docs ## Build the documentation into docs/_build/html
+	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet docs docs/_build/html
+
+build: $(VENV)/.made-tests ## Build the wheel and the sdist into dist/
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation
+
+clean: ## Remove what was built
+	rm -rf build dist docs/_build tests/artifacts .mypy_cache .pytest_cache \
+	    .ruff_cache .import_linter_cache .hypothesis flask_byok.egg-info
+	find flask_byok example_app tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environments and the demo's database, too
+	rm -rf .venv .venv-sa* instance example_app/instance
+
+$(VENV)/.made:
+	@$(PYTHON) -c '' 2>/dev/null || { \
+	    echo "'$(PYTHON)' does not run. Install Python 3.10 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	    echo "flask-byok needs Python 3.10 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "'$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Making the environment $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --upgrade "pip>=25.1" "setuptools>=77"
+	@touch $@
+
+# The package itself and one group of requirements; the groups stand in pyproject.toml.
+$(VENV)/.made-%: $(VENV)/.made $(METADATA)
+	@echo "Installing what '$*' needs into $(VENV) …"
+	@$(INSTALL) --editable . --group $* $(PIN)
+	@touch $@

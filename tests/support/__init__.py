@@ -1,0 +1,1 @@
+"""What several rooms of tests share: database servers, a browser, a running app."""

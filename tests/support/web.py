@@ -1,0 +1,60 @@
+"""A WSGI app on a real port, and Debian's Chromium driven by Playwright."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import contextlib
+import os
+import shutil
+import threading
+import typing as t
+
+import werkzeug.serving
+
+if t.TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+#: Chromium looks up its maker's hosts at every start unless told not to; the
+#: resolver rule makes sure that no page leads a test out of this machine.
+CHROMIUM_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+
+
+def find_chromium() -> str | None:
+    """The path of a Chromium: ``TEST_CHROMIUM``, else the first found on ``PATH``."""
+    names = (os.environ.get("TEST_CHROMIUM") or "chromium", "chromium-browser")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+@contextlib.contextmanager
+def serving(app: WSGIApplication) -> cabc.Iterator[str]:
+    """Serve an app on a free loopback port, a thread per request; give its address."""
+    server = werkzeug.serving.make_server(
+        "127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler
+    )
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _QuietHandler(werkzeug.serving.WSGIRequestHandler):
+    """Keep the access log out of the captured logs: tests hunt for keys there."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing."""
