@@ -55,7 +55,9 @@ def seconds(name: str, value: t.Any) -> float:
     number = _number(value)
 
     if number is None or not 0 < number <= 3600:
-        raise ConfigError(f"'{name}' must be a number of seconds above 0, at most 3600.")
+        raise ConfigError(
+            f"'{name}' must be a number of seconds above 0, at most 3600."
+        )
 
     return number
 

@@ -169,7 +169,10 @@ def _usual(provider: str) -> tuple[int, str]:
 
 
 def _read_ring(config: cabc.Mapping[str, t.Any]) -> Ring | None:
-    app_secrets = [config.get("SECRET_KEY"), *(config.get("SECRET_KEY_FALLBACKS") or ())]
+    app_secrets = [
+        config.get("SECRET_KEY"),
+        *(config.get("SECRET_KEY_FALLBACKS") or ()),
+    ]
     return parse_ring(
         config.get("BYOK_MASTER_KEYS"),
         config.get("BYOK_PRIMARY_KEY_ID"),

@@ -16,11 +16,12 @@ class Secret:
 
     __slots__ = ("__value",)
 
-    def __init__(self, value: str) -> None:
-        if type(value) is not str:
+    # Named so that error reporters, which hide locals by name, hide this one too.
+    def __init__(self, api_key: str, /) -> None:
+        if type(api_key) is not str:
             raise TypeError("A Secret holds a str.")
 
-        self.__value = value
+        self.__value = api_key
 
     def reveal(self) -> str:
         """Give the plaintext. Only the header writer and the keyring call this."""
@@ -49,6 +50,13 @@ class Secret:
 
     def __format__(self, format_spec: str) -> str:
         return "<Secret>"
+
+    # object.__getstate__ (Python 3.11) would hand out the slot as a dict.
+    def __getstate__(self) -> t.NoReturn:
+        raise TypeError("A Secret is not pickled or copied.")
+
+    def __reduce__(self) -> t.NoReturn:
+        raise TypeError("A Secret is not pickled or copied.")
 
     def __reduce_ex__(self, protocol: t.SupportsIndex) -> t.NoReturn:
         raise TypeError("A Secret is not pickled or copied.")

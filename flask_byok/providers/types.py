@@ -10,13 +10,11 @@ FinishReason = t.Literal["stop", "length", "tool_calls", "content_filter", "othe
 Role = t.Literal["system", "user", "assistant", "tool"]
 Source = t.Literal["company", "system"]
 
-_value = dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-
 
 # --- what a caller sends -----------------------------------------------------------
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class TextPart:
     """A piece of text in a message.
 
@@ -28,7 +26,7 @@ class TextPart:
     provider_state: cabc.Mapping[str, t.Any] | None = None
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ImagePart:
     """An image, by its bytes or by a URL the provider fetches itself.
 
@@ -40,7 +38,7 @@ class ImagePart:
     media_type: str | None = None
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ToolCall:
     """A tool the model wants to be run.
 
@@ -55,7 +53,7 @@ class ToolCall:
     provider_state: cabc.Mapping[str, t.Any] | None = None
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ToolResultPart:
     """What the host's tool answered to one :class:`ToolCall`."""
 
@@ -67,7 +65,7 @@ class ToolResultPart:
 Part = TextPart | ImagePart | ToolCall | ToolResultPart
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One turn of a conversation.
 
@@ -78,7 +76,7 @@ class Message:
     content: str | cabc.Sequence[Part]
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Tool:
     """A tool the model may call.
 
@@ -90,7 +88,7 @@ class Tool:
     parameters: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ChatRequest:
     """What a caller asked for, before a provider puts it on its wire.
 
@@ -114,7 +112,7 @@ class ChatRequest:
 # --- what comes back ---------------------------------------------------------------
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """Tokens of one answer.
 
@@ -128,7 +126,7 @@ class Usage:
     reasoning_tokens: int = 0
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
     """One route of a call: tried, or skipped without a request.
 
@@ -150,7 +148,7 @@ class Attempt:
     sent: bool = True
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ChatAnswer:
     """What one provider answered, normalised.
 
@@ -166,7 +164,7 @@ class ChatAnswer:
     raw: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ChatResponse(ChatAnswer):
     """The answer to one ``chat`` call.
 
@@ -188,7 +186,7 @@ class ChatResponse(ChatAnswer):
         return Message(role="assistant", content=tuple(parts))
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ToolCallDelta:
     """A piece of a tool call in a stream.
 
@@ -203,7 +201,7 @@ class ToolCallDelta:
     arguments: str = ""
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ChatChunk:
     """A piece of a streamed answer: text, or a piece of a tool call."""
 
@@ -211,7 +209,7 @@ class ChatChunk:
     tool_call: ToolCallDelta | None = None
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Embeddings:
     """Vectors in the order of the texts.
 
@@ -227,7 +225,7 @@ class Embeddings:
     attempts: tuple[Attempt, ...] = ()
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class EmbedAnswer:
     """What one provider answered to an ``embed`` request."""
 
@@ -237,7 +235,7 @@ class EmbedAnswer:
     request_id: str | None = None
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ModelInfo:
     """A model this key may use.
 
@@ -267,7 +265,7 @@ FailureKind = t.Literal[
 ]
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
     """The facts of a failed attempt, before anybody judges them.
 

@@ -12,9 +12,7 @@ from ..vault.types import CredentialInfo
 Grade = t.Literal["pass", "remark", "fail", "unknown"]
 
 #: What a test of a key found.
-Verdict = t.Literal[
-    "working", "other_model", "not_usable", "rejected", "could_not_ask"
-]
+Verdict = t.Literal["working", "other_model", "not_usable", "rejected", "could_not_ask"]
 
 #: What became of a save: a verdict, or why nothing was asked or stored.
 SaveVerdict = t.Literal[
@@ -27,10 +25,8 @@ SaveVerdict = t.Literal[
     "changed",
 ]
 
-_value = dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 
-
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionReport:
     """The graded result of a test request. Holds no key and no provider text.
 
@@ -79,7 +75,7 @@ class ConnectionReport:
         return {"pass": True, "remark": True, "fail": False}.get(self.key)
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class SaveResult:
     """What became of a save.
 
@@ -107,7 +103,7 @@ class SaveResult:
     changed_at: dt.datetime | None = None
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class PolicyInfo:
     """The policy of a company, as it is in force.
 
@@ -123,7 +119,7 @@ class PolicyInfo:
     use_other_keys: bool
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Allowance:
     """How much of one unit of ``BYOK_SYSTEM_BUDGET`` is left this month.
 
@@ -137,7 +133,7 @@ class Allowance:
     resets_on: dt.date
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CompanyStatus:
     """Everything the page and the banner tell about one company; read in one query.
 

@@ -1,0 +1,386 @@
+"""The extension object: hands the host's loaders in and the service methods out."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import contextlib
+import datetime as dt
+import typing as t
+import weakref
+
+from flask import current_app
+from flask import Flask
+from flask import has_app_context
+
+from .client import AIClient
+from .errors import NoCompany
+from .errors import SetupError
+from .providers.base import Provider
+from .proxies import stated_company
+from .proxies import stating_company
+from .service.types import Allowance
+from .service.types import CompanyStatus
+from .service.types import ConnectionReport
+from .service.types import PolicyInfo
+from .service.types import SaveResult
+from .vault.company import company_text
+from .vault.company import company_value
+from .vault.company import CompanyId
+from .vault.types import CredentialInfo
+from .web.blueprint import build_blueprint
+from .wiring import AppState
+from .wiring import build_state
+from .wiring import TableMaker
+
+if t.TYPE_CHECKING:
+    from flask_sqlalchemy import SQLAlchemy
+
+    from .config import Settings
+    from .ledger.audit import HistoryEntry
+    from .ledger.usage import UsageRow
+    from .providers.registry import Registry
+
+_CompanyLoader = t.TypeVar(
+    "_CompanyLoader", bound=cabc.Callable[[], "CompanyId | None"]
+)
+_AccessCheck = t.TypeVar("_AccessCheck", bound=cabc.Callable[[], bool])
+_ActorLoader = t.TypeVar("_ActorLoader", bound=cabc.Callable[[], "str | None"])
+
+
+class BYOK:
+    """Bring Your Own Key for one or more Flask apps.
+
+    :param app: initialised at once when given.
+    :param db: the host's Flask-SQLAlchemy object. Given here, the tables stand in its
+        metadata from now on, so that ``db.create_all()`` and Alembic see them.
+    :param credential_class: a model of the host built on :class:`CredentialMixin`, to
+        take the place of the built-in table of stored keys.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        db: SQLAlchemy | None = None,
+        credential_class: type[t.Any] | None = None,
+    ) -> None:
+        self._states: weakref.WeakKeyDictionary[Flask, AppState] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._tables = TableMaker(credential_class)
+        self._db = db
+        self._providers: list[Provider] = []
+        self._company_loader: cabc.Callable[[], CompanyId | None] | None = None
+        self._access_check: cabc.Callable[[], bool] | None = None
+        self._actor_loader: cabc.Callable[[], str | None] | None = None
+
+        if db is not None:
+            self._tables.make(db)
+
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, db: SQLAlchemy | None = None) -> None:
+        """Bind this extension to ``app``: settings, tables, page, signals.
+
+        :raises ConfigError: for the first setting that is missing or unusable.
+        :raises SetupError: without a ``db``, or when the app has a BYOK already.
+        """
+        if "byok" in app.extensions:
+            raise SetupError("This app has a BYOK extension already. Make one per app.")
+
+        db = db if db is not None else self._db
+
+        if db is None:
+            raise SetupError(
+                "BYOK needs the app's Flask-SQLAlchemy object. "
+                "Pass it: 'BYOK(db=db)' or 'byok.init_app(app, db=db)'."
+            )
+
+        state = build_state(app, db, self._tables, self._providers)
+        self._states[app] = state
+        app.extensions["byok"] = self
+        app.register_blueprint(build_blueprint(state.settings))
+
+    # --- what the host tells us ----------------------------------------------------
+
+    def company_loader(self, function: _CompanyLoader) -> _CompanyLoader:
+        """Register who tells the id of the company that is calling (a decorator).
+
+        The function returns an ``int``, ``str`` or ``UUID``, or ``None`` for nobody.
+        """
+        self._company_loader = function
+        return function
+
+    def access_check(self, function: _AccessCheck) -> _AccessCheck:
+        """Register who tells whether the caller may manage keys (a decorator).
+
+        Until this is registered nobody may: every page answers 403. The function is
+        asked on every request and may ``abort()``, to ask for a fresh log-in say.
+        """
+        self._access_check = function
+        return function
+
+    def actor_loader(self, function: _ActorLoader) -> _ActorLoader:
+        """Register who names the person that stands in the history (a decorator)."""
+        self._actor_loader = function
+        return function
+
+    def load_company(self) -> CompanyId:
+        """Tell which company is calling.
+
+        :raises SetupError: when no ``company_loader`` is registered.
+        :raises NoCompany: when the loader returns ``None`` or no usable id.
+        """
+        stated = stated_company(_current_app())
+
+        if stated is not None:
+            return stated
+
+        if self._company_loader is None:
+            raise SetupError(
+                "No company_loader is registered. Decorate a function that returns "
+                "the company's id with '@byok.company_loader'."
+            )
+
+        company_id = self._company_loader()
+
+        if company_id is None:
+            raise NoCompany(
+                "Nobody is calling: the company_loader returned None. The system key "
+                "is never used for a company that is not known."
+            )
+
+        company_text(company_id)
+        return company_id
+
+    @property
+    def has_access_check(self) -> bool:
+        """Whether an ``access_check`` is registered."""
+        return self._access_check is not None
+
+    def may_manage(self) -> bool:
+        """Tell whether the caller may manage keys; ``False`` until a check exists."""
+        return self._access_check is not None and self._access_check() is True
+
+    def load_actor(self) -> str | None:
+        """Name who is acting; ``None`` when nobody says."""
+        return None if self._actor_loader is None else self._actor_loader()
+
+    def register_provider(self, provider: Provider) -> None:
+        """Add a provider, for every app of this extension."""
+        self._providers.append(provider)
+
+        for state in self._states.values():
+            state.registry.register(provider)
+
+    # --- AI calls --------------------------------------------------------------------
+
+    def client_for(self, company_id: CompanyId) -> AIClient:
+        """Give the AI client of a company: for jobs, threads and commands."""
+        text = _text(company_id)
+        return AIClient(self.state.engine, text, company_value(text))
+
+    @contextlib.contextmanager
+    def as_company(self, company_id: CompanyId) -> cabc.Iterator[AIClient]:
+        """Let ``current_ai_client`` serve this company inside the ``with`` block.
+
+        Outside an app context one is pushed, if this extension has exactly one app.
+        """
+        with contextlib.ExitStack() as stack:
+            if not has_app_context():
+                stack.enter_context(self._only_app().app_context())
+
+            stack.enter_context(stating_company(_current_app(), company_id))
+            yield self.client_for(company_id)
+
+    def _only_app(self) -> Flask:
+        apps = list(self._states)
+
+        if len(apps) != 1:
+            raise SetupError(
+                "'as_company' needs an app context here: push one with "
+                "'with app.app_context():'."
+            )
+
+        return apps[0]
+
+    # --- what the page, the JSON API and the commands call -----------------------------
+
+    @property
+    def state(self) -> AppState:
+        """Everything of the current app. For the package's own rooms."""
+        state = self._states.get(_current_app())
+
+        if state is None:
+            raise SetupError(
+                "This BYOK does not know this app. Call 'byok.init_app(app)'."
+            )
+
+        return state
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the current app."""
+        return self.state.settings
+
+    @property
+    def registry(self) -> Registry:
+        """The providers of the current app."""
+        return self.state.registry
+
+    def check_key(
+        self, provider: str, api_key: str, model: str | None = None
+    ) -> ConnectionReport:
+        """Ask the provider whether a key works; nothing is stored.
+
+        :raises ApiKeyFormatError: when the text cannot be an API key.
+        :raises UnknownProvider: for a provider that is not registered.
+        :raises CheckLimited: after too many checks in a minute.
+        """
+        return self.state.keys.check(provider, api_key, model=model)
+
+    def save_key(
+        self,
+        company_id: CompanyId,
+        provider: str,
+        api_key: str | None,
+        *,
+        model: str | None = None,
+        expires_on: dt.date | None = None,
+        actor: str | None = None,
+        activate: bool = True,
+        generation: int | None = None,
+        confirm: str | None = None,
+    ) -> SaveResult:
+        """Check a key with a test request, then store it in one transaction.
+
+        A stored key is replaced only by one that works, unless ``confirm`` repeats the
+        verdict that stood in the way.
+
+        :param api_key: ``None`` changes model and expiry date of the stored key alone.
+        :param model: what ``default`` means with this key; ``None`` for the app's choice.
+        :param activate: let AI features use this key, if it works.
+        :param generation: of the stored key the caller looked at; ``None`` accepts any.
+        :param confirm: a verdict to go on in spite of; ``rejected`` never is.
+        :return: ``saved`` tells whether it is stored, ``verdict`` why (not).
+        :raises ApiKeyFormatError: when the text cannot be an API key.
+        :raises CredentialNotFound: for ``api_key=None`` without a stored key.
+        :raises CheckLimited: after too many checks in a minute.
+        :raises VaultClosed: when keys cannot be saved here.
+        :raises StateUnavailable: when the rows cannot be written; nothing changed.
+        """
+        return self.state.keys.save(
+            _text(company_id),
+            provider,
+            api_key,
+            model=model,
+            expires_on=expires_on,
+            actor=actor,
+            activate=activate,
+            generation=generation,
+            confirm=confirm,
+        )
+
+    def test_connection(
+        self,
+        company_id: CompanyId,
+        provider: str | None = None,
+        *,
+        actor: str | None = None,
+    ) -> ConnectionReport:
+        """Test a stored key: valid, fast enough, permitted. The key never changes.
+
+        :param provider: ``None`` for the key in use.
+        :raises CredentialNotFound: when no such key is stored.
+        :raises StoredKeyUnreadable: when the stored key does not open.
+        :raises CheckLimited: after too many checks in a minute.
+        """
+        return self.state.keys.test(_text(company_id), provider, actor=actor)
+
+    def remove_key(
+        self,
+        company_id: CompanyId,
+        provider: str,
+        *,
+        actor: str | None = None,
+        generation: int | None = None,
+    ) -> None:
+        """Delete a stored key for good; the next call obeys, in every process.
+
+        :raises CredentialNotFound: when no such key is stored.
+        :raises CredentialChanged: when ``generation`` is not the stored one.
+        """
+        self.state.keys.remove(
+            _text(company_id), provider, actor=actor, generation=generation
+        )
+
+    def credentials(self, company_id: CompanyId) -> list[CredentialInfo]:
+        """List the stored keys of a company, masked. Nothing is decrypted."""
+        return list(self.status(company_id).credentials)
+
+    def status(self, company_id: CompanyId) -> CompanyStatus:
+        """Tell whose key serves now, and why not the company's. One query."""
+        return self.state.keys.status(_text(company_id))
+
+    def policy(self, company_id: CompanyId) -> PolicyInfo:
+        """Tell the policy in force for a company."""
+        return self.status(company_id).policy
+
+    def set_policy(
+        self,
+        company_id: CompanyId,
+        *,
+        fallback: str | None = None,
+        active_provider: str | None = None,
+        use_other_keys: bool | None = None,
+        actor: str | None = None,
+    ) -> PolicyInfo:
+        """Change what is given; what is ``None`` stays.
+
+        :param fallback: ``auto``, ``outage_only`` or ``never``.
+        :raises PolicyLocked: when the operator set ``fallback`` for all companies.
+        :raises CredentialNotFound: for an ``active_provider`` without a stored key.
+        """
+        return self.state.keys.set_policy(
+            _text(company_id),
+            fallback=fallback,
+            active_provider=active_provider,
+            use_other_keys=use_other_keys,
+            actor=actor,
+        )
+
+    def allowance(self, company_id: CompanyId) -> list[Allowance]:
+        """Tell what is left of ``BYOK_SYSTEM_BUDGET``; empty without a budget."""
+        return self.state.keys.allowance(_text(company_id))
+
+    def usage(
+        self, company_id: CompanyId, since: dt.date, until: dt.date
+    ) -> list[UsageRow]:
+        """Count attempts and tokens per day, source, provider, model and label.
+
+        :param since: first day, UTC.
+        :param until: last day, UTC, included.
+        """
+        return self.state.keys.usage(_text(company_id), since, until)
+
+    def history(self, company_id: CompanyId, limit: int = 20) -> list[HistoryEntry]:
+        """List who changed what, newest first."""
+        return self.state.keys.history(_text(company_id), limit)
+
+    def forget_company(self, company_id: CompanyId) -> None:
+        """Delete every row of a company. Call it when the host deletes the company."""
+        self.state.keys.forget(_text(company_id))
+
+
+def _current_app() -> Flask:
+    if not has_app_context():
+        raise SetupError(
+            "There is no app here. Push one with 'with app.app_context():'."
+        )
+
+    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]
+
+
+def _text(company_id: CompanyId) -> str:
+    return company_text(company_id)

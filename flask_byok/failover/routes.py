@@ -1,0 +1,187 @@
+"""Which keys may answer a call, in which order.
+
+1. the company's active key, 2. its other keys if it switched them on, 3. the system key
+of the active provider, 4. the other system keys in ``BYOK_SYSTEM_ORDER``. A route to
+another provider exists only where a model name of the app says which model it means
+there.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import typing as t
+
+from ..config import Policy
+from ..config import Settings
+from ..providers.base import Provider
+from ..providers.registry import Registry
+from ..providers.types import Source
+from ..secret import Secret
+from ..vault.types import CompanyState
+from ..vault.types import Credential
+
+#: The model name of a call that asked for none.
+DEFAULT: t.Final = "default"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """One candidate: a provider, a model there, and the key that pays.
+
+    :param credential: the company's stored key; ``None`` on a system route.
+    :param system_key: the app's own key; ``None`` on a company route.
+    """
+
+    provider: Provider
+    model: str
+    source: Source
+    credential: Credential | None = None
+    system_key: Secret | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """What decides about routes: the model asked for, and how bound the call is.
+
+    :param model: a name of ``BYOK_MODELS``, a model id, or ``None``.
+    :param one_provider: the call cannot be put to another provider (``extra``, parts
+        bound to an account, embeddings).
+    :param fallback: ``False`` keeps the first route alone.
+    :param embeds: the call wants vectors.
+    """
+
+    model: str | None = None
+    one_provider: bool = False
+    fallback: bool = True
+    embeds: bool = False
+
+
+class Planner:
+    """Lists the routes of one app's calls. Holds settings, no state."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings = settings
+        self._registry = registry
+
+    def policy(self, state: CompanyState) -> Policy:
+        """Tell the policy in force for this company."""
+        if self._settings.fallback_locked or state.fallback is None:
+            return self._settings.fallback
+
+        return state.fallback
+
+    def active(self, state: CompanyState) -> Credential | None:
+        """Pick the key AI features use; ``None`` when none is stored."""
+        stored = self.stored(state)
+        chosen = [c for c in stored if c.provider == state.active_provider]
+        return (chosen or stored or [None])[0]
+
+    def stored(self, state: CompanyState) -> list[Credential]:
+        """List the company's keys in the registry's order; unknown providers go."""
+        by_provider = {c.provider: c for c in state.credentials}
+        return [by_provider[id] for id in self._registry.ids if id in by_provider]
+
+    def routes(self, state: CompanyState, ask: Ask) -> list[Route]:
+        """List every route of this call, whatever the policy says of them."""
+        found = [*self._company_routes(state, ask), *self._system_routes(state, ask)]
+
+        if ask.embeds:
+            found = _same_model(found)
+
+        return found if ask.fallback else found[:1]
+
+    def is_mapped(self, provider: Provider, model: str | None) -> bool:
+        """Tell whether the app itself names this model for this provider."""
+        names = self._names(provider)
+        return model is None or model in names or model in names.values()
+
+    def _company_routes(self, state: CompanyState, ask: Ask) -> cabc.Iterator[Route]:
+        active = self.active(state)
+
+        if active is None:
+            return
+
+        others = [c for c in self.stored(state) if c is not active]
+
+        for credential in [active, *(others if state.use_other_keys else ())]:
+            provider = self._registry.get(credential.provider)
+            first = credential is active
+            model = self._model(provider, ask, first=first, own=credential.model)
+
+            if model is not None and (first or self._may_leave(ask)):
+                yield Route(
+                    provider=provider,
+                    model=model,
+                    source="company",
+                    credential=credential,
+                )
+
+    def _system_routes(self, state: CompanyState, ask: Ask) -> cabc.Iterator[Route]:
+        active = self.active(state)
+        home = active.provider if active is not None else None
+        order = list(self._settings.system_order)
+
+        if home in order:
+            order.remove(home)
+            order.insert(0, home)
+
+        for position, provider_id in enumerate(order):
+            provider = self._registry.get(provider_id)
+            first = provider_id == home or (home is None and position == 0)
+            model = self._model(provider, ask, first=first)
+
+            if model is not None and (first or self._may_leave(ask)):
+                yield Route(
+                    provider=provider,
+                    model=model,
+                    source="system",
+                    system_key=self._settings.system_keys[provider_id],
+                )
+
+    def _may_leave(self, ask: Ask) -> bool:
+        if ask.embeds:
+            return True  # the first route that has embeddings; narrowed afterwards
+
+        return self._settings.fallback_scope == "any" and not ask.one_provider
+
+    def _model(
+        self, provider: Provider, ask: Ask, *, first: bool, own: str | None = None
+    ) -> str | None:
+        """Name the model of this route; ``None`` when there is no such route."""
+        if ask.embeds:
+            return self._embedding_model(provider, ask)
+
+        names = self._names(provider)
+        asked = ask.model or DEFAULT
+
+        if asked == DEFAULT:
+            return own or names.get(DEFAULT)
+
+        if asked in names:
+            return names[asked]
+
+        return asked if first else None
+
+    def _embedding_model(self, provider: Provider, ask: Ask) -> str | None:
+        if provider.embedding_model is None:
+            return None
+
+        names = self._names(provider)
+        return names.get(ask.model or "embedding") or ask.model or provider.embedding_model
+
+    def _names(self, provider: Provider) -> dict[str, str]:
+        return {**provider.default_models, **self._settings.models.get(provider.id, {})}
+
+
+def _same_model(routes: list[Route]) -> list[Route]:
+    """Keep the routes that make the same vectors as the first one."""
+    if not routes:
+        return []
+
+    first = routes[0]
+    return [
+        route
+        for route in routes
+        if (route.provider.id, route.model) == (first.provider.id, first.model)
+    ]
