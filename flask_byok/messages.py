@@ -96,6 +96,7 @@ def _read_message(message: Message | cabc.Mapping[str, t.Any]) -> Message:
     if role not in _ROLES:
         raise ValueError(f"A message's 'role' must be one of: {', '.join(_ROLES)}.")
 
+    role = t.cast("Role", role)
     content = message.get("content")
 
     if isinstance(content, str):
