@@ -1,0 +1,147 @@
+"""What the vault hands out: values, never rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import time
+
+_value = dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+
+
+@_value
+class CircuitState:
+    """How a key fared, as its row says. Times are aware UTC.
+
+    :param id: of the row; a key removed and added again has a new one.
+    :param generation: +1 on each save; every write about the key names the one it saw.
+    :param circuit: ``closed`` or ``open``.
+    :param reason: the reason word of the failure that opened it.
+    :param code: a provider's code from our own table.
+    :param open_until: when one caller may probe; in the past means half-open.
+    :param open_count: how often it opened or re-opened in this episode.
+    :param episode: the number of the present or last episode; 0 before the first.
+    :param model_blocks: JSON text as stored, ``{"<model>": {"reason", "code", "until",
+        "count"}}``; ``None`` when there is none. It may be damaged.
+    :param blocks_rev: the revision of ``model_blocks``, for compare-and-set.
+    :param fallback_episode: the last episode whose fallback was told.
+    :param noticed_episode: the last episode a notice was sent for.
+    """
+
+    id: str
+    generation: int
+    circuit: str
+    reason: str | None
+    code: str | None
+    opened_at: dt.datetime | None
+    open_until: dt.datetime | None
+    open_count: int
+    closed_at: dt.datetime | None
+    episode: int
+    fail_count: int
+    fail_since: dt.datetime | None
+    probe_token: str | None
+    probe_until: dt.datetime | None
+    model_blocks: str | None
+    blocks_rev: int
+    last_ok_at: dt.datetime | None
+    unreadable_at: dt.datetime | None
+    unreadable_told_at: dt.datetime | None
+    fallback_episode: int
+    noticed_episode: int
+    noticed_at: dt.datetime | None
+
+
+@_value
+class Credential:
+    """A stored key as the engine needs it: sealed, with the state of its circuit.
+
+    :param company_id: the typed text, ``i:42``.
+    :param blob: the sealed key.
+    :param state: ``unchecked``, ``working``, ``not_usable`` or ``no_model``.
+    """
+
+    id: str
+    company_id: str
+    provider: str
+    blob: bytes = dataclasses.field(repr=False)
+    key_id: str
+    model: str | None
+    expires_on: dt.date | None
+    state: str
+    generation: int
+    circuit: CircuitState
+
+
+@_value
+class CompanyState:
+    """All that one call has to know about a company, read by one query.
+
+    :param clock: the database's time when it was read; aware UTC.
+    :param read_at: ``time.monotonic()`` at the same moment.
+    :param fallback: the policy the company chose; ``None`` when it chose none.
+    :param active_provider: ``None`` when the company chose none.
+    :param credentials: in the order of their provider ids.
+    """
+
+    company_id: str
+    clock: dt.datetime
+    read_at: float
+    fallback: str | None
+    active_provider: str | None
+    use_other_keys: bool
+    credentials: tuple[Credential, ...]
+
+    def now(self) -> dt.datetime:
+        """Tell the database's time of this moment, whatever this machine believes."""
+        return self.clock + dt.timedelta(seconds=time.monotonic() - self.read_at)
+
+    def credential(self, provider: str) -> Credential | None:
+        """Find the company's key of one provider."""
+        for credential in self.credentials:
+            if credential.provider == provider:
+                return credential
+
+        return None
+
+
+@_value
+class CredentialInfo:
+    """A stored key as managers may see it. It is never decrypted for this.
+
+    :param masked: ``sk-...abcd``: a public prefix the key really has, and ``last4``.
+    :param last4: empty for a short or unusual key.
+    :param state: ``unchecked``, ``working``, ``not_usable`` or ``no_model``.
+    :param state_reason: a reason word for a state other than ``working``.
+    :param generation: +1 on each save; guards against concurrent changes.
+    :param active: the company's calls start on this key.
+    :param circuit: ``closed`` or ``open``.
+    :param reason: why the circuit is open.
+    :param open_until: when the key is tried again; aware UTC.
+    :param unreadable_at: since when the stored key does not open; else ``None``.
+    :param model_blocks: JSON text of the models that are blocked for this key.
+    :param report: JSON text of the last test, in our own words; ``None`` before it.
+    """
+
+    provider: str
+    masked: str
+    last4: str
+    model: str | None
+    state: str
+    state_reason: str | None
+    expires_on: dt.date | None
+    generation: int
+    active: bool
+    created_at: dt.datetime
+    created_by: str | None
+    updated_at: dt.datetime
+    updated_by: str | None
+    last_ok_at: dt.datetime | None
+    circuit: str
+    reason: str | None
+    opened_at: dt.datetime | None
+    open_until: dt.datetime | None
+    unreadable_at: dt.datetime | None
+    model_blocks: str | None
+    report: str | None
+    tested_at: dt.datetime | None
