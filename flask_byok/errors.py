@@ -158,17 +158,23 @@ class StoredKeyUnreadable(CallError):
         *,
         record_id: str | None = None,
         key_id: str | None = None,
+        stored_format: tuple[int, int] | None = None,
         attempts: cabc.Sequence[Attempt] = (),
     ) -> None:
-        super().__init__(
-            _UNREADABLE.get(reason, "The stored key does not open."), attempts=attempts
-        )
+        message = _UNREADABLE.get(reason, "The stored key does not open.")
+
+        if stored_format is not None:
+            message += " It is version {}, suite {}.".format(*stored_format)
+
+        super().__init__(message, attempts=attempts)
         #: Which check refused it.
         self.reason = reason
         #: The credential's id; ``None`` when it is not known here.
         self.record_id = record_id
         #: The id of the master key that sealed it; ``None`` when unreadable.
         self.key_id = key_id
+        #: Version and suite of a format this version does not know.
+        self.stored_format = stored_format
 
 
 _UNREADABLE = {
