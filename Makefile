@@ -18,10 +18,10 @@ PIN := $(if $(SQLALCHEMY),"SQLAlchemy==$(SQLALCHEMY).*")
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types docs build clean distclean
+.PHONY: help demo test lint format types docs build try-wheel clean distclean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 	@echo
 	@echo '  PYTHON=python3.12     the Python that makes the environment'
 	@echo '  ARGS="-k banner -x"   options for pytest'
@@ -55,6 +55,11 @@ docs: $(VENV)/.made-docs ## Build the documentation into docs/_build/html
 build: $(VENV)/.made-tests ## Build the wheel and the sdist into dist/
 	rm -rf build dist
 	$(BIN)/python -m build --no-isolation
+
+try-wheel: build ## Install the wheel where there is nothing else and ask for the page
+	@$(BIN)/python -m venv --clear build/alone
+	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	build/alone/bin/python -I -W error tests/support/serve_page.py
 
 clean: ## Remove what was built
 	rm -rf build dist docs/_build tests/artifacts .mypy_cache .pytest_cache \

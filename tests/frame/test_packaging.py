@@ -1,0 +1,115 @@
+"""The wheel and the sdist hold what they should, and the wheel works alone."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import json
+import pathlib
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import pytest
+
+from tests.support import tree
+
+PAGE_SCRIPT = tree.ROOT / "tests" / "support" / "serve_page.py"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Build sdist and, from it, the wheel; give the folder that holds them."""
+    folder = tmp_path_factory.mktemp("built")
+    source = tree.copy_tree(folder / "source")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir"]
+    subprocess.run([*command, folder, source], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: pathlib.Path) -> pathlib.Path:
+    """Give the one wheel that was built."""
+    (wheel,) = built.glob("*.whl")
+    return wheel
+
+
+def package_files() -> set[str]:
+    """List what a wheel must hold: code, the typing mark, templates, static files."""
+    house = tree.ROOT / "flask_byok"
+    patterns = ("**/*.py", "py.typed", "templates/**/*.html", "static/**/*")
+    found = (path for pattern in patterns for path in house.glob(pattern))
+    return {path.relative_to(tree.ROOT).as_posix() for path in found if path.is_file()}
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: pathlib.Path) -> None:
+    """Templates, static files and py.typed are there; tests and data are not."""
+    names = zipfile.ZipFile(wheel).namelist()
+    metadata = {name for name in names if ".dist-info/" in name}
+
+    assert set(names) - metadata == package_files()
+    assert not [name for name in metadata if name.endswith((".pth", ".db"))]
+
+
+def test_no_file_of_the_package_is_left_behind() -> None:
+    """Every tracked file below flask_byok reaches the wheel."""
+    house = tree.ROOT / "flask_byok"
+    tracked = {path for path in tree.project_files() if house in path.parents}
+
+    assert {path.relative_to(tree.ROOT).as_posix() for path in tracked} <= (
+        package_files()
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CHANGES.md",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "docs/conf.py",
+        "example_app/demo.py",
+        "pyproject.toml",
+        "setup.cfg",
+        "tests/conftest.py",
+        "tests/frame/test_packaging.py",
+    ],
+)
+def test_the_sdist_holds_what_its_tests_need(built: pathlib.Path, name: str) -> None:
+    """Who unpacks the sdist can run the tests, the docs and the example."""
+    (sdist,) = built.glob("*.tar.gz")
+    names = tarfile.open(sdist).getnames()
+
+    assert f"{sdist.name.removesuffix('.tar.gz')}/{name}" in names
+    assert not [name for name in names if "__pycache__" in name or "/.venv" in name]
+
+
+@pytest.fixture(scope="module")
+def alone(
+    wheel: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> cabc.Callable[[str], str]:
+    """Run code where the wheel is installed with its requirements and nothing else."""
+    folder = tmp_path_factory.mktemp("alone")
+    python = tree.make_environment(folder / "venv", wheel)
+    return lambda code: tree.ask(python, code, folder=folder)
+
+
+def test_the_wheel_alone_serves_the_page(alone: cabc.Callable[[str], str]) -> None:
+    """Without the checkout, the page comes with templates and static files."""
+    found = json.loads(alone(PAGE_SCRIPT.read_text("utf-8")))
+
+    assert "site-packages" in found["module"]
+    assert found["status"] == 200
+    assert found["titled"]
+    assert len(found["static"]) >= 2
+    assert set(found["static"].values()) == {200}
+
+
+def test_the_metadata_names_every_requirement(alone: cabc.Callable[[str], str]) -> None:
+    """The environment above holds none of the packages that only tests need."""
+    code = (
+        "import importlib.util as u; print(u.find_spec('pytest'), u.find_spec('redis'))"
+    )
+
+    assert alone(code) == "None None"
