@@ -13,7 +13,7 @@ BROWSER ?= auto
 VENV := .venv$(if $(SQLALCHEMY),-sa$(subst .,,$(SQLALCHEMY)))
 BIN := $(VENV)/bin
 METADATA := pyproject.toml setup.cfg
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PIN := $(if $(SQLALCHEMY),"SQLAlchemy==$(SQLALCHEMY).*")
 
 .DEFAULT_GOAL := help
@@ -84,5 +84,5 @@ $(VENV)/.made:
 # The package itself and one group of requirements; the groups stand in pyproject.toml.
 $(VENV)/.made-%: $(VENV)/.made $(METADATA)
 	@echo "Installing what '$*' needs into $(VENV) …"
-	@$(INSTALL) --editable . --group $* $(PIN)
+	@$(INSTALL) --no-build-isolation --editable . --group $* $(PIN)
 	@touch $@
