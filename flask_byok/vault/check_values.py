@@ -52,13 +52,13 @@ class KeyringProblem:
 
 
 _SENTENCES: t.Final[cabc.Mapping[Kind, str]] = {
-    "other_bytes": "The master key '{0}' in 'BYOK_MASTER_KEYS' has other bytes than the "
-    "one this database was written under. Put the former key back under this id; give "
-    "a new key an id of its own.",
+    "other_bytes": "The master key '{0}' in 'BYOK_MASTER_KEYS' has other bytes than "
+    "the one this database was written under. Put the former key back under this id; "
+    "give a new key an id of its own.",
     "other_namespace": "This database was written with the master key '{0}' under "
-    "another 'BYOK_NAMESPACE'. Set it back: a change makes every stored key unreadable.",
+    "another 'BYOK_NAMESPACE'. Set it back: under a new one no stored key opens.",
     "retired": "The master key '{0}' was retired in this database. Take it out of "
-    "'BYOK_MASTER_KEYS', and name another one in 'BYOK_PRIMARY_KEY_ID' if it seals.",
+    "'BYOK_MASTER_KEYS'; if it is the primary, name another in 'BYOK_PRIMARY_KEY_ID'.",
 }
 
 
