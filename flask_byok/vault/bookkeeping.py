@@ -1,0 +1,120 @@
+"""Writes that never wait for anybody: made at once, or kept and made later."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import logging
+import threading
+import time
+import typing as t
+
+import sqlalchemy as sa
+
+from .buffer import Buffer
+from .buffer import Record
+from .connections import Connections
+
+#: An attempt that took longer than this had to wait for somebody; seconds.
+_SLOW = 0.05
+
+#: Seconds without a further attempt after that.
+_REST = 1.0
+
+T = t.TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class WriteBusy(Exception):
+    """A bookkeeping write cannot be made now. It has not happened."""
+
+
+class DuplicateRow(Exception):
+    """A bookkeeping write met a row that already exists. It has not happened."""
+
+
+class Bookkeeper:
+    """What one process has of a database: its connections and its deferred writes."""
+
+    def __init__(self, connections: Connections, buffer_limit: int) -> None:
+        self.connections = connections
+        self.buffer = Buffer(buffer_limit)
+        self._flushing = threading.Lock()
+        self._rest_until = 0.0
+
+    def try_write(self, work: cabc.Callable[[sa.Connection], T], *, wait: float) -> T:
+        """Write in a transaction of its own, now or not at all.
+
+        :raises WriteBusy: when it cannot be made now.
+        :raises DuplicateRow: when a row of the same key exists.
+        """
+        connections = self.connections
+
+        try:
+            with connections.writing(wait) as connection:
+                return work(connection)
+        except connections.errors as error:
+            trouble = connections.judge(error)
+
+        raise DuplicateRow if trouble == "duplicate" else WriteBusy(trouble)
+
+    def record(self, record: Record) -> bool:
+        """Write now if nothing is waiting before it; else keep it."""
+        if not len(self.buffer) and self._write(record):
+            return True
+
+        self.buffer.add(record)
+        self.flush()
+        return False
+
+    def flush(self, *, force: bool = False) -> None:
+        """Write what is kept, in order, until one cannot be written."""
+        if not len(self.buffer) or (self._is_resting() and not force):
+            return
+
+        if not self._flushing.acquire(blocking=False):
+            return
+
+        try:
+            while (record := self.buffer.first()) and self._write(record):
+                self.buffer.drop(record)
+        finally:
+            self._flushing.release()
+
+    def close(self) -> None:
+        """Write what is kept and close the connections."""
+        self.flush(force=True)
+        self.connections.close()
+
+    def _is_resting(self) -> bool:
+        return time.monotonic() < self._rest_until
+
+    def _write(self, record: Record) -> bool:
+        """Write one; ``True`` when nothing is left to do about it."""
+        began = time.monotonic()
+
+        try:
+            result = self.try_write(record.work, wait=0.0)
+        except WriteBusy:
+            ended = time.monotonic()
+            self._rest_until = ended + _REST if ended - began > _SLOW else 0.0
+            return False
+        except Exception as error:
+            _log.error(
+                "flask-byok gave up a record that can never be written (%s).",
+                type(error).__name__,
+            )
+            return True
+
+        if record.then is not None:
+            _call_apart(record.then, result)
+
+        return True
+
+
+def _call_apart(then: cabc.Callable[[t.Any], None], result: object) -> None:
+    try:
+        then(result)
+    except Exception as error:
+        _log.error(
+            "What follows a record of flask-byok failed (%s).", type(error).__name__
+        )

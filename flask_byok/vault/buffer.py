@@ -1,0 +1,89 @@
+"""Writes that could not be made at once, kept in order and within bounds."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import logging
+import threading
+import time
+import typing as t
+
+import sqlalchemy as sa
+
+#: What a record is worth when the buffer is full; the least goes first.
+Weight = t.Literal["attempt", "verdict", "settlement"]
+
+_ORDER: tuple[Weight, ...] = ("attempt", "verdict", "settlement")
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Record:
+    """One deferred write.
+
+    :param work: makes the write on a connection inside a transaction; its times are
+        fixed when the record is made, not when it is written.
+    :param then: is called with the result after the commit.
+    """
+
+    work: cabc.Callable[[sa.Connection], t.Any]
+    weight: Weight
+    then: cabc.Callable[[t.Any], None] | None
+
+
+class Buffer:
+    """Records in the order they came.
+
+    :param limit: how many are kept. A full buffer gives up its oldest record of the
+        least weight, counts it in :attr:`lost` and tells the log once an hour.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._records: list[Record] = []
+        self._lock = threading.Lock()
+        self._told_at: float | None = None
+        #: How many records were given up.
+        self.lost = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, record: Record) -> None:
+        """Keep a record, at the cost of a lesser one when there are too many."""
+        with self._lock:
+            self._records.append(record)
+            overflow = len(self._records) > self._limit
+
+            if overflow:
+                self._records.remove(self._least())
+                self.lost += 1
+
+        if overflow:
+            self._tell()
+
+    def first(self) -> Record | None:
+        """Look at the oldest record."""
+        with self._lock:
+            return self._records[0] if self._records else None
+
+    def drop(self, record: Record) -> None:
+        """Forget a record that is written, unless an overflow was quicker."""
+        with self._lock:
+            if record in self._records:
+                self._records.remove(record)
+
+    def _least(self) -> Record:
+        return min(self._records, key=lambda record: _ORDER.index(record.weight))
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+
+        if self._told_at is None or now - self._told_at > 3600:
+            self._told_at = now
+            _log.error(
+                "flask-byok could not write its records for too long: %d lost so far. "
+                "Look for what keeps its tables locked.",
+                self.lost,
+            )

@@ -1,0 +1,157 @@
+"""The connections of one process: taken for one use, then given back."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import contextlib
+import threading
+import typing as t
+
+import sqlalchemy as sa
+
+from .engines import own_engine
+from .guest import HostIsWriting
+from .guest import is_in_memory
+from .query import Query
+from .waiting import Trouble
+from .waiting import Waiting
+from .waiting import waiting_for
+
+
+class Connections:
+    """An engine of our own, made at the first use, and the ways to use it."""
+
+    def __init__(self, get_host_engine: cabc.Callable[[], sa.Engine]) -> None:
+        self._get_host_engine = get_host_engine
+        self._lock = threading.Lock()
+        self._engine: sa.Engine | None = None
+        self._waiting = Waiting()
+        #: What a database may raise: what :meth:`judge` takes.
+        self.errors: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The engine, made now if need be."""
+        if self._engine is None:
+            with self._lock:
+                if self._engine is None:
+                    self._engine = self._make()
+
+        return self._engine
+
+    def _make(self) -> sa.Engine:
+        host = self._get_host_engine()
+        engine = own_engine(host)
+        guest = is_in_memory(host)
+        self._waiting = waiting_for(engine.dialect.name, guest=guest)
+        driver: t.Any = engine.dialect.loaded_dbapi
+        self.errors = (sa.exc.SQLAlchemyError, driver.Error, HostIsWriting)
+        return engine
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the database lives in the host's one connection."""
+        return is_in_memory(self.engine)
+
+    def close(self) -> None:
+        """Close what was opened; the next use opens anew."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def judge(self, error: Exception) -> Trouble:
+        """Tell what an error of the database means."""
+        if isinstance(error, sa.exc.IntegrityError):
+            return "duplicate"
+
+        cause = getattr(error, "orig", None)
+        return self._waiting.judge(error if cause is None else cause)
+
+    def fetch(
+        self, query: Query, parameters: cabc.Mapping[str, object], *, again: bool = True
+    ) -> list[tuple[t.Any, ...]]:
+        """Run one prepared query and give its rows as the driver gives them.
+
+        :param again: once more when the connection has died meanwhile.
+        :raises: one of :attr:`errors`.
+        """
+        engine = self.engine
+        connection = engine.raw_connection()
+        driver: t.Any = connection.dbapi_connection
+
+        try:
+            self._waiting.before_read(driver, connection.info)
+            rows = query.run(engine, driver, parameters)
+        except BaseException as error:
+            stale = again and self._is_stale(error, driver)
+            # Half-read answers must not reach the next user of this connection.
+            connection.invalidate()
+
+            if not stale:
+                raise
+        else:
+            connection.close()
+            return rows
+
+        engine.dispose()
+        return self.fetch(query, parameters, again=False)
+
+    @contextlib.contextmanager
+    def reading(self) -> cabc.Iterator[sa.Connection]:
+        """Give a connection whose every statement stands alone."""
+
+        def prepare(driver: t.Any, info: dict[t.Any, t.Any]) -> None:
+            self.engine.dialect.do_ping(driver)
+            self._waiting.before_read(driver, info)
+
+        with self._open(prepare) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self, wait: float) -> cabc.Iterator[sa.Connection]:
+        """Give a connection inside a transaction; commit at the end, or roll back.
+
+        :param wait: seconds to wait for others' locks.
+        """
+
+        def prepare(driver: t.Any, info: dict[t.Any, t.Any]) -> None:
+            self._waiting.begin(driver, info, wait=wait)
+
+        with self._open(prepare) as connection, connection.begin():
+            yield connection
+
+    def _open(
+        self,
+        prepare: cabc.Callable[[t.Any, dict[t.Any, t.Any]], None],
+        *,
+        again: bool = True,
+    ) -> sa.Connection:
+        """Check a connection out and say the first words on it.
+
+        One that died in the pool fails there, before anything is done, and is replaced.
+        """
+        engine = self.engine
+        connection = engine.connect()
+        driver = connection.connection.dbapi_connection
+
+        try:
+            prepare(driver, connection.info)
+        except BaseException as error:
+            stale = again and self._is_stale(error, driver)
+            connection.invalidate()
+            connection.close()
+
+            if not stale:
+                raise
+        else:
+            return connection
+
+        engine.dispose()
+        return self._open(prepare, again=False)
+
+    def _is_stale(self, error: BaseException, driver: t.Any) -> bool:
+        dialect: t.Any = self.engine.dialect
+
+        if not isinstance(error, dialect.loaded_dbapi.Error):
+            return False
+
+        return bool(dialect.is_disconnect(error, driver, None))

@@ -1,0 +1,185 @@
+"""How each database is told to wait for a lock or not, and how it says no."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .guest import GuestConnection
+from .guest import HostIsWriting
+
+#: Seconds a read waits for somebody else's lock, where the database lets us say so.
+READ_WAIT = 5.0
+
+#: Seconds a person's change waits for a lock.
+WRITE_WAIT = 5.0
+
+Trouble = t.Literal["busy", "host_is_writing", "no_tables", "duplicate", "down"]
+
+
+class Waiting:
+    """One database's habits. ``info`` belongs to the connection and keeps its mode."""
+
+    def before_read(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+        """Let the reads that follow wait for others' locks."""
+
+    def begin(
+        self, connection: t.Any, info: dict[t.Any, t.Any], *, wait: float
+    ) -> None:
+        """Begin a writing transaction whose statements wait ``wait`` seconds at most.
+
+        The connection is in the driver's autocommit mode, so a bare ``BEGIN`` is the
+        whole truth on every database.
+        """
+        _run(connection, "BEGIN")
+
+    def judge(self, error: BaseException) -> Trouble:
+        """Tell what a driver's error means."""
+        return "down"
+
+
+class SQLiteWaiting(Waiting):
+    """A busy timeout per connection; a reader cannot become a writer."""
+
+    def before_read(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+        """Wait beside a busy committer: with no wait nearly every read would fail."""
+        self._set_timeout(connection, info, READ_WAIT)
+
+    def begin(
+        self, connection: t.Any, info: dict[t.Any, t.Any], *, wait: float
+    ) -> None:
+        """Take the write lock at once."""
+        self._set_timeout(connection, info, wait)
+        _run(connection, "BEGIN IMMEDIATE")
+
+    def _set_timeout(
+        self, connection: t.Any, info: dict[t.Any, t.Any], wait: float
+    ) -> None:
+        if info.get("byok_wait") != wait:
+            _run(connection, f"PRAGMA busy_timeout = {int(wait * 1000)}")
+            info["byok_wait"] = wait
+
+    def judge(self, error: BaseException) -> Trouble:
+        """Read the text: result codes are exposed from Python 3.11 on only."""
+        text = str(error)
+
+        if isinstance(error, HostIsWriting):
+            return "host_is_writing"
+
+        if "locked" in text or "busy" in text or "within a transaction" in text:
+            return "busy"
+
+        return "no_tables" if text.startswith("no such ") else "down"
+
+
+class GuestWaiting(SQLiteWaiting):
+    """In memory: the host's own connection, which nobody may wait for."""
+
+    def before_read(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+        """Leave the host's connection as it is."""
+
+    def begin(
+        self, connection: GuestConnection, info: dict[t.Any, t.Any], *, wait: float
+    ) -> None:
+        """Begin unless the host has a transaction open."""
+        connection.begin(wait)
+
+
+class PostgreSQLWaiting(Waiting):
+    """Timeouts of the transaction alone: a pooler may share the connection."""
+
+    _BUSY = frozenset({"55P03", "57014", "40P01", "40001"})
+    _NO_TABLES = frozenset({"42P01", "42703", "3F000"})
+
+    def begin(
+        self, connection: t.Any, info: dict[t.Any, t.Any], *, wait: float
+    ) -> None:
+        """Begin with limits; 250 ms is what neighbours' short writes need."""
+        lock = int(wait * 1000) or 250
+        statements = (
+            "BEGIN ISOLATION LEVEL READ COMMITTED",
+            f"SET LOCAL lock_timeout = {lock}",
+            f"SET LOCAL statement_timeout = {lock + 1750}",
+        )
+        # Without parameters the psycopg drivers send several statements as one.
+        if type(connection).__module__.startswith("psycopg"):
+            _run(connection, "; ".join(statements))
+            return
+
+        for statement in statements:
+            _run(connection, statement)
+
+    def judge(self, error: BaseException) -> Trouble:
+        """Read the SQLSTATE."""
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+
+        if state in self._BUSY:
+            return "busy"
+
+        return "no_tables" if state in self._NO_TABLES else "down"
+
+
+class MariaDBWaiting(Waiting):
+    """Timeouts in whole seconds, of the session."""
+
+    _BUSY = frozenset({1205, 1213, 3572})
+    _NO_TABLES = frozenset({1054, 1146})
+
+    def before_read(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+        """Wait for a lock on the whole table; plain reads wait for no other."""
+        self._set_timeouts(connection, info, int(READ_WAIT))
+
+    def begin(
+        self, connection: t.Any, info: dict[t.Any, t.Any], *, wait: float
+    ) -> None:
+        """Begin with the timeouts of the session set; 0 refuses at once."""
+        self._set_timeouts(connection, info, int(wait))
+        _run(connection, "BEGIN")
+
+    def _set_timeouts(
+        self, connection: t.Any, info: dict[t.Any, t.Any], seconds: int
+    ) -> None:
+        if "byok_wait" not in info:
+            _run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+        if info.get("byok_wait") != seconds:
+            _run(
+                connection,
+                f"SET SESSION innodb_lock_wait_timeout = {seconds}, "
+                f"lock_wait_timeout = {seconds}",
+            )
+            info["byok_wait"] = seconds
+
+    def judge(self, error: BaseException) -> Trouble:
+        """Read the error number."""
+        number = error.args[0] if error.args else None
+
+        if number in self._BUSY:
+            return "busy"
+
+        return "no_tables" if number in self._NO_TABLES else "down"
+
+
+def _run(connection: t.Any, statement: str) -> None:
+    cursor = connection.cursor()
+
+    try:
+        cursor.execute(statement)
+    finally:
+        cursor.close()
+
+
+def waiting_for(dialect: str, *, guest: bool) -> Waiting:
+    """Give the habits of a database.
+
+    :param guest: the database lives in the host's one connection.
+    """
+    if guest:
+        return GuestWaiting()
+
+    kinds: dict[str, type[Waiting]] = {
+        "sqlite": SQLiteWaiting,
+        "postgresql": PostgreSQLWaiting,
+        "mysql": MariaDBWaiting,
+        "mariadb": MariaDBWaiting,
+    }
+    return kinds.get(dialect, Waiting)()
