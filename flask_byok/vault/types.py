@@ -6,10 +6,8 @@ import dataclasses
 import datetime as dt
 import time
 
-_value = dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 
-
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CircuitState:
     """How a key fared, as its row says. Times are aware UTC.
 
@@ -52,7 +50,7 @@ class CircuitState:
     noticed_at: dt.datetime | None
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Credential:
     """A stored key as the engine needs it: sealed, with the state of its circuit.
 
@@ -73,7 +71,35 @@ class Credential:
     circuit: CircuitState
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SealedKey:
+    """What a person saves: a sealed key and all that belongs to it.
+
+    :param id: ``str(uuid4())``; that of the stored key when it is replaced, because the
+        blob is bound to it.
+    :param company_id: the typed text, ``i:42``.
+    :param prefix: a public prefix the key really has; may be empty.
+    :param last4: empty for a short or unusual key.
+    :param state: ``unchecked``, ``working``, ``not_usable`` or ``no_model``.
+    :param state_reason: a reason word for a state other than ``working``.
+    :param report: JSON text of the check made before saving, in our own words.
+    """
+
+    id: str
+    company_id: str
+    provider: str
+    blob: bytes = dataclasses.field(repr=False)
+    key_id: str
+    prefix: str
+    last4: str
+    model: str | None
+    expires_on: dt.date | None
+    state: str
+    state_reason: str | None = None
+    report: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CompanyState:
     """All that one call has to know about a company, read by one query.
 
@@ -105,7 +131,7 @@ class CompanyState:
         return None
 
 
-@_value
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CredentialInfo:
     """A stored key as managers may see it. It is never decrypted for this.
 

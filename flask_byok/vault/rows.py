@@ -1,0 +1,165 @@
+"""From rows to values."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import datetime as dt
+import time
+import typing as t
+
+import sqlalchemy as sa
+
+from .clock import db_now
+from .clock import read_time
+from .models import CIRCUIT_COLUMNS
+from .models import Tables
+from .query import Query
+from .types import CircuitState
+from .types import CompanyState
+from .types import Credential
+from .types import CredentialInfo
+
+_COMPANY = ("company_id", "fallback", "active_provider", "use_other_keys")
+_SEALED = ("company_id", "provider", "blob", "key_id", "model", "expires_on", "state")
+_CREDENTIAL_AT = 1 + len(_COMPANY)
+_CIRCUIT_AT = _CREDENTIAL_AT + len(_SEALED)
+_INFO = (
+    "last4",
+    "model",
+    "state",
+    "state_reason",
+    "generation",
+    "created_by",
+    "updated_by",
+    "circuit",
+    "reason",
+    "model_blocks",
+)
+_INFO_TIMES = (
+    "created_at",
+    "updated_at",
+    "last_ok_at",
+    "opened_at",
+    "open_until",
+    "unreadable_at",
+    "tested_at",
+)
+
+#: Which of :data:`~flask_byok.vault.models.CIRCUIT_COLUMNS` hold times.
+CIRCUIT_TIMES: tuple[str, ...] = (
+    "opened_at",
+    "open_until",
+    "closed_at",
+    "fail_since",
+    "probe_until",
+    "last_ok_at",
+    "unreadable_at",
+    "unreadable_told_at",
+    "noticed_at",
+)
+
+
+def state_query(tables: Tables) -> Query:
+    """Build the one query a call makes before it sends anything.
+
+    It answers with at least one row, for the clock, also for an unknown company.
+    """
+    company, credential = tables.company.c, tables.credential.c
+    one = sa.select(sa.literal_column("1").label("one")).subquery("o")
+    asked = sa.bindparam("company", type_=sa.String())
+    source = one.outerjoin(tables.company, company.company_id == asked)
+    source = source.outerjoin(tables.credential, credential.company_id == asked)
+    return Query(
+        sa.select(
+            db_now(),
+            *(company[name] for name in _COMPANY),
+            *(credential[name] for name in _SEALED + CIRCUIT_COLUMNS),
+        ).select_from(source)
+    )
+
+
+def read_company(
+    company: str,
+    rows: cabc.Sequence[tuple[t.Any, ...]],
+    moved: cabc.Callable[[t.Any], dt.datetime],
+) -> CompanyState:
+    """Build a company's state from the rows of :func:`state_query`.
+
+    Ids are compared once more, exactly: a collation may ignore case or blanks.
+
+    :param moved: makes the clock's raw answer an aware time.
+    :raises ValueError: when a row cannot be read.
+    """
+    first = rows[0]
+    known = first[1] == company
+    credentials = [
+        _read_credential(row) for row in rows if row[_CREDENTIAL_AT] == company
+    ]
+    credentials.sort(key=lambda credential: credential.provider)
+    return CompanyState(
+        company_id=company,
+        clock=moved(first[0]),
+        read_at=time.monotonic(),
+        fallback=first[2] if known else None,
+        active_provider=first[3] if known else None,
+        use_other_keys=bool(known and first[4]),
+        credentials=tuple(credentials),
+    )
+
+
+def _read_credential(row: tuple[t.Any, ...]) -> Credential:
+    sealed = row[_CREDENTIAL_AT:_CIRCUIT_AT]
+    company_id, provider, blob, key_id, model, expires_on, state = sealed
+    circuit = read_circuit(row[_CIRCUIT_AT:])
+    return Credential(
+        id=circuit.id,
+        company_id=company_id,
+        provider=provider,
+        blob=bytes(blob),
+        key_id=key_id,
+        model=model,
+        expires_on=read_date(expires_on),
+        state=state,
+        generation=circuit.generation,
+        circuit=circuit,
+    )
+
+
+def read_circuit(values: cabc.Sequence[t.Any]) -> CircuitState:
+    """Build a circuit's state; ``values`` stand in the order of ``CIRCUIT_COLUMNS``."""
+    named = dict(zip(CIRCUIT_COLUMNS, values, strict=True))
+
+    for name in CIRCUIT_TIMES:
+        if named[name] is not None:
+            named[name] = read_time(named[name])
+
+    return CircuitState(**named)
+
+
+def read_date(value: dt.date | str | None) -> dt.date | None:
+    """Read a day; SQLite's driver gives it as text."""
+    return dt.date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def read_stored(row: sa.RowMapping) -> Credential:
+    """Build a credential from a row that SQLAlchemy has read."""
+    circuit = read_circuit([row[name] for name in CIRCUIT_COLUMNS])
+    return Credential(
+        **{name: row[name] for name in _SEALED},
+        id=circuit.id,
+        generation=circuit.generation,
+        circuit=circuit,
+    )
+
+
+def read_info(row: sa.RowMapping, active_provider: str | None) -> CredentialInfo:
+    """Build what managers may see of a stored key."""
+    return CredentialInfo(
+        **{name: row[name] for name in _INFO},
+        **{name: read_time(row[name]) for name in _INFO_TIMES},
+        provider=row["provider"],
+        masked=f"{row['prefix']}...{row['last4']}",
+        expires_on=row["expires_on"],
+        active=row["provider"] == active_provider,
+        report=row["test_report"],
+    )

@@ -1,0 +1,306 @@
+"""What is kept of a company: its sealed keys and its policy."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import datetime as dt
+import typing as t
+
+import sqlalchemy as sa
+
+from ..errors import CredentialChanged
+from ..errors import CredentialNotFound
+from ..errors import StateUnavailable
+from .check_values import judge
+from .check_values import KeyringProblem
+from .database import Database
+from .keyring import Keyring
+from .models import Tables
+from .presence import missing_names
+from .ring_rows import ensure_check_value
+from .rows import read_company
+from .rows import read_info
+from .rows import read_stored
+from .rows import state_query
+from .saving import CHANGED
+from .saving import insert_key
+from .saving import read_back
+from .saving import saved_values
+from .saving import set_company
+from .saving import update_seen
+from .types import CompanyState
+from .types import Credential
+from .types import CredentialInfo
+from .types import SealedKey
+
+_NONE = "This company has no stored key of that provider."
+_UNREADABLE_ROW = (
+    "A row of flask-byok holds a value that cannot be read. 'flask byok doctor' tells "
+    "which."
+)
+
+
+class Store:
+    """Reads and writes the rows of companies.
+
+    Methods that take a ``connection`` belong into ``with database.write() as
+    connection``, together with the audit row of the same change.
+    ``company`` is always the typed text of its id (``i:42``).
+    """
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._database = database
+        self._tables = tables
+        self._state_query = state_query(tables)
+
+    def read_state(self, company: str) -> CompanyState:
+        """Read all that a call must know, by one query.
+
+        :raises StateUnavailable: when it cannot be read.
+        """
+        rows = self._database.fetch(self._state_query, {"company": company})
+
+        try:
+            return read_company(company, rows, self._database.moved)
+        except (TypeError, ValueError):
+            pass
+
+        raise StateUnavailable(_UNREADABLE_ROW)
+
+    def credentials(self, company: str) -> tuple[CredentialInfo, ...]:
+        """List a company's keys, masked, in the order of their provider ids.
+
+        :raises StateUnavailable: when they cannot be read.
+        """
+        table, companies = self._tables.credential, self._tables.company
+        active = sa.select(companies.c.active_provider).where(
+            companies.c.company_id == company
+        )
+        found = sa.select(table).where(table.c.company_id == company)
+
+        with self._database.read() as connection:
+            active_provider = connection.scalar(active)
+            rows = connection.execute(found.order_by(table.c.provider)).mappings()
+            return tuple(
+                read_info(row, active_provider)
+                for row in rows
+                if row["company_id"] == company
+            )
+
+    def all_credentials(self, batch: int = 500) -> cabc.Iterator[Credential]:
+        """Go through every stored key, by id, without holding a connection between.
+
+        :param batch: rows read at a time.
+        :raises StateUnavailable: when they cannot be read.
+        """
+        table = self._tables.credential
+        page = sa.select(table).order_by(table.c.id).limit(batch)
+        last = ""
+
+        while True:
+            with self._database.read() as connection:
+                rows = connection.execute(page.where(table.c.id > last)).mappings()
+                found = [read_stored(row) for row in rows]
+
+            yield from found
+
+            if len(found) < batch:
+                return
+
+            last = found[-1].id
+
+    def put(
+        self,
+        connection: sa.Connection,
+        sealed: SealedKey,
+        *,
+        seen_generation: int | None,
+        actor: str | None,
+    ) -> int:
+        """Insert a key, or replace the one that was seen.
+
+        A replaced key starts anew: its circuit is closed and its blocks are gone.
+
+        :param seen_generation: of the key to replace; ``None`` when none was stored.
+        :return: the new generation.
+        :raises CredentialChanged: when somebody saved or removed it meanwhile.
+        :raises StateUnavailable: when the stored bytes are not those given.
+        """
+        table = self._tables.credential
+        now = self._database.now(connection)
+        values = saved_values(sealed, now=now, actor=actor)
+        generation = 1
+
+        if seen_generation is None:
+            insert_key(connection, table, sealed, values)
+        else:
+            values["blocks_rev"] = table.c.blocks_rev + 1
+            generation = update_seen(
+                connection, table, sealed.id, seen_generation, values
+            )
+
+        read_back(connection, table, sealed)
+        return generation
+
+    def set_details(
+        self,
+        connection: sa.Connection,
+        company: str,
+        provider: str,
+        *,
+        seen_generation: int,
+        model: str | None,
+        expires_on: dt.date | None,
+        actor: str | None,
+    ) -> int:
+        """Store another model and expiry date for the same key.
+
+        :return: the new generation.
+        :raises CredentialNotFound: when there is no such key.
+        :raises CredentialChanged: when somebody saved it meanwhile.
+        """
+        credential_id = self._find(connection, company, provider)
+        values = {
+            "model": model,
+            "expires_on": expires_on,
+            "updated_at": self._database.now(connection),
+            "updated_by": actor,
+        }
+        table = self._tables.credential
+        return update_seen(connection, table, credential_id, seen_generation, values)
+
+    def save_report(
+        self,
+        connection: sa.Connection,
+        credential_id: str,
+        *,
+        seen_generation: int,
+        state: str,
+        state_reason: str | None,
+        report: str,
+    ) -> bool:
+        """Keep the outcome of a test of the stored key.
+
+        :param report: JSON text in our own words.
+        :return: ``False`` when the key is another one or gone: nothing is kept.
+        """
+        table = self._tables.credential
+        statement = (
+            sa.update(table)
+            .where(table.c.id == credential_id, table.c.generation == seen_generation)
+            .values(
+                state=state,
+                state_reason=state_reason,
+                test_report=report,
+                tested_at=self._database.now(connection),
+            )
+        )
+        return connection.execute(statement).rowcount == 1
+
+    def delete(
+        self,
+        connection: sa.Connection,
+        company: str,
+        provider: str,
+        *,
+        seen_generation: int | None = None,
+    ) -> None:
+        """Delete a key for good.
+
+        :param seen_generation: ``None`` deletes whatever is stored.
+        :raises CredentialNotFound: when there is no such key.
+        :raises CredentialChanged: when somebody saved it meanwhile.
+        """
+        table = self._tables.credential
+        credential_id = self._find(connection, company, provider)
+        statement = sa.delete(table).where(table.c.id == credential_id)
+
+        if seen_generation is not None:
+            statement = statement.where(table.c.generation == seen_generation)
+
+        if connection.execute(statement).rowcount != 1:
+            raise CredentialChanged(CHANGED)
+
+    def _find(self, connection: sa.Connection, company: str, provider: str) -> str:
+        table = self._tables.credential
+        select = sa.select(table.c.id, table.c.company_id, table.c.provider).where(
+            table.c.company_id == company, table.c.provider == provider
+        )
+
+        for row in connection.execute(select):
+            if (row.company_id, row.provider) == (company, provider):
+                return t.cast("str", row.id)
+
+        raise CredentialNotFound(_NONE)
+
+    def set_policy(
+        self,
+        connection: sa.Connection,
+        company: str,
+        *,
+        fallback: str | None = None,
+        active_provider: str | None = None,
+        use_other_keys: bool | None = None,
+    ) -> None:
+        """Store what a company chose; ``None`` leaves a choice as it is."""
+        chosen = {
+            "fallback": fallback,
+            "active_provider": active_provider,
+            "use_other_keys": use_other_keys,
+        }
+        kept = {name: value for name, value in chosen.items() if value is not None}
+        self._set_company(connection, company, kept)
+
+    def set_active(
+        self, connection: sa.Connection, company: str, provider: str | None
+    ) -> None:
+        """Store on whose key the company's calls start; ``None`` for nobody's."""
+        self._set_company(connection, company, {"active_provider": provider})
+
+    def _set_company(
+        self,
+        connection: sa.Connection,
+        company: str,
+        values: cabc.Mapping[str, t.Any],
+    ) -> None:
+        values = {**values, "updated_at": self._database.now(connection)}
+        set_company(connection, self._tables.company, company, values)
+
+    def ensure_check_value(self, connection: sa.Connection, keyring: Keyring) -> None:
+        """Make sure the primary master key may seal here; call it in each save.
+
+        Its row is made at its first use and locked until the transaction ends, so that
+        nobody retires the key meanwhile.
+
+        :raises VaultClosed: when this database was written with other bytes under the
+            same id or under another namespace, or the key is retired. The log has it
+            as an ERROR.
+        """
+        now = self._database.now(connection)
+        ensure_check_value(connection, self._tables.keyring, keyring, now)
+
+    def keyring_problems(self, keyring: Keyring) -> list[KeyringProblem]:
+        """Compare every check value stored here with the ring of this process.
+
+        :raises StateUnavailable: when they cannot be read.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(self._tables.keyring)).all()
+
+        return judge(rows, keyring)
+
+    def forget(self, connection: sa.Connection, company: str) -> None:
+        """Delete every row of a company in every table."""
+        for table in self._tables.all():
+            if "company_id" in table.c:
+                connection.execute(
+                    sa.delete(table).where(table.c.company_id == company)
+                )
+
+    def missing_tables(self) -> tuple[str, ...]:
+        """Name what the database lacks: ``byok_audit``, or ``byok_audit.actor``.
+
+        :raises StateUnavailable: when the database cannot be asked.
+        """
+        with self._database.read() as connection:
+            return missing_names(connection, self._tables)
