@@ -1,0 +1,169 @@
+"""The monthly allowance of each company on the system key.
+
+One row per company and calendar month, UTC. A reservation is one conditional UPDATE, so
+any number of workers together never grant more than there is. All counters are kept,
+also where only one of them is limited. Money is kept in millionths and not limited yet.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import contextlib
+import dataclasses
+import datetime as dt
+import typing as t
+
+import sqlalchemy as sa
+
+from ..vault.database import Database
+from ..vault.database import DuplicateRow
+from ..vault.models import Tables
+from .rows import next_month
+from .rows import period_of
+
+#: What a limit may be set on, in the order people read it.
+UNITS: t.Final = ("requests", "tokens")
+
+#: Seconds a reservation waits for others' short writes.
+RESERVE_WAIT: t.Final = 1.0
+
+_COUNTERS: t.Final = tuple(
+    f"{kind}_{unit}"
+    for kind in ("reserved", "used")
+    for unit in ("requests", "tokens", "micros")
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class UnitAllowance:
+    """How much of one unit a company has used this month.
+
+    :param unit: ``requests`` or ``tokens``.
+    :param used: settled.
+    :param reserved: of attempts that are under way.
+    :param resets_on: the first day of the next month, UTC.
+    """
+
+    unit: str
+    used: int
+    reserved: int
+    limit: int
+    resets_on: dt.date
+
+    @property
+    def left(self) -> int:
+        """What may still be reserved; never negative."""
+        return max(0, self.limit - self.used - self.reserved)
+
+
+class Budget:
+    """Reserves and settles the allowance.
+
+    :param limits: per company and month, by unit; every one given must hold.
+    """
+
+    def __init__(
+        self, database: Database, tables: Tables, limits: cabc.Mapping[str, int]
+    ) -> None:
+        self._database = database
+        self._table = tables.budget
+        self._limits = dict(limits)
+
+    def reserve(
+        self, conn: sa.Connection, company_id: str, period: str, est_tokens: int
+    ) -> bool:
+        """Reserve one request and its estimate, first thing in a transaction.
+
+        :return: ``False`` when a limit is reached, or the month has no row yet.
+        """
+        columns = self._table.c
+        update = (
+            sa.update(self._table)
+            .where(*self._month(company_id, period), *self._within(est_tokens))
+            .values(
+                reserved_requests=columns.reserved_requests + 1,
+                reserved_tokens=columns.reserved_tokens + est_tokens,
+            )
+        )
+        return conn.execute(update).rowcount == 1
+
+    def _month(
+        self, company_id: str, period: str
+    ) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+        columns = self._table.c
+        return (columns.company_id == company_id, columns.period == period)
+
+    def _within(self, est_tokens: int) -> cabc.Iterator[sa.ColumnElement[bool]]:
+        columns = self._table.c
+        wanted = {"requests": 1, "tokens": est_tokens}
+
+        for unit, limit in self._limits.items():
+            taken = columns[f"used_{unit}"] + columns[f"reserved_{unit}"]
+            yield taken + wanted[unit] <= limit
+
+    def has_month(self, conn: sa.Connection, company_id: str, period: str) -> bool:
+        """Tell whether the month's row exists."""
+        query = sa.select(self._table.c.period).where(*self._month(company_id, period))
+        return conn.execute(query).first() is not None
+
+    def make_month(self, company_id: str, period: str) -> None:
+        """Make the month's row, in a transaction of its own.
+
+        Inside the reservation's the loser of two at once may be in a deadlock.
+
+        :raises WriteBusy: when it cannot be written now.
+        """
+        counters = dict.fromkeys(_COUNTERS, 0)
+        row = {"company_id": company_id, "period": period, **counters}
+
+        with contextlib.suppress(DuplicateRow):
+            self._database.try_write(
+                lambda conn: conn.execute(sa.insert(self._table).values(row)),
+                wait=RESERVE_WAIT,
+            )
+
+    def settle(
+        self,
+        conn: sa.Connection,
+        company_id: str,
+        period: str,
+        *,
+        est_tokens: int,
+        requests: int,
+        tokens: int,
+    ) -> None:
+        """Turn a reservation into what was really used, within the same month."""
+        columns = self._table.c
+        conn.execute(
+            sa.update(self._table)
+            .where(*self._month(company_id, period))
+            .values(
+                reserved_requests=columns.reserved_requests - 1,
+                used_requests=columns.used_requests + requests,
+                reserved_tokens=columns.reserved_tokens - est_tokens,
+                used_tokens=columns.used_tokens + tokens,
+            )
+        )
+
+    def allowance(self, company_id: str, now: dt.datetime) -> list[UnitAllowance]:
+        """Tell what was used of each limited unit in the month of ``now``.
+
+        :raises StateUnavailable: when the row cannot be read.
+        """
+        query = sa.select(self._table).where(*self._month(company_id, period_of(now)))
+
+        with self._database.read() as conn:
+            row = conn.execute(query).mappings().one_or_none()
+
+        counters = dict.fromkeys(_COUNTERS, 0) if row is None else row
+        return [
+            UnitAllowance(
+                unit=unit,
+                used=int(counters[f"used_{unit}"]),
+                reserved=int(counters[f"reserved_{unit}"]),
+                limit=self._limits[unit],
+                resets_on=next_month(now),
+            )
+            for unit in UNITS
+            if unit in self._limits
+        ]

@@ -1,0 +1,35 @@
+"""What the ledger's rows have in common."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import datetime as dt
+import typing as t
+
+import sqlalchemy as sa
+
+
+def fit(table: sa.Table, values: cabc.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Cut texts to their columns, so that a long label never costs a whole row.
+
+    PostgreSQL takes no NUL in a text, and it and MariaDB refuse what is too long.
+    """
+    return {name: _cut(value, table.c[name]) for name, value in values.items()}
+
+
+def _cut(value: t.Any, column: sa.Column[t.Any]) -> t.Any:
+    if not isinstance(value, str):
+        return value
+
+    length = getattr(column.type, "length", None)
+    return value.replace("\x00", "")[:length]
+
+
+def period_of(now: dt.datetime) -> str:
+    """Name the calendar month, UTC, that a reservation belongs to: ``2026-11``."""
+    return now.strftime("%Y-%m")
+
+
+def next_month(now: dt.datetime) -> dt.date:
+    """Give the first day of the month after this one."""
+    return (now.date().replace(day=1) + dt.timedelta(days=32)).replace(day=1)

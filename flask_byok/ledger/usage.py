@@ -1,0 +1,490 @@
+"""What every attempt used: whose key, which model, how many tokens, how it ended.
+
+An attempt on a company key is written once, when it is over. One on a system key is
+written before it is sent, together with the reservation of the budget where there is
+one, and settled exactly once afterwards.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import datetime as dt
+import logging
+import typing as t
+import uuid
+
+import sqlalchemy as sa
+
+from ..errors import SystemBudgetExceeded
+from ..errors import SystemKeyRefused
+from ..providers.types import Source
+from ..providers.types import Usage
+from ..vault.database import Database
+from ..vault.database import WriteBusy
+from ..vault.models import Tables
+from .audit import Audit
+from .budget import Budget
+from .budget import RESERVE_WAIT
+from .budget import UnitAllowance
+from .rows import fit
+from .rows import next_month
+from .rows import period_of
+
+#: How an attempt ended. ``unknown``: it was sent and nobody knows what it used.
+EndState = t.Literal["done", "failed", "unknown", "cancelled"]
+
+#: An attempt that nobody settled so long after its longest life is given up.
+SETTLE_GRACE: t.Final = dt.timedelta(minutes=5)
+
+#: So many forgotten attempts are settled by one sweep.
+SWEEP_BATCH: t.Final = 500
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptStart:
+    """What is known of an attempt before it is sent.
+
+    :param company_id: the typed text.
+    :param label: the host's name of the feature that asked.
+    :param call_id: the same for all attempts of one call.
+    """
+
+    company_id: str
+    provider: str
+    model: str | None
+    label: str | None = None
+    call_id: str | None = None
+    streamed: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptEnd:
+    """How an attempt ended.
+
+    :param reason: a reason word; ``None`` when it answered.
+    :param code: a provider's code from our own table.
+    :param usage: as far as the provider told it.
+    """
+
+    state: EndState
+    reason: str | None = None
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+    latency_ms: int | None = None
+    usage: Usage | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """An attempt on a system key that is under way; hand it to ``settle``.
+
+    :param id: of the row, for ever: usable as a key for exports.
+    :param period: the month it is charged to, however long it takes.
+    :param est_tokens: what is reserved; ``None`` without a budget.
+    :param written: whether the row exists already.
+    """
+
+    id: str
+    start: AttemptStart
+    started_at: dt.datetime
+    expires_at: dt.datetime
+    period: str
+    est_tokens: int | None
+    written: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class UsageRow:
+    """Attempts and tokens of one day, key source, provider, model and label.
+
+    :param day: UTC.
+    :param requests: attempts that are over.
+    :param failed: of these, refused or never answered.
+    :param unknown: of these, sent and never heard of again.
+    :param input_tokens: cached ones included.
+    """
+
+    day: dt.date
+    source: Source
+    provider: str
+    model: str | None
+    label: str | None
+    requests: int
+    failed: int
+    unknown: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+
+
+class Ledger:
+    """Counts the attempts of one app.
+
+    :param limits: ``BYOK_SYSTEM_BUDGET``; ``None`` for no limit on the system key.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        limits: cabc.Mapping[str, int] | None = None,
+    ) -> None:
+        self._database = database
+        self._table = tables.attempt
+        self._budget = Budget(database, tables, limits) if limits else None
+        self._settling = Budget(database, tables, limits or {})
+        #: Who changed what.
+        self.audit = Audit(database, tables)
+
+    # --- company keys -------------------------------------------------------------
+
+    def record(
+        self,
+        start: AttemptStart,
+        end: AttemptEnd,
+        *,
+        started_at: dt.datetime,
+        source: Source = "company",
+    ) -> None:
+        """Note an attempt that is over. Never raises; what must wait is kept."""
+        row = self._row(
+            str(uuid.uuid4()), start, source, started_at, started_at + SETTLE_GRACE
+        )
+        self._insert_later({**row, **_end_values(end)})
+
+    def _row(
+        self,
+        attempt_id: str,
+        start: AttemptStart,
+        source: Source,
+        started_at: dt.datetime,
+        expires_at: dt.datetime,
+    ) -> dict[str, t.Any]:
+        return {
+            "id": attempt_id,
+            "call_id": start.call_id,
+            "company_id": start.company_id,
+            "period": period_of(started_at),
+            "source": source,
+            "provider": start.provider,
+            "model": start.model,
+            "label": start.label,
+            "streamed": start.streamed,
+            "state": "started",
+            "started_at": started_at,
+            "expires_at": expires_at,
+        }
+
+    def _insert(self, row: cabc.Mapping[str, t.Any]) -> sa.Insert:
+        return sa.insert(self._table).values(fit(self._table, row))
+
+    def _insert_later(self, row: cabc.Mapping[str, t.Any]) -> None:
+        insert = self._insert(row)
+        self._database.record(lambda conn: conn.execute(insert), weight="attempt")
+
+    # --- system keys --------------------------------------------------------------
+
+    def start(
+        self,
+        start: AttemptStart,
+        *,
+        est_tokens: int,
+        lifetime: float,
+        now: dt.datetime,
+    ) -> Started:
+        """Reserve the allowance and note an attempt on a system key, before it is sent.
+
+        :param est_tokens: input and output cap together, as far as can be told.
+        :param lifetime: seconds the attempt may take at the very most.
+        :raises SystemBudgetExceeded: when the company's month is used up.
+        :raises SystemKeyRefused: when a budget is set and cannot be written now.
+        """
+        started = Started(
+            id=str(uuid.uuid4()),
+            start=start,
+            started_at=now,
+            expires_at=now + dt.timedelta(seconds=lifetime) + SETTLE_GRACE,
+            period=period_of(now),
+            est_tokens=None if self._budget is None else est_tokens,
+            written=True,
+        )
+
+        if self._budget is None:
+            return self._start_unlimited(started)
+
+        self._reserve(self._budget, started)
+        return started
+
+    def _start_unlimited(self, started: Started) -> Started:
+        try:
+            self._database.try_write(
+                lambda conn: conn.execute(self._insert(self._started_row(started)))
+            )
+        except WriteBusy:
+            # Written whole when it is settled.
+            return dataclasses.replace(started, written=False)
+
+        return started
+
+    def _started_row(self, started: Started) -> dict[str, t.Any]:
+        row = self._row(
+            started.id,
+            started.start,
+            "system",
+            started.started_at,
+            started.expires_at,
+        )
+        return {**row, "est_tokens": started.est_tokens}
+
+    def _reserve(self, budget: Budget, started: Started) -> None:
+        company_id = started.start.company_id
+        granted: bool | None
+
+        try:
+            granted = self._try_reserve(budget, started)
+
+            if granted is None:
+                budget.make_month(company_id, started.period)
+                granted = self._try_reserve(budget, started)
+        except WriteBusy:
+            granted = None
+
+        if granted is None:
+            raise SystemKeyRefused(
+                "The use of the app's own key cannot be recorded now, so it was not "
+                "used. Commit or roll back before calling AI, or give flask-byok a "
+                "database of its own (BYOK_BIND_KEY)."
+            )
+
+        if not granted:
+            raise SystemBudgetExceeded(
+                "This company's monthly allowance on the app's own key is used up.",
+                resets_on=next_month(started.started_at),
+            )
+
+    def _try_reserve(self, budget: Budget, started: Started) -> bool | None:
+        """Reserve and note in one transaction; ``None`` when the month has no row.
+
+        :raises WriteBusy: when it cannot be written now.
+        """
+        company_id, period = started.start.company_id, started.period
+        insert = self._insert(self._started_row(started))
+
+        def work(conn: sa.Connection) -> bool | None:
+            if budget.reserve(conn, company_id, period, started.est_tokens or 0):
+                conn.execute(insert)
+                return True
+
+            return False if budget.has_month(conn, company_id, period) else None
+
+        return self._database.try_write(work, wait=RESERVE_WAIT)
+
+    def settle(self, started: Started, end: AttemptEnd) -> None:
+        """Note how an attempt on a system key ended and charge it, once.
+
+        Charged is real use; the estimate where the provider told none; nothing for an
+        attempt that failed. Never raises; what must wait is kept.
+        """
+        if not started.written:
+            row = {**self._started_row(started), **_end_values(end)}
+            self._insert_later(row)
+            return
+
+        def work(conn: sa.Connection) -> bool:
+            return self._settle(
+                conn,
+                started.id,
+                started.start.company_id,
+                started.period,
+                started.est_tokens,
+                end,
+            )
+
+        def then(settled: bool) -> None:
+            if not settled:
+                _log.warning("The attempt %s had been settled before.", started.id)
+
+        self._database.record(work, weight="settlement", then=then)
+
+    def _settle(
+        self,
+        conn: sa.Connection,
+        attempt_id: str,
+        company_id: str,
+        period: str,
+        est_tokens: int | None,
+        end: AttemptEnd,
+    ) -> bool:
+        update = (
+            sa.update(self._table)
+            .where(self._table.c.id == attempt_id, self._table.c.state == "started")
+            .values(fit(self._table, _end_values(end)))
+        )
+
+        if conn.execute(update).rowcount != 1:
+            return False
+
+        if est_tokens is not None:
+            self._settling.settle(
+                conn,
+                company_id,
+                period,
+                est_tokens=est_tokens,
+                requests=0 if end.state == "failed" else 1,
+                tokens=_charged_tokens(end, est_tokens),
+            )
+
+        return True
+
+    def sweep(self, now: dt.datetime) -> int:
+        """Give up attempts that a dead process left behind: charge their estimates.
+
+        :return: how many; call again while it is not 0.
+        :raises StateUnavailable: when the rows cannot be read or written.
+        """
+        columns = self._table.c
+        query = (
+            sa.select(
+                columns.id, columns.company_id, columns.period, columns.est_tokens
+            )
+            .where(columns.state == "started", columns.expires_at <= now)
+            .limit(SWEEP_BATCH)
+        )
+        end = AttemptEnd(state="unknown", reason="timeout")
+
+        with self._database.read() as conn:
+            rows = conn.execute(query).all()
+
+        settled = 0
+
+        for row in rows:
+            with self._database.write() as conn:
+                settled += self._settle(
+                    conn, row.id, row.company_id, row.period, row.est_tokens, end
+                )
+
+        return settled
+
+    # --- reading ------------------------------------------------------------------
+
+    def allowance(self, company_id: str, now: dt.datetime) -> list[UnitAllowance]:
+        """Tell what is left of the budget this month; empty without one.
+
+        :raises StateUnavailable: when the row cannot be read.
+        """
+        if self._budget is None:
+            return []
+
+        return self._budget.allowance(company_id, now)
+
+    def usage(self, company_id: str, since: dt.date, until: dt.date) -> list[UsageRow]:
+        """Count attempts and tokens per day, source, provider, model and label.
+
+        :param since: first day, UTC.
+        :param until: last day, UTC, included.
+        :raises StateUnavailable: when the rows cannot be read.
+        """
+        columns = self._table.c
+        begin, end = _midnight(since), _midnight(until + dt.timedelta(days=1))
+
+        with self._database.read() as conn:
+            day = _day_of(columns.started_at, conn.dialect.name).label("day")
+            keys = (day, columns.source, columns.provider, columns.model, columns.label)
+            query = (
+                sa.select(*keys, *_sums(columns))
+                .where(
+                    columns.company_id == company_id,
+                    columns.started_at >= begin,
+                    columns.started_at < end,
+                    columns.state != "started",
+                )
+                .group_by(*keys)
+            )
+            rows = conn.execute(query).all()
+
+        return sorted((_usage_row(row) for row in rows), key=_reading_order)
+
+
+def _end_values(end: AttemptEnd) -> dict[str, t.Any]:
+    usage = end.usage or Usage()
+    known = end.usage is not None
+    return {
+        "state": end.state,
+        "reason": end.reason,
+        "status": end.status,
+        "code": end.code,
+        "request_id": end.request_id,
+        "latency_ms": end.latency_ms,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cached_tokens": usage.cached_tokens if known else None,
+        "reasoning_tokens": usage.reasoning_tokens if known else None,
+    }
+
+
+def _charged_tokens(end: AttemptEnd, est_tokens: int) -> int:
+    """Charge real use; without any, the estimate: never silently nothing."""
+    if end.state == "failed":
+        return 0
+
+    usage = end.usage or Usage()
+
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return est_tokens
+
+    return (usage.input_tokens or 0) + (usage.output_tokens or 0)
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.min, tzinfo=dt.timezone.utc)
+
+
+def _day_of(
+    column: sa.ColumnElement[dt.datetime], dialect: str
+) -> sa.ColumnElement[t.Any]:
+    if dialect == "postgresql":
+        # Else the day would begin in the zone of the connection.
+        return sa.func.date(sa.func.timezone("UTC", column))
+
+    return sa.func.date(column)
+
+
+def _sums(
+    columns: sa.sql.base.ReadOnlyColumnCollection[str, sa.Column[t.Any]],
+) -> cabc.Iterator[sa.ColumnElement[t.Any]]:
+    yield sa.func.count().label("requests")
+
+    for state in ("failed", "unknown"):
+        is_state = sa.case((columns.state == state, 1), else_=0)
+        yield sa.func.sum(is_state).label(state)
+
+    for name in ("input", "cached", "output", "reasoning"):
+        column = columns[f"{name}_tokens"]
+        yield sa.func.coalesce(sa.func.sum(column), 0).label(column.name)
+
+
+def _usage_row(row: sa.Row[t.Any]) -> UsageRow:
+    day = row.day if isinstance(row.day, dt.date) else dt.date.fromisoformat(row.day)
+    return UsageRow(
+        day=day,
+        source=row.source,
+        provider=row.provider,
+        model=row.model,
+        label=row.label,
+        requests=int(row.requests),
+        failed=int(row.failed),
+        unknown=int(row.unknown),
+        input_tokens=int(row.input_tokens),
+        cached_tokens=int(row.cached_tokens),
+        output_tokens=int(row.output_tokens),
+        reasoning_tokens=int(row.reasoning_tokens),
+    )
+
+
+def _reading_order(row: UsageRow) -> tuple[dt.date, str, str, str, str]:
+    return (row.day, row.source, row.provider, row.model or "", row.label or "")
