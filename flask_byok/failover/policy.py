@@ -80,31 +80,30 @@ def draw_jitter() -> float:
 
 
 def cool_down(
-    letter: Letter,
+    verdict: Verdict,
     count: int,
-    *,
-    delay: float | None,
-    until: dt.datetime | None,
     now: dt.datetime,
+    *,
     jitter: cabc.Callable[[], float] = draw_jitter,
-) -> float:
-    """Tell how many seconds a key or model rests from ``now``.
+) -> dt.datetime:
+    """Tell until when a key or model rests after this verdict, UTC.
 
-    A stated date is kept as it is, up to the cap for dates; every other rest varies by
-    a tenth.
+    A date the provider stated is kept as it is, up to the cap for dates; every other
+    rest varies by a tenth.
 
     :param count: how many times in a row, this one included; from 1.
-    :param delay: seconds the provider asks for.
-    :param until: a date the provider stated; one that has passed does not count.
     :raises ValueError: nothing is remembered of this class.
     """
-    rest = CLASSES[letter].cool_down
+    rest = CLASSES[verdict.letter].cool_down
 
     if rest is None:
-        raise ValueError(f"Class {letter} opens no circuit and blocks no model.")
+        raise ValueError(f"Class {verdict.letter} opens no circuit, blocks no model.")
+
+    until = verdict.until
 
     if until is not None and until > now and rest.dated_cap is not None:
-        return min((until - now).total_seconds(), rest.dated_cap)
+        return min(until, now + dt.timedelta(seconds=rest.dated_cap))
 
     grown: float = rest.base * rest.factor ** min(max(count, 1) - 1, _MOST_GROWTH)
-    return min(rest.cap, max(delay or 0.0, grown)) * jitter()
+    seconds = min(rest.cap, max(verdict.delay or 0.0, grown)) * jitter()
+    return now + dt.timedelta(seconds=seconds)
