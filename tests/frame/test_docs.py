@@ -1,0 +1,138 @@
+"""The documentation says what the code does: tables are compared, examples are run."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import pathlib
+import re
+
+import flask_sqlalchemy
+import pytest
+
+from flask_byok import errors
+from flask_byok.config import setting_names
+from flask_byok.config import Settings
+from flask_byok.failover.reasons import CLASSES
+from flask_byok.failover.reasons import CoolDown
+from flask_byok.failover.reasons import FailureClass
+from flask_byok.vault.models import build_tables
+
+ROOT = pathlib.Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+
+
+def rows_of(page: str) -> list[list[str]]:
+    """Read the rows of every table of a page, as cells."""
+    lines = (DOCS / page).read_text("utf-8").splitlines()
+    rows = [line.strip("|").split("|") for line in lines if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def words(cell: str) -> list[str]:
+    """List what stands in backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def row_about(page: str, word: str) -> list[str]:
+    """Find the one table row whose first cell names a word."""
+    (row,) = (row for row in rows_of(page) if word in words(row[0]))
+    return row
+
+
+def section(page: str, title: str) -> str:
+    """Read what stands under a heading, up to the next one."""
+    text = (DOCS / page).read_text("utf-8")
+    return re.split(rf"^#+ `?{re.escape(title)}`?$", text, flags=re.M)[1].split("\n#")[
+        0
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as the pages do."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+
+    return (
+        f"{seconds / 60:.0f} minutes" if seconds < 3600 else f"{seconds / 3600:.0f} h"
+    )
+
+
+def rest(cool_down: CoolDown | None) -> list[str]:
+    """List what a page must say of a cool-down."""
+    if cool_down is None:
+        return ["nothing"]
+
+    pause = f"{duration(cool_down.base)}, then ×{cool_down.factor:g}"
+    return [pause, f"up to {duration(cool_down.cap)}"]
+
+
+def spellings(value: object) -> set[str]:
+    """List the ways a page may write a default."""
+    text = str(value)
+    return {text, text.removesuffix(".0"), text.replace("'", '"')}
+
+
+def test_every_setting_has_a_section_and_every_section_a_setting() -> None:
+    """No setting is undocumented and none is invented."""
+    text = (DOCS / "configuration.md").read_text("utf-8")
+
+    assert sorted(re.findall(r"^### `(\w+)`$", text, re.M)) == sorted(setting_names())
+
+
+@pytest.mark.parametrize(
+    "field",
+    [field for field in dataclasses.fields(Settings) if field.name != "ring"],
+    ids=lambda field: field.name,
+)
+def test_a_stated_default_is_the_real_one(field: dataclasses.Field[object]) -> None:
+    """Where the page names a default as code, it is that of ``Settings``."""
+    text = section("configuration.md", f"BYOK_{field.name.upper()}")
+    stated = re.search(r"Default:\s+`([^`]+)`", text)
+    factory = field.default_factory
+    default = field.default if factory is dataclasses.MISSING else factory()
+
+    assert "Default:" in text
+    assert stated is None or stated[1] in spellings(default)
+
+
+@pytest.mark.parametrize("entry", CLASSES.values(), ids=lambda entry: entry.letter)
+def test_the_table_of_reasons_is_that_of_the_code(entry: FailureClass) -> None:
+    """Each reason stands with the policies and the pauses that the engine uses."""
+    row = row_about("failover.md", entry.reason)
+
+    assert tuple(words(row[0])) == entry.reasons
+    assert set(words(row[2])) == entry.policies
+    assert [text for text in rest(entry.cool_down) if text not in row[3]] == []
+
+
+def test_every_error_of_a_call_is_explained() -> None:
+    """Each error a call may raise stands in the table of the page."""
+    named = {word for row in rows_of("failover.md") for word in words(row[0])}
+    raised = {
+        name
+        for name, value in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(value, errors.CallError | errors.StateUnavailable)
+    }
+
+    assert raised - {"CallError", "ProviderError"} <= named
+
+
+def test_every_table_is_named() -> None:
+    """The page about models names the tables that stand in the metadata."""
+    db = flask_sqlalchemy.SQLAlchemy()
+    build_tables(db.metadata)
+    named = {words(row[0])[0] for row in rows_of("models-and-migrations.md")[2:]}
+
+    assert named == set(db.metadata.tables)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_python_examples_are_python(page: pathlib.Path) -> None:
+    """Each block that says it is Python can be read by Python."""
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+
+    for block in blocks:
+        ast.parse(block)
