@@ -80,30 +80,31 @@ def draw_jitter() -> float:
 
 
 def cool_down(
-    verdict: Verdict,
+    letter: Letter,
     count: int,
-    now: dt.datetime,
     *,
+    delay: float | None,
+    until: dt.datetime | None,
+    now: dt.datetime,
     jitter: cabc.Callable[[], float] = draw_jitter,
-) -> dt.datetime:
-    """Tell until when a key or model rests after this verdict, UTC.
+) -> float:
+    """Tell how many seconds a key or model rests from ``now``.
 
-    A date the provider stated is kept as it is, up to the cap for dates; every other
-    rest varies by a tenth.
+    A stated date is kept as it is, up to the cap for dates; every other rest varies by
+    a tenth.
 
     :param count: how many times in a row, this one included; from 1.
+    :param delay: seconds the provider asks for.
+    :param until: a date the provider stated; one that has passed does not count.
     :raises ValueError: nothing is remembered of this class.
     """
-    rest = CLASSES[verdict.letter].cool_down
+    rest = CLASSES[letter].cool_down
 
     if rest is None:
-        raise ValueError(f"Class {verdict.letter} opens no circuit, blocks no model.")
-
-    until = verdict.until
+        raise ValueError(f"Class {letter} opens no circuit and blocks no model.")
 
     if until is not None and until > now and rest.dated_cap is not None:
-        return min(until, now + dt.timedelta(seconds=rest.dated_cap))
+        return min((until - now).total_seconds(), rest.dated_cap)
 
     grown: float = rest.base * rest.factor ** min(max(count, 1) - 1, _MOST_GROWTH)
-    seconds = min(rest.cap, max(verdict.delay or 0.0, grown)) * jitter()
-    return now + dt.timedelta(seconds=seconds)
+    return min(rest.cap, max(delay or 0.0, grown)) * jitter()

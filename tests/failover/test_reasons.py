@@ -48,8 +48,8 @@ POLICIES: tuple[Policy, ...] = t.get_args(Policy)
 
 
 def rest(letter: Letter, count: int = 1, jitter: float = 1.0, **facts: t.Any) -> float:
-    verdict = Verdict(letter=letter, reason=CLASSES[letter].reason, **facts)
-    return (cool_down(verdict, count, NOW, jitter=lambda: jitter) - NOW).total_seconds()
+    facts = {"delay": None, "until": None, **facts}
+    return cool_down(letter, count, now=NOW, jitter=lambda: jitter, **facts)
 
 
 @pytest.mark.parametrize(
