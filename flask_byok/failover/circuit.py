@@ -416,7 +416,11 @@ class Circuits:
                 sa.or_(columns.last_ok_at.is_(None), columns.last_ok_at <= before_that)
             )
 
-        values = {"last_ok_at": now, "fail_count": 0, "unreadable_at": None}
+        values: dict[str, t.Any] = {
+            "last_ok_at": now,
+            "fail_count": 0,
+            "unreadable_at": None,
+        }
 
         def transition(before: CircuitState) -> CircuitState:
             return dataclasses.replace(before, **values)
