@@ -27,6 +27,18 @@ class Secret:
         """Give the plaintext. Only the header writer and the keyring call this."""
         return self.__value
 
+    def appears_in(self, text: str) -> bool:
+        """Tell whether ``text`` shows the secret, or six characters of it in a row.
+
+        Meant for short strings of another party's making, such as a request id.
+        """
+        value = self.__value
+        width = min(6, len(value))
+        return any(
+            text[start : start + width] in value
+            for start in range(len(text) - width + 1)
+        )
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
@@ -55,14 +67,5 @@ class Secret:
     def __getstate__(self) -> t.NoReturn:
         raise TypeError("A Secret is not pickled or copied.")
 
-    def __reduce__(self) -> t.NoReturn:
-        raise TypeError("A Secret is not pickled or copied.")
-
     def __reduce_ex__(self, protocol: t.SupportsIndex) -> t.NoReturn:
         raise TypeError("A Secret is not pickled or copied.")
-
-    def __copy__(self) -> t.NoReturn:
-        raise TypeError("A Secret is not copied.")
-
-    def __deepcopy__(self, memo: object) -> t.NoReturn:
-        raise TypeError("A Secret is not copied.")
