@@ -13,6 +13,7 @@ BROWSER ?= auto
 VENV := .venv$(if $(SQLALCHEMY),-sa$(subst .,,$(SQLALCHEMY)))
 BIN := $(VENV)/bin
 METADATA := pyproject.toml setup.cfg
+TEMPLATES := flask_byok/templates example_app/templates
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PIN := $(if $(SQLALCHEMY),"SQLAlchemy==$(SQLALCHEMY).*")
 
@@ -38,12 +39,13 @@ test: $(VENV)/.made-tests ## Run the whole test suite
 lint: $(VENV)/.made-style ## Check style, templates and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/djlint --quiet --lint --check flask_byok/templates example_app/templates
+	$(BIN)/djlint --quiet --lint --check $(TEMPLATES)
 	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.made-style ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/djlint --quiet --reformat $(TEMPLATES)
 
 types: $(VENV)/.made-typing ## Check the types with mypy and pyright
 	$(BIN)/mypy
