@@ -22,6 +22,9 @@ MAY_REVEAL = {
     "vault/keyring.py",
 }
 
+#: Below the sender, which reads the cause of a broken connection and drops it.
+MAY_CHAIN = {"providers/connections.py"}
+
 #: What a real key, or another secret that must never be committed, looks like. The
 #: parts are put together here so that this file does not match itself.
 SECRET_SHAPES = [
@@ -102,16 +105,16 @@ def test_no_import_hides_from_the_layer_check() -> None:
 
 def test_no_exception_is_chained() -> None:
     """``raise … from error`` would carry a request, and its headers, along."""
-    chained = [
-        f"{path.relative_to(HOUSE)}:{node.lineno}"
+    chained = {
+        path.relative_to(HOUSE).as_posix()
         for path in sources()
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Raise)
         and node.cause is not None
         and not (isinstance(node.cause, ast.Constant) and node.cause.value is None)
-    ]
+    }
 
-    assert chained == []
+    assert chained - MAY_CHAIN == set()
 
 
 def test_no_function_rebinds_a_global() -> None:
