@@ -8,10 +8,10 @@ import typing as t
 
 from .catalog import CLAUDE_MODELS
 from .catalog import knows_model
+from .claude_answer import render
+from .claude_answer import render_stream
+from .claude_answer import write_event
 from .claude_messages import read_intent
-from .claude_messages import render
-from .claude_messages import render_stream
-from .claude_messages import write_event
 from .exchange import Answer
 from .exchange import Call
 from .exchange import compact

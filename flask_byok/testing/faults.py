@@ -19,13 +19,15 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
-import functools
 import re
 import typing as t
 
+from .claude_wire import ClaudeWire
 from .exchange import Call
 from .exchange import ErrorRow
 from .exchange import Wire
+from .gemini_wire import GeminiWire
+from .openai_wire import OpenAIWire
 
 Scope = t.Literal["all", "generate", "list"]
 
@@ -133,21 +135,19 @@ class Fault:
         return self.scope in ("all", call.operation)
 
 
-@functools.cache
-def wires() -> cabc.Mapping[str, Wire]:
-    """Make the three wires, once."""
-    from .claude_wire import ClaudeWire
-    from .gemini_wire import GeminiWire
-    from .openai_wire import OpenAIWire
-
-    return {"OPENAI": OpenAIWire(), "CLAUDE": ClaudeWire(), "GEMINI": GeminiWire()}
+#: The three wires; they hold no state.
+WIRES: cabc.Mapping[str, Wire] = {
+    "OPENAI": OpenAIWire(),
+    "CLAUDE": ClaudeWire(),
+    "GEMINI": GeminiWire(),
+}
 
 
 def find_fault(provider: str, name: str) -> Fault | None:
     """Find a provider's fault by its name; ``None`` when it has no such fault."""
     name = name.strip().lower().replace("-", "_")
     real = _ALIASES.get(name, name)
-    rows = wires()[provider].rows
+    rows = WIRES[provider].rows
 
     if real in rows:
         return Fault(name=name, scope=rows[real].scope, row=rows[real])
@@ -170,7 +170,7 @@ def find_fault(provider: str, name: str) -> Fault | None:
 
 def fault_names(provider: str) -> list[str]:
     """List the names of a provider's faults, those of the contract first."""
-    rows = wires()[provider].rows
+    rows = WIRES[provider].rows
     return [*dict.fromkeys([*KEY_WORDS, *rows, *BEHAVIOURS, *TRAITS])]
 
 

@@ -18,12 +18,12 @@ from .exchange import Operation
 from .exchange import Piece
 from .exchange import Refusal
 from .exchange import Stream
+from .gemini_answer import render
+from .gemini_answer import render_stream
 from .gemini_content import camel
 from .gemini_content import invalid
 from .gemini_content import read_contents
 from .gemini_content import read_intent
-from .gemini_content import render
-from .gemini_content import render_stream
 from .reply import count_tokens
 from .reply import reply_to
 from .reply import vector
@@ -82,8 +82,8 @@ class GeminiWire:
                 403,
                 "PERMISSION_DENIED",
                 "Method doesn't allow unregistered callers (callers without "
-                "established identity). Please use API Key or other form of API consumer identity "
-                "to call this API.",
+                "established identity). Please use API Key or other form of API "
+                "consumer identity to call this API.",
             )
             raise Refusal(ErrorRow(status=403, body=body))
 

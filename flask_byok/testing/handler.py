@@ -20,7 +20,7 @@ from .exchange import Answer
 from .exchange import Call
 from .exchange import ProviderId
 from .exchange import Stream
-from .faults import wires
+from .faults import WIRES
 from .records import RecordedRequest
 from .retry_rows import DATE_MARK
 
@@ -91,7 +91,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _serve_provider(
         self, provider: ProviderId, version: str, path: str, raw: bytes
     ) -> None:
-        wire = wires()[provider]
+        wire = WIRES[provider]
         call = wire.read(self._build_call(provider, version, path, raw))
         plan = build_plan(
             call,

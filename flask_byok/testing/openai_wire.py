@@ -10,6 +10,7 @@ import typing as t
 
 from . import openai_chat
 from . import openai_responses
+from . import openai_responses_answer
 from .catalog import knows_model
 from .catalog import OPENAI_MODELS
 from .exchange import Answer
@@ -117,21 +118,23 @@ class OpenAIWire:
         body = fill(row.body, call)
 
         if call.path == "/responses":
-            return openai_responses.render_error(body["error"], other_form)
+            return openai_responses_answer.render_error(body["error"], other_form)
 
         return openai_chat.render_error(body)
 
     def _generate(
         self, call: Call, body: dict[str, t.Any], traits: cabc.Set[str]
     ) -> Answer | Stream:
-        wire = openai_responses if call.path == "/responses" else openai_chat
-        reply = reply_to(wire.read_intent(body), traits)
+        responses = call.path == "/responses"
+        reader = openai_responses if responses else openai_chat
+        writer = openai_responses_answer if responses else openai_chat
+        reply = reply_to(reader.read_intent(body), traits)
 
         if not call.streamed:
-            return _json(call, wire.render(body, reply))
+            return _json(call, writer.render(body, reply))
 
         headers = {"content-type": "text/event-stream; charset=utf-8"}
-        pieces = wire.render_stream(body, reply)
+        pieces = writer.render_stream(body, reply)
         return Stream(status=200, headers=headers | _headers(call), pieces=pieces)
 
     def _models(self, call: Call) -> Answer:
