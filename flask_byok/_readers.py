@@ -228,7 +228,8 @@ def url_prefix(name: str, value: t.Any) -> str:
     """Read a path such as ``/settings/ai``, without a slash at the end."""
     if not isinstance(value, str) or not _URL_PREFIX.fullmatch(value):
         raise ConfigError(
-            f"'{name}' must be a path such as '/settings/ai', without a slash at the end."
+            f"'{name}' must be a path such as '/settings/ai', "
+            "without a slash at the end."
         )
 
     return value

@@ -32,9 +32,9 @@ DEFAULT_RATE_LIMIT: t.Final[cabc.Mapping[str, int]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """The settings of one app. Each field is the ``BYOK_*`` setting of that name."""
+    """The settings of one app; each field is the ``BYOK_*`` setting of its name."""
 
-    #: Master keys by id and the primary id; ``None`` when the vault is closed on purpose.
+    #: Master keys by id and the primary id; ``None``: the vault is closed on purpose.
     ring: Ring | None
     #: Bound into every sealed key, so that two apps on one ring stay apart.
     namespace: str = "default"

@@ -4,7 +4,7 @@
 
     BYOKError
     ├── ConfigError                 a setting is wrong; the app does not start
-    ├── SetupError                  the app was put together wrongly (no loader, no tables)
+    ├── SetupError                  the app was put together wrongly (no loader, say)
     ├── NoCompany                   nobody knows which company is calling
     ├── VaultClosed                 no key can be saved or opened here, on purpose
     ├── ApiKeyFormatError           a pasted text cannot be an API key (.code)
@@ -64,7 +64,7 @@ class NoCompany(BYOKError):
 
 
 class VaultClosed(BYOKError):
-    """The vault is closed (``BYOK_MASTER_KEYS = False``): nothing is sealed or opened."""
+    """The vault is closed (``BYOK_MASTER_KEYS = False``): no key is opened."""
 
 
 class ApiKeyFormatError(BYOKError):
@@ -127,7 +127,7 @@ class NoRoute(CallError):
 
 
 class CompanyKeyUnavailable(CallError):
-    """The company key is known to be out and nothing else may answer; nothing was sent."""
+    """The company key is out and nothing else may answer; nothing was sent."""
 
     def __init__(
         self,

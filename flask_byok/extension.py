@@ -102,8 +102,6 @@ class BYOK:
         app.extensions["byok"] = self
         app.register_blueprint(build_blueprint(state.settings))
 
-    # --- what the host tells us ----------------------------------------------------
-
     def company_loader(self, function: _CompanyLoader) -> _CompanyLoader:
         """Register who tells the id of the company that is calling (a decorator).
 
@@ -174,8 +172,6 @@ class BYOK:
         for state in self._states.values():
             state.registry.register(provider)
 
-    # --- AI calls --------------------------------------------------------------------
-
     def client_for(self, company_id: CompanyId) -> AIClient:
         """Give the AI client of a company: for jobs, threads and commands."""
         text = _text(company_id)
@@ -204,8 +200,6 @@ class BYOK:
             )
 
         return apps[0]
-
-    # --- what the page, the JSON API and the commands call -----------------------------
 
     @property
     def state(self) -> AppState:
@@ -259,7 +253,7 @@ class BYOK:
         verdict that stood in the way.
 
         :param api_key: ``None`` changes model and expiry date of the stored key alone.
-        :param model: what ``default`` means with this key; ``None`` for the app's choice.
+        :param model: what ``default`` means with this key; ``None``: the app's choice.
         :param activate: let AI features use this key, if it works.
         :param generation: of the stored key the caller looked at; ``None`` accepts any.
         :param confirm: a verdict to go on in spite of; ``rejected`` never is.

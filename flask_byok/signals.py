@@ -60,6 +60,6 @@ def send(
             # Its type alone: a receiver may put anything into the text.
             _log.error(
                 "A receiver of the signal %s raised %s.",
-                signal.name,
+                getattr(signal, "name", "?"),
                 type(error).__name__,
             )

@@ -69,13 +69,13 @@ class Planner:
         if self._settings.fallback_locked or state.fallback is None:
             return self._settings.fallback
 
-        return state.fallback
+        return t.cast("Policy", state.fallback)
 
     def active(self, state: CompanyState) -> Credential | None:
         """Pick the key AI features use; ``None`` when none is stored."""
         stored = self.stored(state)
         chosen = [c for c in stored if c.provider == state.active_provider]
-        return (chosen or stored or [None])[0]
+        return next(iter(chosen or stored), None)
 
     def stored(self, state: CompanyState) -> list[Credential]:
         """List the company's keys in the registry's order; unknown providers go."""
@@ -93,7 +93,7 @@ class Planner:
 
     def is_mapped(self, provider: Provider, model: str | None) -> bool:
         """Tell whether the app itself names this model for this provider."""
-        names = self._names(provider)
+        names = self.names(provider)
         return model is None or model in names or model in names.values()
 
     def _company_routes(self, state: CompanyState, ask: Ask) -> cabc.Iterator[Route]:
@@ -152,7 +152,7 @@ class Planner:
         if ask.embeds:
             return self._embedding_model(provider, ask)
 
-        names = self._names(provider)
+        names = self.names(provider)
         asked = ask.model or DEFAULT
 
         if asked == DEFAULT:
@@ -167,10 +167,13 @@ class Planner:
         if provider.embedding_model is None:
             return None
 
-        names = self._names(provider)
-        return names.get(ask.model or "embedding") or ask.model or provider.embedding_model
+        names = self.names(provider)
+        return (
+            names.get(ask.model or "embedding") or ask.model or provider.embedding_model
+        )
 
-    def _names(self, provider: Provider) -> dict[str, str]:
+    def names(self, provider: Provider) -> dict[str, str]:
+        """Map the app's model names to the models of this provider."""
         return {**provider.default_models, **self._settings.models.get(provider.id, {})}
 
 

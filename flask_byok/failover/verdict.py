@@ -18,7 +18,7 @@ class Verdict:
     :param code: from our own vocabulary; ``None`` for every other code.
     :param status: the HTTP status; ``None`` without an answer.
     :param request_id: for the provider's support; ``None`` when none of a usual shape.
-        The provider wrote it: compare it with the key before it is kept.
+        The adapters see to it that it holds no piece of the key.
     :param model_scoped: remember it for (key, model), not for the key.
     :param ambiguous: an M that may as well be a mistyped name.
     :param delay: seconds the provider asks us to wait, at most a day.

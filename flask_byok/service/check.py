@@ -96,7 +96,7 @@ class Checker:
         return _step(
             provider,
             lambda: provider.models(
-                self._sender, api_key=api_key, deadline=share, max_pages=1
+                self._sender, api_key=api_key, deadline=share, pages=1
             ),
         )
 

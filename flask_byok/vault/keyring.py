@@ -279,6 +279,17 @@ class Keyring:
         info = length_prefixed(b"flask-byok/v1/kcv", key_id.encode("ascii"))
         return self._master_keys[key_id].hkdf(None, info, _CHECK_VALUE_LENGTH).hex()
 
+    def fingerprint(self, api_key: Secret) -> str:
+        """Give a mark by which a changed API key is noticed, without a master key
+        worth nothing to anybody.
+
+        :return: 32 hex digits of an HMAC under a key derived from the primary.
+        """
+        info = length_prefixed(b"flask-byok/v1/fingerprint", self._namespace_bytes)
+        mac_key = self._master_keys[self._primary].hkdf(None, info, 32)
+        plaintext = api_key.reveal().encode("utf-8", "surrogatepass")
+        return hmac.new(mac_key, plaintext, "sha256").hexdigest()[:32]
+
 
 def refuse_bad_context(context: SealContext) -> None:
     """Stop before sealing for a context that no row can have.

@@ -1,0 +1,372 @@
+"""The AI client of one company: chat, stream, embed, models."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import types
+import typing as t
+
+from .failover.engine import Engine
+from .failover.rooms import Call
+from .failover.rooms import Perform
+from .failover.routes import Ask
+from .failover.routes import Route
+from .failover.streams import OpenStream
+from .messages import build_request
+from .messages import is_bound
+from .messages import Messages
+from .messages import Tools
+from .providers.streams import ProviderStream
+from .providers.http import Deadline
+from .providers.http import Sender
+from .providers.types import ChatAnswer
+from .providers.types import ChatChunk
+from .providers.types import ChatRequest
+from .providers.types import ChatResponse
+from .providers.types import EmbedAnswer
+from .providers.types import Embeddings
+from .providers.types import ModelInfo
+from .providers.types import Source
+from .secret import Secret
+from .vault.company import CompanyId
+
+#: Characters an image or a tool part is taken for, in estimates alone.
+_OTHER_PART: t.Final = 3000
+
+
+class AIClient:
+    """Runs a company's AI requests on its key, and on the system key when it fails.
+
+    Made by ``current_ai_client`` and ``byok.client_for()``. It holds no key and no
+    state: every call reads what is true at that moment.
+    """
+
+    __slots__ = ("_company", "_engine", "company_id")
+
+    def __init__(self, engine: Engine, company: str, company_id: CompanyId) -> None:
+        self._engine = engine
+        self._company = company
+        #: The company this client works for, as the host names it.
+        self.company_id = company_id
+
+    def __repr__(self) -> str:
+        return f"<AIClient {self._company}>"
+
+    @property
+    def provider(self) -> str | None:
+        """The provider the next call would start on; ``None`` when AI is off."""
+        return self._engine.outlook(self._company).provider
+
+    @property
+    def model(self) -> str | None:
+        """The model the next call would use by default; ``None`` when AI is off."""
+        return self._engine.outlook(self._company).model
+
+    @property
+    def source(self) -> Source | None:
+        """Whose key the next call would start on; ``None`` when AI is off."""
+        return self._engine.outlook(self._company).source
+
+    @property
+    def fallback_active(self) -> bool:
+        """Whether a company key exists and the next call would not start on it."""
+        return self._engine.outlook(self._company).fallback_active
+
+    def chat(
+        self,
+        messages: Messages,
+        *,
+        system: str | None = None,
+        model: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        stop: str | cabc.Sequence[str] | None = None,
+        tools: Tools | None = None,
+        tool_choice: str | None = None,
+        response_format: cabc.Mapping[str, t.Any] | None = None,
+        timeout: float | None = None,
+        label: str | None = None,
+        fallback: bool = True,
+        extra: cabc.Mapping[str, t.Any] | None = None,
+    ) -> ChatResponse:
+        """Ask for one answer.
+
+        :param messages: a string, or a list of ``{"role", "content"}`` dicts or
+            :class:`Message` objects.
+        :param system: the instruction that stands above the conversation.
+        :param model: a name of ``BYOK_MODELS`` (``"fast"``) or a provider's model id;
+            ``None`` for the default. An id keeps the call with its provider.
+        :param max_tokens: the most tokens of output, thinking included.
+        :param temperature: sent only when given; several models refuse it.
+        :param tools: :class:`Tool` objects or dicts with ``name``, ``description`` and
+            ``parameters`` (a JSON schema).
+        :param tool_choice: ``"auto"``, ``"none"``, ``"required"`` or a tool's name.
+        :param response_format: a JSON schema the answer must follow.
+        :param timeout: seconds for the whole call; ``BYOK_TIMEOUT`` when not given.
+        :param label: the host's name of the AI feature, for the usage.
+        :param fallback: ``False`` keeps the call on its first route. It may only
+            tighten the company's policy.
+        :param extra: body fields passed to the provider as they are; they keep the
+            call with its provider.
+        :raises ProviderError: what the first route said, when no route answered; the
+            subclass tells the kind, ``.attempts`` every route.
+        :raises CallError: when no request could be made at all.
+        :raises StateUnavailable: when the company's keys cannot be read.
+        """
+        request = build_request(
+            messages,
+            system=system,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            stop=stop,
+            tools=tools,
+            tool_choice=tool_choice,
+            response_format=response_format,
+            extra=extra,
+        )
+        call = self._call(request, model, timeout, label, fallback)
+        answered = self._engine.run(call, _chat(request))
+        answer = answered.value
+        return ChatResponse(
+            text=answer.text,
+            model=answer.model,
+            usage=answer.usage,
+            finish_reason=answer.finish_reason,
+            tool_calls=answer.tool_calls,
+            request_id=answer.request_id,
+            raw=answer.raw,
+            provider=answered.route.provider.id,
+            source=answered.route.source,
+            latency_ms=answered.latency_ms,
+            attempts=answered.attempts,
+        )
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        system: str | None = None,
+        model: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        stop: str | cabc.Sequence[str] | None = None,
+        tools: Tools | None = None,
+        tool_choice: str | None = None,
+        response_format: cabc.Mapping[str, t.Any] | None = None,
+        timeout: float | None = None,
+        label: str | None = None,
+        fallback: bool = True,
+        extra: cabc.Mapping[str, t.Any] | None = None,
+    ) -> ChatStream:
+        """Ask for an answer in pieces; the first piece has arrived when this returns.
+
+        Parameters and errors as for :meth:`chat`. Before the first content the call
+        falls back like any other, after it never: a stream that breaks later raises
+        :exc:`StreamInterrupted` from the iteration.
+
+        :param timeout: seconds until the first content; later pieces may take 30 s
+            each and 15 minutes together, counted only while waiting for the provider.
+        """
+        request = build_request(
+            messages,
+            system=system,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            stop=stop,
+            tools=tools,
+            tool_choice=tool_choice,
+            response_format=response_format,
+            extra=extra,
+        )
+        call = self._call(request, model, timeout, label, fallback, streamed=True)
+        return ChatStream(self._engine.open_stream(call, _stream(request)))
+
+    def embed(
+        self,
+        texts: str | cabc.Sequence[str],
+        *,
+        model: str | None = None,
+        timeout: float | None = None,
+        label: str | None = None,
+        fallback: bool = True,
+    ) -> Embeddings:
+        """Turn texts into vectors, in their order.
+
+        Never falls back to another provider or model: vectors of two models do not
+        compare. A company whose provider has no embeddings starts on the first route
+        that has.
+
+        :param model: a name of ``BYOK_MODELS`` or a model id; ``None`` for
+            ``"embedding"`` of ``BYOK_MODELS``, else the provider's usual one.
+        :raises NoRoute: when no key of this company or app can embed.
+        """
+        wanted = (texts,) if isinstance(texts, str) else tuple(texts)
+
+        if not wanted or not all(isinstance(text, str) and text for text in wanted):
+            raise ValueError("'texts' must be a text or a list of texts, none empty.")
+
+        call = Call(
+            company=self._company,
+            ask=Ask(model=model, fallback=fallback, embeds=True),
+            timeout=timeout,
+            label=label,
+            input_tokens=sum(map(len, wanted)) // 3,
+            output_tokens=1,
+        )
+        answered = self._engine.run(call, _embed(wanted))
+        answer = answered.value
+        return Embeddings(
+            vectors=answer.vectors,
+            model=answer.model,
+            usage=answer.usage,
+            provider=answered.route.provider.id,
+            source=answered.route.source,
+            latency_ms=answered.latency_ms,
+            attempts=answered.attempts,
+        )
+
+    def models(self) -> list[ModelInfo]:
+        """List the models the key of the next call may use."""
+        call = Call(company=self._company, ask=Ask(one_provider=True), output_tokens=1)
+        return list(self._engine.run(call, _list_models).value)
+
+    def _call(
+        self,
+        request: ChatRequest,
+        model: str | None,
+        timeout: float | None,
+        label: str | None,
+        fallback: bool,
+        *,
+        streamed: bool = False,
+    ) -> Call:
+        return Call(
+            company=self._company,
+            ask=Ask(model=model, one_provider=is_bound(request), fallback=fallback),
+            timeout=timeout,
+            label=label,
+            input_tokens=estimate_tokens(request),
+            output_tokens=request.max_tokens,
+            streamed=streamed,
+        )
+
+
+class ChatStream:
+    """A streamed answer: iterate the pieces, then read the whole ``response``.
+
+    A context manager; leaving early closes the connection, and what was used until
+    then is counted.
+    """
+
+    def __init__(self, opened: OpenStream) -> None:
+        self._opened = opened
+
+    def __enter__(self) -> ChatStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> cabc.Iterator[ChatChunk]:
+        return self
+
+    def __next__(self) -> ChatChunk:
+        return self._opened.next()
+
+    @property
+    def provider(self) -> str:
+        """The provider that answers."""
+        return self._opened.route.provider.id
+
+    @property
+    def source(self) -> Source:
+        """Whose key pays: ``"company"`` or ``"system"``."""
+        return self._opened.route.source
+
+    @property
+    def response(self) -> ChatResponse:
+        """The whole answer, once the stream has ended.
+
+        :raises RuntimeError: before the end.
+        """
+        answer = self._opened.answer
+
+        if answer is None:
+            raise RuntimeError("The stream has not ended; iterate it to its end first.")
+
+        return ChatResponse(
+            text=answer.text,
+            model=answer.model,
+            usage=answer.usage,
+            finish_reason=answer.finish_reason,
+            tool_calls=answer.tool_calls,
+            request_id=answer.request_id,
+            raw=answer.raw,
+            provider=self.provider,
+            source=self.source,
+            latency_ms=self._opened.latency_ms,
+            attempts=self._opened.attempts,
+        )
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        self._opened.close()
+
+
+def _chat(request: ChatRequest) -> Perform[ChatAnswer]:
+    def perform(
+        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
+    ) -> ChatAnswer:
+        return route.provider.chat(
+            sender, request, model=route.model, api_key=api_key, deadline=deadline
+        )
+
+    return perform
+
+
+def _stream(request: ChatRequest) -> Perform[ProviderStream]:
+    def perform(
+        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
+    ) -> ProviderStream:
+        return route.provider.open_stream(
+            sender, request, model=route.model, api_key=api_key, deadline=deadline
+        )
+
+    return perform
+
+
+def _embed(texts: tuple[str, ...]) -> Perform[EmbedAnswer]:
+    def perform(
+        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
+    ) -> EmbedAnswer:
+        return route.provider.embed(
+            sender, texts, model=route.model, api_key=api_key, deadline=deadline
+        )
+
+    return perform
+
+
+def _list_models(
+    route: Route, sender: Sender, api_key: Secret, deadline: Deadline
+) -> tuple[ModelInfo, ...]:
+    return route.provider.models(sender, api_key=api_key, deadline=deadline)
+
+
+def estimate_tokens(request: ChatRequest) -> int:
+    """Guess the input tokens of a request: a third of its characters."""
+    characters = len(request.system or "")
+
+    for message in request.messages:
+        if isinstance(message.content, str):
+            characters += len(message.content)
+            continue
+
+        for part in message.content:
+            characters += len(getattr(part, "text", None) or "") or _OTHER_PART
+
+    return characters // 3

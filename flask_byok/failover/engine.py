@@ -1,0 +1,140 @@
+"""The engine: reads a company once per call, and walks its routes."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..providers.streams import ProviderStream
+from ..providers.types import Attempt
+from ..providers.types import Source
+from ..vault.types import CompanyState
+from .gate import look
+from .policy import may_use_system_key
+from .reasons import class_of
+from .reasons import Letter
+from .rooms import Call
+from .rooms import Perform
+from .rooms import Rooms
+from .routes import Ask
+from .routes import Route
+from .streams import OpenStream
+from .walk import Walk
+
+T = t.TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Answered(t.Generic[T]):
+    """An answer, and the route it came by.
+
+    :param latency_ms: wall time of the attempt that answered.
+    """
+
+    value: T
+    route: Route
+    latency_ms: int
+    attempts: tuple[Attempt, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Outlook:
+    """On which route the next call would start; all ``None`` when AI is off.
+
+    :param fallback_active: a company key exists and the call would not start on the
+        active one.
+    :param reason: why not, a reason word.
+    """
+
+    source: Source | None = None
+    provider: str | None = None
+    model: str | None = None
+    fallback_active: bool = False
+    reason: str | None = None
+
+
+class Engine:
+    """Runs the calls of one app."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    def run(self, call: Call, perform: Perform[T]) -> Answered[T]:
+        """Answer a call.
+
+        :raises CallError: when no route answered.
+        :raises StateUnavailable: when the company's rows cannot be read.
+        """
+        state = self._rooms.store.read_state(call.company)
+        arrived = Walk(self._rooms, call, state, perform).run()
+        arrived.ticket.finish(
+            getattr(arrived.value, "usage", None),
+            getattr(arrived.value, "request_id", None),
+            arrived.latency_ms,
+        )
+        return Answered(
+            value=arrived.value,
+            route=arrived.route,
+            latency_ms=arrived.latency_ms,
+            attempts=arrived.attempts,
+        )
+
+    def open_stream(self, call: Call, perform: Perform[ProviderStream]) -> OpenStream:
+        """Answer a call in pieces; the first content has arrived when this returns.
+
+        :raises CallError: when no route came to a first content.
+        :raises StateUnavailable: when the company's rows cannot be read.
+        """
+        state = self._rooms.store.read_state(call.company)
+        arrived = Walk(self._rooms, call, state, perform).run()
+        return OpenStream(self._rooms, state, arrived)
+
+    def outlook(self, company: str) -> Outlook:
+        """Tell on which route the next call would start. One query.
+
+        :raises StateUnavailable: when the company's rows cannot be read.
+        """
+        return self.look_ahead(self._rooms.store.read_state(company))
+
+    def look_ahead(self, state: CompanyState) -> Outlook:
+        """Tell the same of a state that was read already."""
+        planner, circuits = self._rooms.planner, self._rooms.circuits
+        policy, now = planner.policy(state), state.now()
+        letters: list[Letter] = []
+        reason = None
+
+        for position, route in enumerate(planner.routes(state, Ask())):
+            if route.credential is None:
+                if may_use_system_key(letters, policy):
+                    return _start(route, fallback=bool(letters), reason=reason)
+
+                continue
+
+            gate = look(circuits, route.credential, route.model, now)
+            out = "unreadable" if _is_unreadable(route, self._rooms) else gate.reason
+
+            if out is None:
+                return _start(route, fallback=position > 0, reason=reason)
+
+            letters.append(class_of(out).letter)
+            reason = reason or out
+
+        return Outlook(fallback_active=bool(letters), reason=reason)
+
+
+def _start(route: Route, *, fallback: bool, reason: str | None) -> Outlook:
+    return Outlook(
+        source=route.source,
+        provider=route.provider.id,
+        model=route.model,
+        fallback_active=fallback,
+        reason=reason,
+    )
+
+
+def _is_unreadable(route: Route, rooms: Rooms) -> bool:
+    """Tell by what was noted, not by opening: looking at a page decrypts nothing."""
+    if route.credential is None:
+        return False
+
+    return rooms.keyring is None or route.credential.circuit.unreadable_at is not None

@@ -1,0 +1,78 @@
+"""May this key be tried now? Claims the probe where one is due."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+from .changes import Target
+from .circuit import Circuits
+
+#: Seconds a probe's lease outlives the call, so that a killed prober is replaced.
+LEASE_MARGIN = 30.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """Whether a key may be tried, and as what.
+
+    :param reason: why it may not; ``None`` when it may.
+    :param until: when it is tried again; aware UTC.
+    :param token: of the probe this attempt is; ``None`` for an ordinary attempt.
+    :param tries_block: this attempt is the one try of a blocked model.
+    :param is_circuit: the whole key is out, not one model of it.
+    """
+
+    reason: str | None = None
+    code: str | None = None
+    until: dt.datetime | None = None
+    token: str | None = None
+    tries_block: bool = False
+    is_circuit: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the attempt may be made."""
+        return self.reason is None
+
+
+def look(circuits: Circuits, target: Target, model: str, now: dt.datetime) -> Gate:
+    """Tell whether a key may be tried, without claiming anything."""
+    state = circuits.view(target)
+
+    if state.circuit == "open":
+        return Gate(
+            reason=state.reason,
+            code=state.code,
+            until=state.open_until,
+            is_circuit=True,
+        )
+
+    block = circuits.find_block(target, model)
+
+    if block is None:
+        return Gate()
+
+    return Gate(reason=block.reason, code=block.code, until=block.until)
+
+
+def enter(
+    circuits: Circuits, target: Target, model: str, now: dt.datetime, left: float
+) -> Gate:
+    """Tell whether a key may be tried, and claim the probe where one is due.
+
+    :param left: seconds left of the call.
+    """
+    seen = look(circuits, target, model, now)
+
+    if seen.is_open or seen.until is None or seen.until > now:
+        return seen
+
+    lease = left + LEASE_MARGIN
+
+    if not seen.is_circuit:
+        won = circuits.claim_block(target, model, lease, now)
+        return Gate(tries_block=True) if won else seen
+
+    token = circuits.claim(target, lease, now)
+    return seen if token is None else Gate(token=token)

@@ -1,0 +1,111 @@
+"""A stream after its first content: passed on, and settled however it ends."""
+
+from __future__ import annotations
+
+import time
+
+from ..errors import StreamInterrupted
+from ..providers.streams import ProviderStream
+from ..providers.types import AttemptFailed
+from ..providers.types import ChatAnswer
+from ..providers.types import ChatChunk
+from ..providers.types import Failure
+from ..vault.types import CompanyState
+from .classify import classify
+from .raising import build_message
+from .rooms import Rooms
+from .walk import Arrived
+
+
+class OpenStream:
+    """Passes pieces on. Never another route: what was shown cannot be taken back."""
+
+    def __init__(
+        self, rooms: Rooms, state: CompanyState, arrived: Arrived[ProviderStream]
+    ) -> None:
+        self._rooms = rooms
+        self._state = state
+        self._arrived = arrived
+        self._stream = arrived.value
+        self._began = time.perf_counter() - arrived.latency_ms / 1000
+        self._has_ended = False
+        self.route = arrived.route
+        self.attempts = arrived.attempts
+        #: Whole once the stream has ended; ``None`` before.
+        self.answer: ChatAnswer | None = None
+        #: Wall time of the attempt, in ms; of the whole stream once it has ended.
+        self.latency_ms = arrived.latency_ms
+
+    def next(self) -> ChatChunk:
+        """Give the next piece.
+
+        :raises StopIteration: at the end.
+        :raises StreamInterrupted: when the stream broke.
+        """
+        if self._has_ended:
+            raise StopIteration
+
+        failure = None
+
+        try:
+            return next(self._stream)
+        except StopIteration:
+            pass
+        except AttemptFailed as error:
+            failure = error.failure
+        except BaseException:
+            self.close()
+            raise
+
+        if failure is not None:
+            raise self._interrupt(failure)
+
+        self._finish()
+        raise StopIteration
+
+    def close(self) -> None:
+        """Leave the stream; what was used until now is counted."""
+        if self._has_ended:
+            return
+
+        self._end()
+        self._arrived.ticket.break_off(
+            "cancelled", "cancelled", self._stream.usage, self.latency_ms
+        )
+
+    def _finish(self) -> None:
+        self._end()
+        self.answer = self._stream.answer
+        self._arrived.ticket.finish(
+            self.answer.usage, self.answer.request_id, self.latency_ms
+        )
+
+    def _interrupt(self, failure: Failure) -> StreamInterrupted:
+        self._end()
+        now = self._state.now()
+        verdict = classify(failure, dialect=self.route.provider.dialect, now=now)
+        change = self._rooms.circuits.failed(
+            self._arrived.target, verdict, now, model=self.route.model
+        )
+        self._rooms.teller.changed(change, now)
+        usage = self._stream.usage
+        self._arrived.ticket.break_off(
+            "unknown", verdict.reason, usage, self.latency_ms
+        )
+        return StreamInterrupted(
+            build_message(verdict, self.route),
+            partial=self._stream.text,
+            usage=usage,
+            provider=self.route.provider.id,
+            source=self.route.source,
+            reason=verdict.reason,
+            status=verdict.status,
+            code=verdict.code,
+            request_id=verdict.request_id,
+            attempts=self.attempts,
+        )
+
+    def _end(self) -> None:
+        self._has_ended = True
+        self.latency_ms = round((time.perf_counter() - self._began) * 1000)
+        self._stream.close()

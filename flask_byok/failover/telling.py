@@ -1,0 +1,265 @@
+"""Tells people what happened: log, signal, history, flash. Never raises into a call."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import datetime as dt
+import logging
+import time
+import typing as t
+import weakref
+
+import sqlalchemy as sa
+
+from .. import signals
+from ..ledger.audit import Action
+from ..ledger.audit import Audit
+from ..ledger.audit import Detail
+from ..vault.company import company_value
+from ..vault.database import Database
+from .changes import Change
+from .reasons import class_of
+from .verdict import Verdict
+
+_log = logging.getLogger("flask_byok")
+
+#: Seconds before the same trouble of the operator's is told again.
+HOURLY: t.Final = 3600.0
+
+#: Flashes the warning where a page is being made: ``(reason, provider_id)``.
+Flash = cabc.Callable[[str, str], None]
+
+
+class Teller:
+    """Turns changes into words for operators, hosts and companies.
+
+    :param app: the sender of the signals; held weakly.
+    :param flash: shows the warning to who is looking at a page, if anybody is.
+    """
+
+    def __init__(
+        self, app: t.Any, database: Database, audit: Audit, flash: Flash
+    ) -> None:
+        self._app = weakref.ref(app)
+        self._database = database
+        self._audit = audit
+        self._flash = flash
+        self._told: dict[tuple[str, str], float] = {}
+
+    def changed(self, change: Change | None, now: dt.datetime) -> None:
+        """Tell of a change of a key's state, by the one who wrote it."""
+        if change is None:
+            return
+
+        if change.kind in ("opened", "reopened"):
+            self._opened(change)
+        elif change.kind == "closed":
+            self._closed(change, now)
+        elif change.kind == "unreadable":
+            self._unreadable(change, now)
+
+    def changed_late(self, change: Change) -> None:
+        """Tell of a change that was written only after its call had gone on."""
+        self.changed(change, dt.datetime.now(dt.timezone.utc))
+
+    def _opened(self, change: Change) -> None:
+        if change.kind == "reopened" or change.continued:
+            _log.info(
+                "The %s key of %s for company %s is still out: %s, until %s.",
+                *_facts(change),
+                change.until,
+            )
+            return
+
+        self._log_opening(change)
+        self._send(signals.circuit_opened, _circuit_payload(change))
+        letter = class_of(change.reason or "").letter
+
+        if change.source == "company" and letter in ("A", "B"):
+            self._send(
+                signals.key_rejected,
+                {
+                    "company_id": _host_id(change.company_id),
+                    "provider": change.provider,
+                    "reason": change.reason,
+                    "code": change.code,
+                    "episode": change.episode,
+                },
+            )
+
+        if change.source == "system" and letter in ("A", "B", "C"):
+            self.system_key_failed(change.provider, change.reason, change.code)
+
+    def _log_opening(self, change: Change) -> None:
+        _log.warning(
+            "The %s key of %s for company %s is out: %s, until %s.",
+            *_facts(change),
+            change.until,
+        )
+
+    def _closed(self, change: Change, now: dt.datetime) -> None:
+        _log.info(
+            "The %s key of %s for company %s works again (it was out: %s).",
+            *_facts(change),
+        )
+        self._send(signals.circuit_closed, _circuit_payload(change))
+
+        if change.fell_back and change.company_id is not None:
+            self._note(
+                change.company_id,
+                "fallback_ended",
+                change.provider,
+                {"reason": change.reason},
+                now,
+            )
+
+    def _unreadable(self, change: Change, now: dt.datetime) -> None:
+        _log.error(
+            "The stored key %s of company %s (%s) does not open: %s.",
+            change.credential_id,
+            change.company_id,
+            change.provider,
+            change.reason,
+        )
+        self._send(
+            signals.key_unreadable,
+            {
+                "company_id": _host_id(change.company_id),
+                "provider": change.provider,
+                "credential_id": change.credential_id,
+                "reason": change.reason,
+            },
+        )
+
+        if change.company_id is not None:
+            self._note(
+                change.company_id,
+                "key_unreadable",
+                change.provider,
+                {"reason": change.reason},
+                now,
+            )
+
+    def fell_back(
+        self,
+        company: str,
+        provider: str,
+        reason: str,
+        episode: int,
+        to_provider: str,
+        now: dt.datetime,
+    ) -> None:
+        """Tell, once per episode, that the system key answers for a company key."""
+        _log.info(
+            "Company %s runs on the system key of %s: its %s key is out (%s).",
+            company,
+            to_provider,
+            provider,
+            reason,
+        )
+        self._send(
+            signals.fallback_used,
+            {
+                "company_id": _host_id(company),
+                "provider": provider,
+                "reason": reason,
+                "episode": episode,
+                "to_provider": to_provider,
+            },
+        )
+        details: dict[str, Detail] = {"reason": reason, "to": to_provider}
+        self._note(company, "fallback_started", provider, details, now)
+
+    def flash(self, reason: str, provider: str) -> None:
+        """Warn whoever is looking at a page that another key answered."""
+        try:
+            self._flash(reason, provider)
+        except Exception as error:
+            # A broken session of the host must not cost the answer.
+            _log.error("The warning could not be flashed: %s.", type(error).__name__)
+
+    def system_key_failed(
+        self, provider: str, reason: str | None, code: str | None
+    ) -> None:
+        """Tell the operator, at most hourly, that a system key does not work."""
+        if not self._is_due("system", provider):
+            return
+
+        _log.error(
+            "The system key of %s does not work: %s (%s). Check BYOK_SYSTEM_KEYS.",
+            provider,
+            reason,
+            code,
+        )
+        self._send(
+            signals.system_key_failed,
+            {"provider": provider, "reason": reason, "code": code},
+        )
+
+    def our_side_failed(self, provider: str, verdict: Verdict) -> None:
+        """Tell the operator, at most hourly, that the way to a provider is closed."""
+        if not self._is_due("our_side", provider):
+            return
+
+        _log.error(
+            "The way from this server to %s is closed (status %s, %s): a firewall, a "
+            "proxy, TLS, a redirect or the server's region. No key is the cause.",
+            provider,
+            verdict.status,
+            verdict.code,
+        )
+        self._send(
+            signals.our_side_failed,
+            {"provider": provider, "reason": verdict.reason, "code": verdict.code},
+        )
+
+    def _is_due(self, kind: str, provider: str) -> bool:
+        last = self._told.get((kind, provider))
+        now = time.monotonic()
+
+        if last is not None and now - last < HOURLY:
+            return False
+
+        self._told[kind, provider] = now
+        return True
+
+    def _note(
+        self,
+        company: str,
+        action: Action,
+        provider: str,
+        details: cabc.Mapping[str, Detail],
+        now: dt.datetime,
+    ) -> None:
+        def write(conn: sa.Connection) -> None:
+            self._audit.write(
+                conn, company, action, at=now, provider=provider, details=details
+            )
+
+        self._database.record(write)
+
+    def _send(self, signal: t.Any, payload: cabc.Mapping[str, object]) -> None:
+        app = self._app()
+
+        if app is not None:
+            signals.send(signal, app, payload)
+
+
+def _facts(change: Change) -> tuple[str, str, str | None, str | None]:
+    return (change.source, change.provider, change.company_id, change.reason)
+
+
+def _host_id(company: str | None) -> object:
+    return None if company is None else company_value(company)
+
+
+def _circuit_payload(change: Change) -> dict[str, object]:
+    return {
+        "company_id": _host_id(change.company_id),
+        "provider": change.provider,
+        "source": change.source,
+        "reason": change.reason,
+        "code": change.code,
+        "until": change.until,
+        "episode": change.episode,
+    }

@@ -1,0 +1,255 @@
+"""Builds everything one app needs, once, at ``init_app``."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import logging
+import typing as t
+import weakref
+
+import sqlalchemy as sa
+from flask import appcontext_tearing_down
+from flask import current_app
+from flask import Flask
+from flask import has_app_context
+
+from .config import Settings
+from .errors import ConfigError
+from .errors import SetupError
+from .failover.circuit import Circuits
+from .failover.engine import Engine
+from .failover.rooms import Rooms
+from .failover.routes import Planner
+from .failover.telling import Teller
+from .ledger.usage import Ledger
+from .providers.base import Provider
+from .providers.http import Sender
+from .providers.registry import built_in_providers
+from .providers.registry import Registry
+from .service.check import Checker
+from .service.keys import KeyService
+from .service.limits import CheckLimiter
+from .vault.database import Database
+from .vault.keyring import Keyring
+from .vault.models import build_tables
+from .vault.models import Tables
+from .vault.store import Store
+from .web.flash import flash_fallback
+
+if t.TYPE_CHECKING:
+    from flask_sqlalchemy import SQLAlchemy
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class AppState:
+    """Everything of one app. Nothing here holds the app itself."""
+
+    settings: Settings
+    registry: Registry
+    tables: Tables
+    database: Database
+    store: Store
+    keyring: Keyring | None
+    sender: Sender
+    engine: Engine
+    keys: KeyService
+
+
+class TableMaker:
+    """Builds the tables once per ``db`` and bind, however many apps use it."""
+
+    def __init__(self, credential_class: type[t.Any] | None) -> None:
+        self._credential_class = credential_class
+
+    def make(self, db: SQLAlchemy, bind_key: str | None = None) -> Tables:
+        """Build the tables in the metadata of ``db``, or find them there."""
+        return build_tables(_metadata(db, bind_key), credential=self._credential())
+
+    def _credential(self) -> sa.Table | None:
+        if self._credential_class is None:
+            return None
+
+        table = getattr(self._credential_class, "__table__", None)
+
+        if not isinstance(table, sa.Table):
+            raise SetupError(
+                "'credential_class' must be a mapped class with a table of its own: "
+                "a model on 'CredentialMixin' and 'db.Model'."
+            )
+
+        return table
+
+
+def _metadata(db: SQLAlchemy, bind_key: str | None) -> sa.MetaData:
+    if bind_key not in db.metadatas:
+        # The public way to make the metadata of a bind that has no table yet.
+        return db._make_metadata(bind_key)
+
+    return db.metadatas[bind_key]
+
+
+def build_state(
+    app: Flask,
+    db: SQLAlchemy,
+    maker: TableMaker,
+    providers: cabc.Sequence[Provider],
+) -> AppState:
+    """Read the settings of ``app`` and build its rooms from the bottom up."""
+    settings = Settings.from_config(app.config)
+    registry = build_registry(settings, providers)
+    tables = maker.make(db, settings.bind_key)
+    hide_secrets(app, settings)
+    warn_of_debug(app)
+    database = Database(engine_getter(app, db, settings.bind_key))
+    flush_at_the_end(app, database)
+    return _assemble(app, settings, registry, tables, database)
+
+
+def _assemble(
+    app: Flask,
+    settings: Settings,
+    registry: Registry,
+    tables: Tables,
+    database: Database,
+) -> AppState:
+    store = Store(database, tables)
+    keyring = build_keyring(settings)
+    sender = Sender(settings.connect_timeout)
+    planner = Planner(settings, registry)
+    ledger = Ledger(database, tables, settings.system_budget)
+    teller = Teller(app, database, ledger.audit, flash_fallback)
+    circuits = Circuits(database, tables, late=teller.changed_late)
+    rooms = Rooms(
+        settings=settings,
+        planner=planner,
+        sender=sender,
+        store=store,
+        keyring=keyring,
+        circuits=circuits,
+        ledger=ledger,
+        teller=teller,
+        fingerprints=fingerprints(settings, keyring),
+    )
+    engine = Engine(rooms)
+    keys = KeyService(
+        settings=settings,
+        registry=registry,
+        database=database,
+        store=store,
+        keyring=keyring,
+        engine=engine,
+        planner=planner,
+        circuits=circuits,
+        ledger=ledger,
+        teller=teller,
+        checker=Checker(
+            sender, timeout=settings.timeout, latency_limit=settings.latency_limit
+        ),
+        limiter=CheckLimiter(settings.rate_limit, settings.rate_limit_storage),
+    )
+    return AppState(
+        settings=settings,
+        registry=registry,
+        tables=tables,
+        database=database,
+        store=store,
+        keyring=keyring,
+        sender=sender,
+        engine=engine,
+        keys=keys,
+    )
+
+
+def build_registry(settings: Settings, providers: cabc.Sequence[Provider]) -> Registry:
+    """Give this app its own providers, at the addresses its operator set.
+
+    :raises ConfigError: when a setting names a provider nobody registered.
+    """
+    known = {p.id: p for p in (*built_in_providers(), *providers)}
+
+    for setting in ("system_keys", "models", "provider_urls"):
+        for provider_id in getattr(settings, setting):
+            if provider_id not in known:
+                raise ConfigError(
+                    f"'BYOK_{setting.upper()}' names a provider that is not "
+                    f"registered. Known are: {', '.join(known)}."
+                )
+
+    return Registry(
+        provider.with_base_url(settings.provider_urls[provider.id])
+        if provider.id in settings.provider_urls
+        else provider
+        for provider in known.values()
+    )
+
+
+def build_keyring(settings: Settings) -> Keyring | None:
+    """Build the keyring; ``None`` when the vault is closed on purpose."""
+    if settings.ring is None:
+        return None
+
+    return Keyring(settings.ring.keys, settings.ring.primary, settings.namespace)
+
+
+def fingerprints(settings: Settings, keyring: Keyring | None) -> dict[str, str]:
+    """Give each system key a mark by which its row knows that the key was changed."""
+    return {
+        provider: "closed" if keyring is None else keyring.fingerprint(system_key)
+        for provider, system_key in settings.system_keys.items()
+    }
+
+
+def hide_secrets(app: Flask, settings: Settings) -> None:
+    """Put secrets that print a mask into ``app.config`` in place of the texts."""
+    if settings.ring is not None:
+        app.config["BYOK_MASTER_KEYS"] = dict(settings.ring.keys)
+
+    if settings.system_keys:
+        app.config["BYOK_SYSTEM_KEYS"] = dict(settings.system_keys)
+
+
+def warn_of_debug(app: Flask) -> None:
+    """Say once that a debugger can read what this package protects."""
+    if app.debug:
+        _log.warning(
+            "Debug mode is on: its console can read every key this app can open. "
+            "Never turn it on where others can reach it."
+        )
+
+
+def engine_getter(
+    app: Flask, db: SQLAlchemy, bind_key: str | None
+) -> cabc.Callable[[], sa.Engine]:
+    """Give a function that finds the host's engine once somebody needs it."""
+    app_ref = weakref.ref(app)
+
+    def get_engine() -> sa.Engine:
+        host = app_ref()
+
+        if host is None:
+            raise SetupError("The app of this extension is gone.")
+
+        if has_app_context() and current_app == host:
+            return db.engines[bind_key]
+
+        with host.app_context():
+            return db.engines[bind_key]
+
+    return get_engine
+
+
+def flush_at_the_end(app: Flask, database: Database) -> None:
+    """Write what had to wait, once the host's session is gone.
+
+    The signal and not the teardown hook: ours would run before the session's.
+    """
+
+    def flush(sender: Flask, **details: object) -> None:
+        database.flush()
+
+    # Kept alive by the app: blinker holds receivers weakly.
+    app.extensions["byok_flush"] = flush
+    appcontext_tearing_down.connect(flush, app)
