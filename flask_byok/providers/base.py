@@ -1,0 +1,300 @@
+"""What every provider can do, whatever its wire."""
+
+from __future__ import annotations
+
+import abc
+import collections.abc as cabc
+import dataclasses
+import re
+import typing as t
+
+from ..secret import Secret
+from .deadline import Deadline
+from .failures import find_request_id
+from .failures import read_error
+from .failures import read_failure
+from .http import ANSWER_CAP
+from .http import Auth
+from .http import HttpAnswer
+from .http import Sender
+from .streams import ProviderStream
+from .types import AttemptFailed
+from .types import ChatAnswer
+from .types import ChatRequest
+from .types import EmbedAnswer
+from .types import Failure
+from .types import Message
+from .types import ModelInfo
+from .wire import decode_json
+from .wire import encode_json
+from .wire import IdCleaner
+from .wire import Json
+from .wire import merge_extra
+from .wire import Wire
+
+#: What a test of a key sends: nothing of the company, and the smallest cap that all
+#: three providers accept.
+PROBE = ChatRequest(
+    messages=(Message(role="user", content="Reply with OK."),), max_tokens=16
+)
+
+#: Pages of a list of models read at most.
+PAGE_LIMIT = 20
+
+_LAST_FOUR = re.compile(r"[A-Za-z0-9_-]{20,}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Provider(abc.ABC):
+    """One provider: its facts, and its way over the wire. Immutable.
+
+    :param id: ``OPENAI``, ``GEMINI``, ``CLAUDE`` or a registered one; ``[A-Z0-9_]``.
+    :param label: for people, of the product; ``vendor`` of the company behind it.
+    :param base_url: with the version segment, without a slash at the end.
+    :param key_page_url: where people make a key.
+    :param permission_help: one sentence: what the key must be allowed to do.
+    :param prefix_hints: how keys begin, longest first; advice, never a refusal.
+    :param mask_prefixes: public prefixes that may stand in a mask, longest first.
+    :param default_models: ``default`` and ``fast``.
+    :param embedding_model: ``None`` when the provider has none.
+    :param dialect: whose error table applies.
+    :param default_output_cap: output tokens assumed of a call that sets no limit.
+    """
+
+    id: str
+    label: str
+    vendor: str
+    base_url: str
+    key_page_url: str
+    permission_help: str
+    prefix_hints: tuple[str, ...] = ()
+    mask_prefixes: tuple[str, ...] = ()
+    default_models: cabc.Mapping[str, str]
+    embedding_model: str | None = None
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"]
+    default_output_cap: int = 4096
+
+    def with_base_url(self, url: str) -> Provider:
+        """Give a copy that speaks to another address.
+
+        :param url: with the version segment; a slash at the end is dropped.
+        """
+        return dataclasses.replace(self, base_url=url.rstrip("/"))
+
+    def chat(
+        self,
+        sender: Sender,
+        request: ChatRequest,
+        *,
+        model: str,
+        api_key: Secret,
+        deadline: Deadline,
+    ) -> ChatAnswer:
+        """Ask once and read the whole answer.
+
+        :raise AttemptFailed: when no answer came of it.
+        """
+        wire = self._choose_wire(request)
+        answer = self._send(
+            sender,
+            "POST",
+            wire.build_path(model, stream=False),
+            merge_extra(wire.build_body(request, model, stream=False), request.extra),
+            api_key=api_key,
+            deadline=deadline,
+        )
+        cleaner = IdCleaner(api_key)
+        payload = self._read_object(answer, cleaner)
+        return self._finish_answer(wire, payload, model, answer, cleaner)
+
+    def open_stream(
+        self,
+        sender: Sender,
+        request: ChatRequest,
+        *,
+        model: str,
+        api_key: Secret,
+        deadline: Deadline,
+    ) -> ProviderStream:
+        """Ask once and wait for the first content, or for a clean end without any.
+
+        :param deadline: until that first content; from then on the stream has limits of
+            its own, which count only while it waits.
+        :raise AttemptFailed: when it failed before any content.
+        """
+        wire = self._choose_wire(request)
+        body = merge_extra(wire.build_body(request, model, stream=True), request.extra)
+        http = sender.stream(
+            "POST",
+            self.base_url + wire.build_path(model, stream=True),
+            headers=self._build_headers("text/event-stream"),
+            auth=self._build_auth(api_key),
+            body=encode_json(body),
+            deadline=deadline,
+        )
+        cleaner = IdCleaner(api_key)
+
+        if http.status >= 400:
+            raise AttemptFailed(
+                read_failure(
+                    http.status,
+                    http.headers,
+                    http.read(ANSWER_CAP),
+                    dialect=self.dialect,
+                    cleaner=cleaner,
+                )
+            )
+
+        return ProviderStream(
+            http,
+            wire.build_reader(model),
+            cleaner,
+            find_request_id(http.headers, cleaner),
+        )
+
+    def probe(
+        self, sender: Sender, *, model: str, api_key: Secret, deadline: Deadline
+    ) -> ChatAnswer:
+        """Generate a few tokens, to learn what the key is good for.
+
+        Every finish reason is a success: the key was allowed to generate.
+
+        :raise AttemptFailed: when it was not, or nobody could be asked.
+        """
+        return self.chat(sender, PROBE, model=model, api_key=api_key, deadline=deadline)
+
+    @abc.abstractmethod
+    def models(
+        self,
+        sender: Sender,
+        *,
+        api_key: Secret,
+        deadline: Deadline,
+        pages: int = PAGE_LIMIT,
+    ) -> tuple[ModelInfo, ...]:
+        """List the models this key may see.
+
+        :param pages: read at most so many pages of the list.
+
+        :raise AttemptFailed: when the list cannot be read.
+        """
+
+    @abc.abstractmethod
+    def embed(
+        self,
+        sender: Sender,
+        texts: cabc.Sequence[str],
+        *,
+        model: str,
+        api_key: Secret,
+        deadline: Deadline,
+    ) -> EmbedAnswer:
+        """Turn texts into vectors, in their order.
+
+        :raise ValueError: when the provider has no embeddings; nothing is sent.
+        :raise AttemptFailed: when no answer came of it.
+        """
+
+    def mask(self, api_key: Secret) -> tuple[str, str]:
+        """Give what may be shown of a key: its public prefix and its last four.
+
+        :return: either part is empty when it would say too much or does not apply.
+        """
+        plain = api_key.reveal()
+        prefix = next((p for p in self.mask_prefixes if plain.startswith(p)), "")
+        return prefix, plain[-4:] if _LAST_FOUR.fullmatch(plain) else ""
+
+    @abc.abstractmethod
+    def _choose_wire(self, request: ChatRequest) -> Wire: ...
+
+    @abc.abstractmethod
+    def _build_auth(self, api_key: Secret) -> Auth: ...
+
+    def _build_headers(self, accept: str = "application/json") -> dict[str, str]:
+        # Identity: a compressed answer would cost a decoder and invite bombs.
+        return {
+            "User-Agent": "flask-byok",
+            "Accept": accept,
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+        }
+
+    def _send(
+        self,
+        sender: Sender,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        api_key: Secret,
+        deadline: Deadline,
+        cap: int = ANSWER_CAP,
+    ) -> HttpAnswer:
+        return sender.send(
+            method,
+            self.base_url + path,
+            headers=self._build_headers(),
+            auth=self._build_auth(api_key),
+            body=None if body is None else encode_json(body),
+            deadline=deadline,
+            cap=cap,
+        )
+
+    def _read_object(self, answer: HttpAnswer, cleaner: IdCleaner) -> Json:
+        """Give the JSON object of a good answer.
+
+        :raise AttemptFailed: when it is an error, by its status or by its body.
+        """
+        failure: Failure | None
+        request_id = find_request_id(answer.headers, cleaner)
+
+        if answer.status >= 400:
+            failure = read_failure(
+                answer.status,
+                answer.headers,
+                answer.body,
+                dialect=self.dialect,
+                cleaner=cleaner,
+            )
+            raise AttemptFailed(failure)
+
+        payload = decode_json(answer.body)
+        failure = read_error(
+            payload, status=answer.status, dialect=self.dialect, cleaner=cleaner
+        )
+
+        if failure is not None:
+            raise AttemptFailed(
+                dataclasses.replace(
+                    failure, request_id=request_id or failure.request_id
+                )
+            )
+
+        if not isinstance(payload, dict):
+            raise AttemptFailed(
+                Failure(
+                    kind="unreadable_answer",
+                    status=answer.status,
+                    is_html=payload is None and bool(answer.body.strip()),
+                    request_id=request_id,
+                )
+            )
+
+        return payload
+
+    def _finish_answer(
+        self,
+        wire: Wire,
+        payload: Json,
+        model: str,
+        answer: HttpAnswer,
+        cleaner: IdCleaner,
+    ) -> ChatAnswer:
+        parsed = wire.parse_answer(payload, model)
+
+        return dataclasses.replace(
+            parsed,
+            model=cleaner.model(parsed.model, model),
+            request_id=find_request_id(answer.headers, cleaner)
+            or cleaner.request_id(parsed.request_id),
+        )

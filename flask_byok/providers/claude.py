@@ -1,0 +1,117 @@
+"""CLAUDE, by Anthropic."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import types
+import typing as t
+import urllib.parse
+
+from ..secret import Secret
+from .base import PAGE_LIMIT
+from .base import Provider
+from .claude_wire import MessagesWire
+from .deadline import Deadline
+from .http import Auth
+from .http import LIST_CAP
+from .http import Sender
+from .types import ChatRequest
+from .types import EmbedAnswer
+from .types import ModelInfo
+from .wire import IdCleaner
+from .wire import Json
+from .wire import read_object
+from .wire import read_objects
+from .wire import read_text
+from .wire import Wire
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClaudeProvider(Provider):
+    """The Messages wire.
+
+    :param version: sent as ``anthropic-version``; ``2026-10-21`` refuses sampling
+        parameters.
+    """
+
+    id: str = "CLAUDE"
+    label: str = "Claude"
+    vendor: str = "Anthropic"
+    base_url: str = "https://api.anthropic.com/v1"
+    key_page_url: str = "https://platform.claude.com/settings/keys"
+    permission_help: str = "The key needs access to the Messages API."
+    prefix_hints: tuple[str, ...] = ("sk-ant-api03-", "sk-ant-")
+    mask_prefixes: tuple[str, ...] = ("sk-ant-",)
+    default_models: cabc.Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: types.MappingProxyType(
+            {"default": "claude-sonnet-5-5", "fast": "claude-haiku-5-5"}
+        )
+    )
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "CLAUDE"
+    version: str = "2023-06-01"
+
+    def models(
+        self,
+        sender: Sender,
+        *,
+        api_key: Secret,
+        deadline: Deadline,
+        pages: int = PAGE_LIMIT,
+    ) -> tuple[ModelInfo, ...]:
+        """List the models, page by page."""
+        found: dict[str, ModelInfo] = {}
+        after = ""
+
+        for _ in range(pages):
+            query = {"limit": "1000"} | ({"after_id": after} if after else {})
+            answer = self._send(
+                sender,
+                "GET",
+                f"/models?{urllib.parse.urlencode(query)}",
+                api_key=api_key,
+                deadline=deadline,
+                cap=LIST_CAP,
+            )
+            payload = self._read_object(answer, IdCleaner(api_key))
+
+            for entry in read_objects(payload.get("data")):
+                if read_text(entry.get("id")) and not _is_retired(entry):
+                    found[entry["id"]] = ModelInfo(
+                        id=entry["id"], label=read_text(entry.get("display_name"))
+                    )
+
+            last = read_text(payload.get("last_id"))
+
+            if payload.get("has_more") is not True or last in ("", after):
+                break
+
+            after = last
+
+        return tuple(found.values())
+
+    def embed(
+        self,
+        sender: Sender,
+        texts: cabc.Sequence[str],
+        *,
+        model: str,
+        api_key: Secret,
+        deadline: Deadline,
+    ) -> EmbedAnswer:
+        """Refuse: this provider has no embeddings."""
+        raise ValueError(f"{self.label} has no embeddings.")
+
+    def _choose_wire(self, request: ChatRequest) -> Wire:
+        return MessagesWire(default_cap=self.default_output_cap)
+
+    def _build_auth(self, api_key: Secret) -> Auth:
+        return Auth("x-api-key", api_key)
+
+    def _build_headers(self, accept: str = "application/json") -> dict[str, str]:
+        return {**super()._build_headers(accept), "anthropic-version": self.version}
+
+
+def _is_retired(entry: Json) -> bool:
+    lifecycle = entry.get("lifecycle")
+    return "retired" in (lifecycle, read_object(lifecycle).get("status"))

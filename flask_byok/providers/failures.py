@@ -1,0 +1,110 @@
+"""From a provider's error answer to the facts of a failure. Nothing is judged here."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+
+from .types import Failure
+from .wire import decode_json
+from .wire import IdCleaner
+from .wire import Json
+from .wire import read_object
+from .wire import read_objects
+from .wire import read_text
+
+#: Characters of a provider's message kept for matching.
+TEXT_LIMIT = 4000
+#: Headers a verdict may need.
+KEPT_HEADERS = ("retry-after", "retry-after-ms", "date", "x-should-retry")
+
+
+def read_failure(
+    status: int,
+    headers: cabc.Mapping[str, str],
+    body: bytes,
+    *,
+    dialect: str,
+    cleaner: IdCleaner,
+) -> Failure:
+    """Read an answer that is an error by its status."""
+    payload = decode_json(body)
+    failure = read_error(payload, status=status, dialect=dialect, cleaner=cleaner)
+    request_id = find_request_id(headers, cleaner)
+
+    if failure is None:
+        failure = Failure(
+            kind="answer",
+            status=status,
+            is_html=payload is None and bool(body.strip()),
+        )
+
+    return dataclasses.replace(
+        failure,
+        headers={name: headers[name] for name in KEPT_HEADERS if name in headers},
+        request_id=request_id or failure.request_id,
+    )
+
+
+def read_error(
+    payload: object, *, status: int, dialect: str, cleaner: IdCleaner | None
+) -> Failure | None:
+    """Read an error object, in whatever answer or stream it stands.
+
+    :param payload: decoded JSON; GEMINI may wrap it in a list.
+    :param cleaner: without one no request id is taken over.
+    :return: ``None`` when there is no error object.
+    """
+    if isinstance(payload, list) and payload:
+        payload = payload[0]
+
+    outer = read_object(payload)
+    error = outer.get("error")
+
+    if isinstance(error, str):
+        # Vendors that are compatible with OPENAI, and not quite.
+        error = {"message": error}
+
+    if not isinstance(error, dict):
+        return None
+
+    details = error.get("details")
+
+    return Failure(
+        kind="answer",
+        status=status,
+        reasons=_read_reasons(error, details),
+        type=_word(error.get("type")) or _word(error.get("status")),
+        param=_word(error.get("param")),
+        text=read_text(error.get("message"))[:TEXT_LIMIT].lower(),
+        details=tuple(read_objects(details)),
+        has_envelope=_has_envelope(outer, error, dialect),
+        request_id=cleaner.request_id(outer.get("request_id")) if cleaner else None,
+    )
+
+
+def find_request_id(headers: cabc.Mapping[str, str], cleaner: IdCleaner) -> str | None:
+    """Give the id a provider's support asks for, from the headers."""
+    return cleaner.request_id(headers.get("x-request-id") or headers.get("request-id"))
+
+
+def _read_reasons(error: Json, details: object) -> tuple[str, ...]:
+    """Collect the machine words: code, CLAUDE's error_code, GEMINI's reasons."""
+    words = [error.get("code"), read_object(details).get("error_code")]
+    words.extend(entry.get("reason") for entry in read_objects(details))
+    return tuple(word for word in map(_word, words) if word is not None)
+
+
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 200 else None
+
+
+def _has_envelope(outer: Json, error: Json, dialect: str) -> bool:
+    if dialect == "CLAUDE":
+        # A firewall in front of it answers with the inner object alone.
+        return outer.get("type") == "error" and isinstance(error.get("type"), str)
+
+    if dialect == "GEMINI":
+        return isinstance(error.get("status"), str) or "code" in error
+
+    return isinstance(error.get("message"), str)

@@ -1,0 +1,170 @@
+"""GEMINI, by Google."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import types
+import typing as t
+import urllib.parse
+
+from ..secret import Secret
+from .base import PAGE_LIMIT
+from .base import Provider
+from .deadline import Deadline
+from .gemini_wire import GenerateWire
+from .gemini_wire import quote_model
+from .http import Auth
+from .http import LIST_CAP
+from .http import Sender
+from .http import VECTORS_CAP
+from .types import AttemptFailed
+from .types import ChatRequest
+from .types import EmbedAnswer
+from .types import Failure
+from .types import ModelInfo
+from .types import Usage
+from .wire import IdCleaner
+from .wire import Json
+from .wire import read_count
+from .wire import read_object
+from .wire import read_objects
+from .wire import read_text
+from .wire import read_vector
+from .wire import Wire
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GeminiProvider(Provider):
+    """The generateContent wire."""
+
+    id: str = "GEMINI"
+    label: str = "Gemini"
+    vendor: str = "Google"
+    base_url: str = "https://generativelanguage.googleapis.com/v1beta"
+    key_page_url: str = "https://aistudio.google.com/apikey"
+    permission_help: str = (
+        "The key's project needs the Generative Language API switched on."
+    )
+    prefix_hints: tuple[str, ...] = ("AIza", "AQ.")
+    mask_prefixes: tuple[str, ...] = ("AIza", "AQ.")
+    default_models: cabc.Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: types.MappingProxyType(
+            {"default": "gemini-3.8-flash", "fast": "gemini-3.5-flash-lite"}
+        )
+    )
+    embedding_model: str | None = "gemini-embedding-2"
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "GEMINI"
+
+    def models(
+        self,
+        sender: Sender,
+        *,
+        api_key: Secret,
+        deadline: Deadline,
+        pages: int = PAGE_LIMIT,
+    ) -> tuple[ModelInfo, ...]:
+        """List the models, page by page."""
+        found: dict[str, ModelInfo] = {}
+        token = ""
+
+        for _ in range(pages):
+            query = {"pageSize": "1000"} | ({"pageToken": token} if token else {})
+            answer = self._send(
+                sender,
+                "GET",
+                f"/models?{urllib.parse.urlencode(query)}",
+                api_key=api_key,
+                deadline=deadline,
+                cap=LIST_CAP,
+            )
+            payload = self._read_object(answer, IdCleaner(api_key))
+
+            for entry in read_objects(payload.get("models")):
+                info = _parse_model(entry)
+
+                if info.id:
+                    found[info.id] = info
+
+            following = read_text(payload.get("nextPageToken"))
+
+            if following in ("", token):
+                break
+
+            token = following
+
+        return tuple(found.values())
+
+    def embed(
+        self,
+        sender: Sender,
+        texts: cabc.Sequence[str],
+        *,
+        model: str,
+        api_key: Secret,
+        deadline: Deadline,
+    ) -> EmbedAnswer:
+        """Turn texts into vectors, in their order: one entry per text, in one request.
+
+        Several parts in one entry would give a single vector.
+        """
+        name = model.removeprefix("models/")
+        answer = self._send(
+            sender,
+            "POST",
+            f"/models/{quote_model(model)}:batchEmbedContents",
+            {
+                "requests": [
+                    {"model": f"models/{name}", "content": {"parts": [{"text": text}]}}
+                    for text in texts
+                ]
+            },
+            api_key=api_key,
+            deadline=deadline,
+            cap=VECTORS_CAP,
+        )
+        cleaner = IdCleaner(api_key)
+        payload = self._read_object(answer, cleaner)
+        entries = read_objects(payload.get("embeddings"))
+        vectors = tuple(read_vector(entry.get("values")) for entry in entries)
+
+        if len(vectors) != len(texts) or not all(vectors):
+            raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
+
+        usage = read_object(payload.get("usageMetadata"))
+        return EmbedAnswer(
+            vectors=vectors,
+            model=name,
+            usage=Usage(
+                input_tokens=read_count(usage.get("promptTokenCount")), output_tokens=0
+            ),
+        )
+
+    def _choose_wire(self, request: ChatRequest) -> Wire:
+        return GenerateWire()
+
+    def _build_auth(self, api_key: Secret) -> Auth:
+        return Auth("x-goog-api-key", api_key)
+
+
+def _parse_model(entry: Json) -> ModelInfo:
+    model = read_text(entry.get("name")).removeprefix("models/")
+    methods = entry.get("supportedGenerationMethods")
+    kinds = set()
+
+    if isinstance(methods, list):
+        if "generateContent" in methods and not _speaks_or_draws(model):
+            kinds.add("chat")
+
+        if "embedContent" in methods:
+            kinds.add("embed")
+
+    return ModelInfo(
+        id=model,
+        label=read_text(entry.get("displayName")),
+        kinds=frozenset(kinds or {"other"}),
+    )
+
+
+def _speaks_or_draws(model: str) -> bool:
+    return "-tts" in model or "-image" in model

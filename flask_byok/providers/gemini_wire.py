@@ -1,0 +1,334 @@
+"""GEMINI's generateContent wire.
+
+Facts: PROVIDERS.md 4 and 7.4, from the official SDK and recorded exchanges.
+"""
+
+from __future__ import annotations
+
+import base64
+import collections.abc as cabc
+import typing as t
+import urllib.parse
+
+from .streams import StreamReader
+from .types import AttemptFailed
+from .types import ChatAnswer
+from .types import ChatChunk
+from .types import ChatRequest
+from .types import Failure
+from .types import FinishReason
+from .types import ImagePart
+from .types import Message
+from .types import TextPart
+from .types import Tool
+from .types import ToolCall
+from .types import ToolResultPart
+from .types import Usage
+from .wire import as_parts
+from .wire import dump_arguments
+from .wire import join_system
+from .wire import Json
+from .wire import read_count
+from .wire import read_object
+from .wire import read_objects
+from .wire import read_state
+from .wire import read_text
+from .wire import Wire
+
+_FINISH: cabc.Mapping[object, FinishReason] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "CONTINUATION": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "SPII": "content_filter",
+    "ESCALATION": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+}
+#: An account that was limited says so as a finish reason, with status 200.
+_LIMITED = "PUP_LIMITED_DISABLED"
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+
+
+class GenerateWire(Wire):
+    """``POST /models/…:generateContent`` and its streaming twin."""
+
+    dialect = "GEMINI"
+
+    def build_path(self, model: str, *, stream: bool) -> str:
+        """Give the path, which names the model."""
+        action = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        return f"/models/{quote_model(model)}:{action}"
+
+    def build_body(self, request: ChatRequest, model: str, *, stream: bool) -> Json:
+        """Put a request into the body."""
+        body: dict[str, t.Any] = {"contents": build_contents(request.messages)}
+        system = join_system(request)
+        config = _build_config(request)
+
+        if system is not None:
+            body["systemInstruction"] = {"parts": [{"text": system}]}
+
+        if config:
+            body["generationConfig"] = config
+
+        if request.tools:
+            body["tools"] = [
+                {"functionDeclarations": [_build_tool(tool) for tool in request.tools]}
+            ]
+
+        if request.tool_choice is not None:
+            body["toolConfig"] = {
+                "functionCallingConfig": _build_choice(request.tool_choice)
+            }
+
+        return body
+
+    def parse_answer(self, payload: Json, model: str) -> ChatAnswer:
+        """Read a response; of several candidates the first."""
+        # A whole answer is a stream of one event.
+        reader = GenerateReader(model)
+        reader.take(payload)
+
+        if not reader.ended and not read_objects(payload.get("candidates")):
+            raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
+
+        return ChatAnswer(
+            text="".join(reader.texts),
+            model=read_text(reader.model),
+            usage=reader.usage,
+            finish_reason=reader.finish_reason,
+            tool_calls=reader.build_calls(),
+            request_id=read_text(reader.request_id) or None,
+            raw=payload,
+        )
+
+    def build_reader(self, model: str) -> StreamReader:
+        """Make the reader of one stream."""
+        return GenerateReader(model)
+
+
+class GenerateReader(StreamReader):
+    """Whole responses, one after another; the connection ends after a finish reason."""
+
+    dialect = "GEMINI"
+    ends_with_connection = True
+
+    def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+        """Read one response."""
+        if payload.get("error"):
+            self.fail(payload)
+
+        self.model = payload.get("modelVersion") or self.model
+        self.request_id = payload.get("responseId") or self.request_id
+
+        if isinstance(payload.get("usageMetadata"), dict):
+            # Early ones are partial, the last is whole.
+            self.usage = _parse_usage(payload["usageMetadata"])
+
+        if read_object(payload.get("promptFeedback")).get("blockReason"):
+            self.ended = True
+            self.finish_reason = "content_filter"
+
+        chunks: list[ChatChunk] = []
+
+        for candidate in read_objects(payload.get("candidates"))[:1]:
+            content = read_object(candidate.get("content"))
+
+            for part in read_objects(content.get("parts")):
+                chunks += self._take_part(part)
+
+            if candidate.get("finishReason"):
+                self._take_finish(candidate["finishReason"])
+
+        return chunks
+
+    def _take_part(self, part: Json) -> cabc.Iterable[ChatChunk]:
+        if isinstance(part.get("functionCall"), dict):
+            call = part["functionCall"]
+            arguments = read_object(call.get("args"))
+            return self.open_call(
+                read_text(call.get("id")),
+                read_text(call.get("name")),
+                dump_arguments(arguments) if arguments else "",
+                _keep_state(part, call),
+            )
+
+        if part.get("thought") is True:
+            return ()
+
+        return self.add_text(read_text(part.get("text")))
+
+    def _take_finish(self, reason: object) -> None:
+        if reason == _LIMITED:
+            raise AttemptFailed(
+                Failure(
+                    kind="answer", status=200, reasons=(_LIMITED,), has_envelope=True
+                )
+            )
+
+        self.ended = True
+        self.finish_reason = _FINISH.get(reason, "other")
+
+        if isinstance(reason, str) and reason.startswith("IMAGE_"):
+            self.finish_reason = "content_filter"
+
+        if self.finish_reason == "stop" and self.calls:
+            self.finish_reason = "tool_calls"
+
+
+def quote_model(model: str) -> str:
+    """Write a model's id so that it stays one segment of a path."""
+    return urllib.parse.quote(model.removeprefix("models/"), safe="")
+
+
+def _keep_state(part: Json, call: Json) -> Json | None:
+    """Keep what goes back with this call unchanged; newer models refuse without it."""
+    state: dict[str, t.Any] = {}
+
+    if read_text(part.get("thoughtSignature")):
+        state["thoughtSignature"] = part["thoughtSignature"]
+
+    if not read_text(call.get("id")):
+        # Older models know no ids, so the one we make is not sent back.
+        state["has_no_id"] = True
+
+    return {"GEMINI": state} if state else None
+
+
+def _build_config(request: ChatRequest) -> Json:
+    config: dict[str, t.Any] = {}
+
+    if request.max_tokens is not None:
+        config["maxOutputTokens"] = request.max_tokens
+
+    if request.temperature is not None:
+        config["temperature"] = request.temperature
+
+    if request.stop:
+        config["stopSequences"] = list(request.stop)
+
+    if request.response_format is not None:
+        config["responseMimeType"] = "application/json"
+        config["responseJsonSchema"] = dict(request.response_format)
+
+    return config
+
+
+def _build_tool(tool: Tool) -> Json:
+    declaration: dict[str, t.Any] = {
+        "name": tool.name,
+        "description": tool.description,
+    }
+
+    if tool.parameters:
+        declaration["parametersJsonSchema"] = dict(tool.parameters)
+
+    return declaration
+
+
+def _build_choice(choice: str) -> Json:
+    if choice in _MODES:
+        return {"mode": _MODES[choice]}
+
+    return {"mode": "ANY", "allowedFunctionNames": [choice]}
+
+
+def build_contents(messages: cabc.Sequence[Message]) -> list[Json]:
+    """Give the messages as contents: one role's neighbours merged."""
+    contents: list[tuple[str, list[Json]]] = []
+    calls = {
+        part.id: part
+        for message in messages
+        for part in as_parts(message.content)
+        if isinstance(part, ToolCall)
+    }
+
+    for message in messages:
+        if message.role == "system":
+            continue
+
+        role = "model" if message.role == "assistant" else "user"
+        parts = [
+            built
+            for part in as_parts(message.content)
+            if (built := _build_part(part, calls)) is not None
+        ]
+
+        if contents and contents[-1][0] == role:
+            contents[-1][1].extend(parts)
+        elif parts:
+            contents.append((role, parts))
+
+    return [{"role": role, "parts": parts} for role, parts in contents]
+
+
+def _build_part(part: object, calls: cabc.Mapping[str, ToolCall]) -> Json | None:
+    state = read_state(part, "GEMINI")
+    built: dict[str, t.Any] | None = None
+
+    if isinstance(part, TextPart) and part.text:
+        built = {"text": part.text}
+    elif isinstance(part, ImagePart):
+        built = _build_image(part)
+    elif isinstance(part, ToolCall):
+        call = {"id": part.id, "name": part.name, "args": dict(part.arguments)}
+        built = {"functionCall": _drop_made_id(call, state)}
+    elif isinstance(part, ToolResultPart):
+        result = {
+            "id": part.call_id,
+            "name": part.name,
+            "response": {"result": part.content},
+        }
+        asked = read_state(calls.get(part.call_id), "GEMINI")
+        return {"functionResponse": _drop_made_id(result, asked)}
+
+    if built is not None and "thoughtSignature" in state:
+        built["thoughtSignature"] = state["thoughtSignature"]
+
+    return built
+
+
+def _drop_made_id(entry: dict[str, t.Any], state: Json) -> Json:
+    if state.get("has_no_id"):
+        del entry["id"]
+
+    return entry
+
+
+def _build_image(part: ImagePart) -> dict[str, t.Any]:
+    if part.data is not None:
+        return {
+            "inlineData": {
+                "mimeType": part.media_type or "image/png",
+                "data": base64.b64encode(part.data).decode("ascii"),
+            }
+        }
+
+    file = {"fileUri": part.url or ""}
+
+    if part.media_type is not None:
+        file["mimeType"] = part.media_type
+
+    return {"fileData": file}
+
+
+def _parse_usage(counts: Json) -> Usage:
+    prompt = read_count(counts.get("promptTokenCount"))
+    tools = read_count(counts.get("toolUsePromptTokenCount")) or 0
+    thoughts = read_count(counts.get("thoughtsTokenCount"))
+    candidates = read_count(counts.get("candidatesTokenCount"))
+    output: int | None = (candidates or 0) + (thoughts or 0)
+
+    if candidates is None and thoughts is None:
+        # Zeros are left out; the total tells a zero from a number not told.
+        is_zero = counts.get("totalTokenCount") == (prompt or 0) + tools
+        output = 0 if is_zero and prompt is not None else None
+
+    return Usage(
+        input_tokens=None if prompt is None else prompt + tools,
+        output_tokens=output,
+        cached_tokens=read_count(counts.get("cachedContentTokenCount")) or 0,
+        reasoning_tokens=thoughts or 0,
+    )

@@ -1,0 +1,197 @@
+"""OPENAI, and vendors that speak its Chat Completions."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import re
+import types
+import typing as t
+
+from ..secret import Secret
+from .base import PAGE_LIMIT
+from .base import Provider
+from .deadline import Deadline
+from .http import Auth
+from .http import LIST_CAP
+from .http import Sender
+from .http import VECTORS_CAP
+from .openai_chat import ChatWire
+from .openai_responses import ResponsesWire
+from .types import AttemptFailed
+from .types import ChatAnswer
+from .types import ChatRequest
+from .types import EmbedAnswer
+from .types import Failure
+from .types import ModelInfo
+from .types import Usage
+from .wire import IdCleaner
+from .wire import Json
+from .wire import read_count
+from .wire import read_object
+from .wire import read_objects
+from .wire import read_text
+from .wire import read_vector
+from .wire import Wire
+
+_CHATS = re.compile(r"(chat)?gpt-|o\d")
+_OTHER = re.compile(r"audio|realtime|tts|transcribe|image|instruct|moderation|search")
+_ATE_THE_CAP = "could not finish the message because max_tokens"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OpenAIProvider(Provider):
+    """The Responses wire by default, Chat Completions where ``stop`` is asked for.
+
+    A compatible vendor is one object of this class::
+
+        OpenAIProvider(
+            id="VENDOR",
+            label="Vendor",
+            vendor="Vendor Inc.",
+            base_url="https://api.vendor.example/v1",
+            key_page_url="https://vendor.example/keys",
+            permission_help="…",
+            prefix_hints=(),
+            mask_prefixes=(),
+            default_models={"default": "…", "fast": "…"},
+            embedding_model=None,
+            api="chat",
+            chat_wire=ChatWire(cap_field="max_tokens", system_role="system"),
+        )
+
+    :param api: ``chat`` never uses Responses.
+    :param chat_wire: the vendor's habits on Chat Completions.
+    """
+
+    id: str = "OPENAI"
+    label: str = "OpenAI"
+    vendor: str = "OpenAI"
+    base_url: str = "https://api.openai.com/v1"
+    key_page_url: str = "https://platform.openai.com/settings/organization/api-keys"
+    permission_help: str = (
+        "The key needs access to the models in use (Responses: Write)."
+    )
+    prefix_hints: tuple[str, ...] = ("sk-svcacct-", "sk-proj-", "sk-")
+    mask_prefixes: tuple[str, ...] = ("sk-",)
+    default_models: cabc.Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: types.MappingProxyType(
+            {"default": "gpt-6-sol", "fast": "gpt-6-luna"}
+        )
+    )
+    embedding_model: str | None = "text-embedding-3-small"
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "OPENAI"
+    api: t.Literal["responses", "chat"] = "responses"
+    chat_wire: ChatWire = ChatWire()
+
+    def probe(
+        self, sender: Sender, *, model: str, api_key: Secret, deadline: Deadline
+    ) -> ChatAnswer:
+        """Generate a few tokens; thinking that ate the cap, told as a 400, is fine."""
+        failure: Failure
+
+        try:
+            return super().probe(
+                sender, model=model, api_key=api_key, deadline=deadline
+            )
+        except AttemptFailed as error:
+            failure = error.failure
+
+        if failure.status != 400 or _ATE_THE_CAP not in failure.text:
+            raise AttemptFailed(failure)
+
+        return ChatAnswer(
+            text="",
+            model=model,
+            usage=Usage(),
+            finish_reason="length",
+            request_id=failure.request_id,
+        )
+
+    def models(
+        self,
+        sender: Sender,
+        *,
+        api_key: Secret,
+        deadline: Deadline,
+        pages: int = PAGE_LIMIT,
+    ) -> tuple[ModelInfo, ...]:
+        """List the models; the list has no pages, and kinds are guessed from ids."""
+        answer = self._send(
+            sender, "GET", "/models", api_key=api_key, deadline=deadline, cap=LIST_CAP
+        )
+        payload = self._read_object(answer, IdCleaner(api_key))
+
+        return tuple(
+            ModelInfo(id=read_text(entry["id"]), kinds=_guess_kinds(entry["id"]))
+            for entry in read_objects(payload.get("data"))
+            if read_text(entry.get("id"))
+        )
+
+    def embed(
+        self,
+        sender: Sender,
+        texts: cabc.Sequence[str],
+        *,
+        model: str,
+        api_key: Secret,
+        deadline: Deadline,
+    ) -> EmbedAnswer:
+        """Turn texts into vectors, in their order."""
+        if self.embedding_model is None:
+            raise ValueError(f"{self.label} has no embeddings.")
+
+        answer = self._send(
+            sender,
+            "POST",
+            "/embeddings",
+            {"model": model, "input": list(texts), "encoding_format": "float"},
+            api_key=api_key,
+            deadline=deadline,
+            cap=VECTORS_CAP,
+        )
+        cleaner = IdCleaner(api_key)
+        payload = self._read_object(answer, cleaner)
+
+        return EmbedAnswer(
+            vectors=_parse_vectors(payload, len(texts)),
+            model=cleaner.model(payload.get("model"), model),
+            usage=Usage(
+                input_tokens=read_count(
+                    read_object(payload.get("usage")).get("prompt_tokens")
+                ),
+                output_tokens=0,
+            ),
+            request_id=cleaner.request_id(answer.headers.get("x-request-id")),
+        )
+
+    def _choose_wire(self, request: ChatRequest) -> Wire:
+        if self.api == "chat" or request.stop:
+            return self.chat_wire
+
+        return ResponsesWire()
+
+    def _build_auth(self, api_key: Secret) -> Auth:
+        return Auth("Authorization", api_key, "Bearer ")
+
+
+def _guess_kinds(model: str) -> frozenset[str]:
+    if model.startswith("text-embedding-"):
+        return frozenset({"embed"})
+
+    chats = _CHATS.match(model) and not _OTHER.search(model)
+    return frozenset({"chat" if chats else "other"})
+
+
+def _parse_vectors(payload: Json, count: int) -> tuple[tuple[float, ...], ...]:
+    entries = read_objects(payload.get("data"))
+    by_index = {read_count(entry.get("index")): entry for entry in entries}
+    vectors = tuple(
+        read_vector(read_object(by_index.get(index)).get("embedding"))
+        for index in range(count)
+    )
+
+    if not all(vectors):
+        raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
+
+    return vectors

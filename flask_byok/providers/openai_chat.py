@@ -1,0 +1,282 @@
+"""OPENAI's Chat Completions wire, also that of compatible vendors.
+
+Facts: PROVIDERS.md 4 and 5.5, from the official SDK and recorded exchanges.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import typing as t
+
+from .openai_responses import build_function
+from .openai_responses import build_image_url
+from .openai_responses import build_schema
+from .openai_responses import write_arguments
+from .sse import Event
+from .streams import StreamReader
+from .types import AttemptFailed
+from .types import ChatAnswer
+from .types import ChatChunk
+from .types import ChatRequest
+from .types import Failure
+from .types import FinishReason
+from .types import ImagePart
+from .types import Message
+from .types import TextPart
+from .types import ToolCall
+from .types import ToolResultPart
+from .types import Usage
+from .wire import as_parts
+from .wire import join_system
+from .wire import Json
+from .wire import make_call_id
+from .wire import parse_arguments
+from .wire import read_count
+from .wire import read_object
+from .wire import read_objects
+from .wire import read_text
+from .wire import Wire
+
+_FINISH: cabc.Mapping[object, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChatWire(Wire):
+    """``POST /chat/completions``.
+
+    :param cap_field: vendors mostly know ``max_tokens`` only.
+    :param system_role: vendors mostly know ``system`` only.
+    :param asks_for_usage: some vendors refuse ``stream_options``.
+    """
+
+    dialect = "OPENAI"
+    cap_field: str = "max_completion_tokens"
+    system_role: str = "developer"
+    asks_for_usage: bool = True
+
+    def build_path(self, model: str, *, stream: bool) -> str:
+        """Give the one path there is."""
+        return "/chat/completions"
+
+    def build_body(self, request: ChatRequest, model: str, *, stream: bool) -> Json:
+        """Put a request into the body."""
+        body: dict[str, t.Any] = {
+            "model": model,
+            "messages": list(self._build_messages(request)),
+        }
+
+        if request.max_tokens is not None:
+            body[self.cap_field] = request.max_tokens
+
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+
+        if request.stop:
+            body["stop"] = list(request.stop)
+
+        if request.response_format is not None:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": build_schema(request.response_format),
+            }
+
+        if request.tools:
+            body["tools"] = [
+                {"type": "function", "function": build_function(tool)}
+                for tool in request.tools
+            ]
+
+        if request.tool_choice is not None:
+            body["tool_choice"] = _build_choice(request.tool_choice)
+
+        if stream:
+            body["stream"] = True
+
+            if self.asks_for_usage:
+                body["stream_options"] = {"include_usage": True}
+
+        return body
+
+    def parse_answer(self, payload: Json, model: str) -> ChatAnswer:
+        """Read a completion; of several choices the first."""
+        choices = read_objects(payload.get("choices"))
+
+        if not choices:
+            raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
+
+        message = read_object(choices[0].get("message"))
+        refusal = read_text(message.get("refusal"))
+        finish = _FINISH.get(choices[0].get("finish_reason"), "other")
+
+        return ChatAnswer(
+            text=read_text(message.get("content")) + refusal,
+            model=read_text(payload.get("model")),
+            usage=_parse_usage(payload.get("usage")),
+            finish_reason="content_filter" if refusal else finish,
+            tool_calls=tuple(map(_parse_call, read_objects(message.get("tool_calls")))),
+            raw=payload,
+        )
+
+    def build_reader(self, model: str) -> StreamReader:
+        """Make the reader of one stream."""
+        return ChatReader(model)
+
+    def _build_messages(self, request: ChatRequest) -> cabc.Iterator[Json]:
+        system = join_system(request)
+
+        if system is not None:
+            yield {"role": self.system_role, "content": system}
+
+        for message in request.messages:
+            if message.role != "system":
+                yield from _build_turns(message)
+
+
+class ChatReader(StreamReader):
+    """Chunks with ``choices[0].delta``, then ``[DONE]``."""
+
+    dialect = "OPENAI"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self._refused = False
+        self._places: dict[object, int] = {}
+
+    def take_event(self, event: Event) -> cabc.Iterable[ChatChunk]:
+        """Read one event; the end mark is the only one that is no JSON."""
+        if event.data == "[DONE]":
+            self.ended = True
+            return ()
+
+        return super().take_event(event)
+
+    def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+        """Read one chunk."""
+        if payload.get("error"):
+            self.fail(payload)
+
+        self.model = payload.get("model") or self.model
+
+        if payload.get("usage"):
+            self.usage = _parse_usage(payload["usage"])
+
+        chunks: list[ChatChunk] = []
+
+        for choice in read_objects(payload.get("choices"))[:1]:
+            delta = read_object(choice.get("delta"))
+            refusal = read_text(delta.get("refusal"))
+            self._refused = self._refused or bool(refusal)
+            chunks += self.add_text(read_text(delta.get("content")) + refusal)
+
+            for fragment in read_objects(delta.get("tool_calls")):
+                chunks += self._take_fragment(fragment)
+
+            if choice.get("finish_reason") is not None:
+                finish = _FINISH.get(choice["finish_reason"], "other")
+                self.finish_reason = "content_filter" if self._refused else finish
+
+        return chunks
+
+    def _take_fragment(self, fragment: Json) -> cabc.Iterable[ChatChunk]:
+        index = fragment.get("index")
+        function = read_object(fragment.get("function"))
+        arguments = read_text(function.get("arguments"))
+
+        if index in self._places:
+            return self.add_arguments(self._places[index], arguments)
+
+        self._places[index] = len(self.calls)
+        return self.open_call(
+            read_text(fragment.get("id")), read_text(function.get("name")), arguments
+        )
+
+
+def _build_choice(choice: str) -> object:
+    if choice in ("auto", "none", "required"):
+        return choice
+
+    return {"type": "function", "function": {"name": choice}}
+
+
+def _build_turns(message: Message) -> cabc.Iterator[Json]:
+    parts = as_parts(message.content)
+
+    for part in parts:
+        if isinstance(part, ToolResultPart):
+            yield {
+                "role": "tool",
+                "tool_call_id": part.call_id,
+                "content": part.content,
+            }
+
+    if message.role == "assistant":
+        yield from _build_assistant(parts)
+    else:
+        yield from _build_user(parts)
+
+
+def _build_assistant(parts: cabc.Sequence[object]) -> cabc.Iterator[Json]:
+    text = "".join(part.text for part in parts if isinstance(part, TextPart))
+    calls = [
+        {
+            "id": part.id,
+            "type": "function",
+            "function": {"name": part.name, "arguments": write_arguments(part)},
+        }
+        for part in parts
+        if isinstance(part, ToolCall)
+    ]
+
+    if calls:
+        yield {"role": "assistant", "content": text or None, "tool_calls": calls}
+    elif text:
+        yield {"role": "assistant", "content": text}
+
+
+def _build_user(parts: cabc.Sequence[object]) -> cabc.Iterator[Json]:
+    content: list[Json] = []
+
+    for part in parts:
+        if isinstance(part, TextPart):
+            content.append({"type": "text", "text": part.text})
+        elif isinstance(part, ImagePart):
+            content.append(
+                {"type": "image_url", "image_url": {"url": build_image_url(part)}}
+            )
+
+    if len(content) == 1 and content[0]["type"] == "text":
+        yield {"role": "user", "content": content[0]["text"]}
+    elif content:
+        yield {"role": "user", "content": content}
+
+
+def _parse_call(call: Json) -> ToolCall:
+    function = read_object(call.get("function"))
+    arguments, state = parse_arguments(read_text(function.get("arguments")))
+
+    return ToolCall(
+        id=read_text(call.get("id")) or make_call_id(),
+        name=read_text(function.get("name")),
+        arguments=arguments,
+        provider_state=state,
+    )
+
+
+def _parse_usage(usage: object) -> Usage:
+    counts = read_object(usage)
+    inputs = read_object(counts.get("prompt_tokens_details"))
+    outputs = read_object(counts.get("completion_tokens_details"))
+
+    return Usage(
+        input_tokens=read_count(counts.get("prompt_tokens")),
+        output_tokens=read_count(counts.get("completion_tokens")),
+        cached_tokens=read_count(inputs.get("cached_tokens")) or 0,
+        reasoning_tokens=read_count(outputs.get("reasoning_tokens")) or 0,
+    )

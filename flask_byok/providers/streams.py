@@ -1,0 +1,300 @@
+"""One streamed answer: first content awaited, then handed on piece by piece."""
+
+from __future__ import annotations
+
+import abc
+import collections
+import collections.abc as cabc
+import dataclasses
+import typing as t
+
+from .failures import read_error
+from .http import GAP_LIMIT
+from .http import HttpStream
+from .http import STREAM_LIMIT
+from .sse import Event
+from .sse import EventParser
+from .sse import EventTooLarge
+from .types import AttemptFailed
+from .types import ChatAnswer
+from .types import ChatChunk
+from .types import Failure
+from .types import FinishReason
+from .types import ToolCall
+from .types import ToolCallDelta
+from .types import Usage
+from .wire import decode_json
+from .wire import IdCleaner
+from .wire import Json
+from .wire import make_call_id
+from .wire import parse_arguments
+
+
+@dataclasses.dataclass(kw_only=True, slots=True)
+class _OpenCall:
+    id: str
+    name: str
+    arguments: list[str]
+    state: Json | None = None
+
+
+class StreamReader(abc.ABC):
+    """Follow one stream of one wire, and know at any time what was said so far.
+
+    :param model: that was asked for.
+    """
+
+    dialect: str
+    #: The wire has no end mark: the connection ends after a finish reason.
+    ends_with_connection = False
+
+    def __init__(self, model: str) -> None:
+        self.asked = model
+        self.texts: list[str] = []
+        self.calls: list[_OpenCall] = []
+        self.usage = Usage()
+        self.finish_reason: FinishReason = "other"
+        self.raw: Json = {}
+        #: As the provider wrote them; cleaned before anybody sees them.
+        self.model: object = None
+        self.request_id: object = None
+        #: The end mark was read, or may come with the connection's end.
+        self.ended = False
+
+    @abc.abstractmethod
+    def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+        """Read one event's JSON object and give the content in it."""
+
+    def take_event(self, event: Event) -> cabc.Iterable[ChatChunk]:
+        """Read one event.
+
+        :raise AttemptFailed: when it is no JSON object.
+        """
+        payload = decode_json(event.data)
+
+        if not isinstance(payload, dict):
+            raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
+
+        self.raw = payload
+        return self.take(payload)
+
+    def fail(self, payload: Json) -> t.NoReturn:
+        """Give up: the stream holds an error object.
+
+        :param payload: with the object under ``error``.
+        """
+        failure = read_error(payload, status=200, dialect=self.dialect, cleaner=None)
+
+        raise AttemptFailed(failure or Failure(kind="unreadable_answer", status=200))
+
+    def add_text(self, text: str) -> tuple[ChatChunk, ...]:
+        """Book a piece of text; an empty one is no content."""
+        if not text:
+            return ()
+
+        self.texts.append(text)
+        return (ChatChunk(text=text),)
+
+    def open_call(
+        self, call_id: str, name: str, arguments: str = "", state: Json | None = None
+    ) -> tuple[ChatChunk, ...]:
+        """Book the beginning of a tool call."""
+        call = _OpenCall(
+            id=call_id or make_call_id(), name=name, arguments=[arguments], state=state
+        )
+        self.calls.append(call)
+        delta = ToolCallDelta(
+            index=len(self.calls) - 1, id=call.id, name=name, arguments=arguments
+        )
+        return (ChatChunk(tool_call=delta),)
+
+    def add_arguments(self, index: int, text: str) -> tuple[ChatChunk, ...]:
+        """Book a piece of a tool call's arguments; an empty one is no content."""
+        if not text or not 0 <= index < len(self.calls):
+            return ()
+
+        self.calls[index].arguments.append(text)
+        return (ChatChunk(tool_call=ToolCallDelta(index=index, arguments=text)),)
+
+    def build_calls(self) -> tuple[ToolCall, ...]:
+        """Give the tool calls so far, their arguments decoded."""
+        return tuple(_close_call(call) for call in self.calls)
+
+    def build_answer(self, cleaner: IdCleaner) -> ChatAnswer:
+        """Give what was said so far, as an answer."""
+        return ChatAnswer(
+            text="".join(self.texts),
+            model=cleaner.model(self.model, self.asked),
+            usage=self.usage,
+            finish_reason=self.finish_reason,
+            tool_calls=self.build_calls(),
+            request_id=cleaner.request_id(self.request_id),
+            raw=self.raw,
+        )
+
+
+def _close_call(call: _OpenCall) -> ToolCall:
+    arguments, state = parse_arguments("".join(call.arguments))
+
+    return ToolCall(
+        id=call.id,
+        name=call.name,
+        arguments=arguments,
+        provider_state={**(call.state or {}), **(state or {})} or None,
+    )
+
+
+class ProviderStream:
+    """A streamed answer that has begun: its first content is here.
+
+    Iterate it once. Closing it early cuts the connection.
+    """
+
+    def __init__(
+        self,
+        http: HttpStream,
+        reader: StreamReader,
+        cleaner: IdCleaner,
+        request_id: str | None,
+    ) -> None:
+        self._http = http
+        self._reader = reader
+        self._cleaner = cleaner
+        self._request_id = request_id
+        self._parser = EventParser()
+        self._pieces = http.read_chunks()
+        self._chunks: collections.deque[ChatChunk] = collections.deque()
+        self._failure: Failure | None = None
+        self._done = False
+        self._await_content()
+
+    def _await_content(self) -> None:
+        """Read up to the commit point: first content, or the clean end without any."""
+        self._http.limit_gaps(GAP_LIMIT)
+
+        while not self._chunks and not self._done:
+            self._pump()
+
+        if self._failure is not None and not self._chunks:
+            raise AttemptFailed(self._failure)
+
+        self._http.limit_total(STREAM_LIMIT)
+
+    def __iter__(self) -> cabc.Iterator[ChatChunk]:
+        return self
+
+    def __next__(self) -> ChatChunk:
+        while not self._chunks:
+            if self._failure is not None:
+                raise AttemptFailed(dataclasses.replace(self._failure, committed=True))
+
+            if self._done:
+                raise StopIteration
+
+            self._pump()
+
+        return self._chunks.popleft()
+
+    @property
+    def text(self) -> str:
+        """The text received so far."""
+        return "".join(self._reader.texts)
+
+    @property
+    def usage(self) -> Usage:
+        """The last usage stated so far."""
+        return self._reader.usage
+
+    @property
+    def answer(self) -> ChatAnswer:
+        """What was received so far; whole once the iteration has ended."""
+        answer = self._reader.build_answer(self._cleaner)
+        return dataclasses.replace(
+            answer, request_id=self._request_id or answer.request_id
+        )
+
+    def close(self) -> None:
+        """Let go of the connection; what was received stays readable."""
+        self._done = True
+        self._chunks.clear()
+        self._http.close()
+
+    def _pump(self) -> None:
+        """Read one piece. A failure waits until the content before it is consumed."""
+        failure: Failure | None = None
+
+        try:
+            self._take(next(self._pieces, None))
+        except AttemptFailed as error:
+            failure = error.failure
+        except EventTooLarge:
+            failure = Failure(kind="too_large", status=self._http.status)
+
+        if failure is not None:
+            self._done = True
+            self._http.close()
+            self._failure = dataclasses.replace(
+                failure,
+                kind=_as_interruption(failure),
+                request_id=self._request_id or failure.request_id,
+            )
+
+    def _take(self, piece: bytes | None) -> None:
+        if piece is None:
+            self._end()
+            return
+
+        comments = self._parser.comments
+        events = self._parser.feed(piece)
+
+        for event in events:
+            self._chunks.extend(self._reader.take_event(event))
+
+            if self._reader.ended and not self._reader.ends_with_connection:
+                self._done = True
+                self._http.finish()
+                return
+
+        if events or comments != self._parser.comments:
+            self._http.note_event()
+        elif self._parser.has_raw:
+            self._look_for_error()
+
+    def _end(self) -> None:
+        """Judge the end of the connection: clean only behind the end mark."""
+        self._parser.end()
+        self._look_for_error()
+
+        if not self._reader.ended:
+            is_page = self._parser.has_raw and not self._parser.has_events
+            raise AttemptFailed(
+                Failure(
+                    kind="unreadable_answer" if is_page else "interrupted",
+                    status=self._http.status,
+                    is_html=is_page,
+                )
+            )
+
+        self._done = True
+        self._http.close()
+
+    def _look_for_error(self) -> None:
+        """Find plain JSON in the stream, which GEMINI sends when it fails."""
+        if not self._parser.has_raw:
+            return
+
+        failure = read_error(
+            decode_json(self._parser.raw),
+            status=self._http.status,
+            dialect=self._reader.dialect,
+            cleaner=self._cleaner,
+        )
+
+        if failure is not None:
+            raise AttemptFailed(failure)
+
+
+def _as_interruption(failure: Failure) -> t.Any:
+    """A body that breaks off is a stream without its end mark."""
+    is_cut = failure.kind == "unreadable_answer" and not failure.is_html
+    return "interrupted" if is_cut else failure.kind

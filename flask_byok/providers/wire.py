@@ -1,0 +1,248 @@
+"""What the three wires have in common: JSON in and out, and the shape of a wire."""
+
+from __future__ import annotations
+
+import abc
+import collections.abc as cabc
+import json
+import re
+import typing as t
+import uuid
+
+from ..secret import Secret
+from .types import AttemptFailed
+from .types import ChatAnswer
+from .types import ChatRequest
+from .types import Failure
+from .types import Part
+from .types import TextPart
+
+if t.TYPE_CHECKING:
+    from .streams import StreamReader
+
+Json = cabc.Mapping[str, t.Any]
+
+#: Fields of a body that ``extra`` never touches.
+PROTECTED = frozenset({"contents", "input", "messages", "model", "stream"})
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_MODEL = re.compile(r"[A-Za-z0-9_.:/@+-]{1,200}")
+
+
+class Wire(abc.ABC):
+    """One format of request, answer and stream."""
+
+    #: Whose error table and whose ``provider_state`` belong to it.
+    dialect: str
+
+    @abc.abstractmethod
+    def build_path(self, model: str, *, stream: bool) -> str:
+        """Give the path, and the query, behind the base URL."""
+
+    @abc.abstractmethod
+    def build_body(self, request: ChatRequest, model: str, *, stream: bool) -> Json:
+        """Put a request into this wire's JSON, ``extra`` excepted."""
+
+    @abc.abstractmethod
+    def parse_answer(self, payload: Json, model: str) -> ChatAnswer:
+        """Read a whole answer.
+
+        :param model: that was asked for.
+        :raise AttemptFailed: when it is an error, or no answer of this wire at all.
+        """
+
+    @abc.abstractmethod
+    def build_reader(self, model: str) -> StreamReader:
+        """Make the reader of one stream."""
+
+
+class IdCleaner:
+    """Take over short strings of a provider's making, never a piece of the key.
+
+    A hostile server may send back what it was sent, also as a request id.
+    """
+
+    def __init__(self, api_key: Secret) -> None:
+        self._api_key = api_key
+
+    def request_id(self, value: object) -> str | None:
+        """Give a request id, or ``None`` when it does not look like one."""
+        return self._clean(value, _REQUEST_ID)
+
+    def model(self, value: object, asked: str) -> str:
+        """Give the model that answered, else the one that was asked for."""
+        return self._clean(value, _MODEL) or asked
+
+    def _clean(self, value: object, pattern: re.Pattern[str]) -> str | None:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            return None
+
+        return None if self._api_key.appears_in(value) else value
+
+
+def encode_json(body: Json) -> bytes:
+    """Encode a request.
+
+    :raise AttemptFailed: of kind ``not_sendable``, when it holds what JSON cannot.
+    """
+    text: str | None = None
+
+    try:
+        text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        pass
+
+    if text is None:
+        raise AttemptFailed(
+            Failure(kind="not_sendable", reasons=("request",), sent=False)
+        )
+
+    return text.encode("ascii")
+
+
+def _refuse_constant(name: str) -> t.NoReturn:
+    raise ValueError(name)
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def decode_json(text: str | bytes) -> t.Any:
+    """Decode JSON of another party's making, strictly.
+
+    :return: ``None`` when it is none; nesting too deep, ``NaN`` and bad UTF-8 included.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+
+        return _decoder.decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def merge_extra(body: Json, extra: cabc.Mapping[str, t.Any]) -> Json:
+    """Lay a caller's own fields over a body; objects are merged one level deep."""
+    merged = dict(body)
+
+    for name, value in extra.items():
+        if name in PROTECTED:
+            continue
+
+        ours = merged.get(name)
+
+        if isinstance(ours, cabc.Mapping) and isinstance(value, cabc.Mapping):
+            value = {**ours, **value}
+
+        merged[name] = value
+
+    return merged
+
+
+def read_object(value: object) -> Json:
+    """Give a JSON object, or an empty one instead of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def read_objects(value: object) -> list[Json]:
+    """Give the objects of a JSON list, or none instead of anything else."""
+    if not isinstance(value, list):
+        return []
+
+    return [entry for entry in value if isinstance(entry, dict)]
+
+
+def read_text(value: object) -> str:
+    """Give a JSON string, or an empty one instead of anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def read_count(value: object) -> int | None:
+    """Give a number of tokens, or ``None`` instead of anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        return None
+
+    return value
+
+
+def read_vector(value: object) -> tuple[float, ...]:
+    """Give a vector, or an empty one instead of anything else."""
+    try:
+        return tuple(map(float, value)) if isinstance(value, list) else ()
+    except (TypeError, ValueError):
+        return ()
+
+
+def as_parts(content: str | cabc.Sequence[Part]) -> list[Part]:
+    """Give the content of a message as parts."""
+    return [TextPart(text=content)] if isinstance(content, str) else list(content)
+
+
+def join_system(request: ChatRequest) -> str | None:
+    """Join the system text with the messages of role ``system``."""
+    texts = [request.system or ""]
+
+    for message in request.messages:
+        if message.role == "system":
+            texts.extend(
+                part.text
+                for part in as_parts(message.content)
+                if isinstance(part, TextPart)
+            )
+
+    return "\n\n".join(filter(None, texts)) or None
+
+
+def dump_arguments(arguments: cabc.Mapping[str, t.Any]) -> str:
+    """Write a tool call's arguments as JSON text."""
+    return json.dumps(dict(arguments), ensure_ascii=False, separators=(",", ":"))
+
+
+def parse_arguments(text: str) -> tuple[Json, Json | None]:
+    """Read a tool call's arguments.
+
+    :return: the decoded object, and a ``provider_state``: text that is no JSON object
+        is kept there as ``raw_arguments``, beside empty arguments.
+    """
+    if not text.strip():
+        return {}, None
+
+    arguments = decode_json(text)
+
+    if isinstance(arguments, dict):
+        return arguments, None
+
+    return {}, {"raw_arguments": text}
+
+
+def make_call_id() -> str:
+    """Make an id for a tool call that came without one."""
+    return f"call_{uuid.uuid4().hex}"
+
+
+def read_state(part: object, dialect: str) -> Json:
+    """Give the opaque data this dialect left in a part, empty when another did."""
+    return read_object((getattr(part, "provider_state", None) or {}).get(dialect))
+
+
+def is_strict_schema(schema: object) -> bool:
+    """Tell whether every object in a JSON schema names all its properties as required.
+
+    Only such schemas may be sent as ``strict``.
+    """
+    if isinstance(schema, list):
+        return all(map(is_strict_schema, schema))
+
+    if not isinstance(schema, cabc.Mapping):
+        return True
+
+    if schema.get("type") == "object":
+        properties = schema.get("properties") or {}
+        required = schema.get("required") or []
+
+        if schema.get("additionalProperties") is not False or set(required) != set(
+            properties
+        ):
+            return False
+
+    return all(map(is_strict_schema, schema.values()))

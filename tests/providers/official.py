@@ -1,0 +1,191 @@
+"""The official SDKs, asked the same question of the same replayed bytes."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import json
+import typing as t
+
+import anthropic
+import openai
+from google import genai
+from google.genai import types as genai_types
+
+Facts = dict[str, t.Any]
+
+_CLAUDE_FINISH = {
+    "end_turn": "stop",
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "refusal": "content_filter",
+}
+
+
+def _openai(url: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=url + "/v1", api_key="placeholder", max_retries=0)
+
+
+def _responses_facts(response: t.Any) -> Facts:
+    calls = [item for item in response.output if item.type == "function_call"]
+    usage = response.usage
+    assert response.status == "completed"
+    return {
+        "text": response.output_text,
+        "finish_reason": "tool_calls" if calls else "stop",
+        "tool_calls": [(c.call_id, c.name, json.loads(c.arguments)) for c in calls],
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.input_tokens_details.cached_tokens,
+            "reasoning_tokens": usage.output_tokens_details.reasoning_tokens,
+        },
+    }
+
+
+def read_responses(url: str) -> Facts:
+    with _openai(url) as client:
+        return _responses_facts(client.responses.create(model="m", input="hi"))
+
+
+def stream_responses(url: str) -> Facts:
+    with _openai(url) as client:
+        with client.responses.stream(model="m", input="hi") as stream:
+            return _responses_facts(stream.get_final_response())
+
+
+def _chat_facts(message: t.Any, finish: str, usage: t.Any) -> Facts:
+    calls = message.tool_calls or []
+    return {
+        "text": (message.content or "") + (message.refusal or ""),
+        "finish_reason": "content_filter" if message.refusal else finish,
+        "tool_calls": [
+            (c.id, c.function.name, json.loads(c.function.arguments)) for c in calls
+        ],
+        "usage": {
+            "input_tokens": usage.prompt_tokens,
+            "output_tokens": usage.completion_tokens,
+            "cached_tokens": usage.prompt_tokens_details.cached_tokens,
+            "reasoning_tokens": usage.completion_tokens_details.reasoning_tokens,
+        },
+    }
+
+
+def read_chat(url: str) -> Facts:
+    with _openai(url) as client:
+        answer = client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": "hi"}]
+        )
+
+    choice = answer.choices[0]
+    return _chat_facts(choice.message, choice.finish_reason, answer.usage)
+
+
+def stream_chat(url: str) -> Facts:
+    with _openai(url) as client:
+        with client.chat.completions.stream(
+            model="m",
+            messages=[{"role": "user", "content": "hi"}],
+            stream_options={"include_usage": True},
+        ) as stream:
+            answer = stream.get_final_completion()
+
+    choice = answer.choices[0]
+    return _chat_facts(choice.message, choice.finish_reason, answer.usage)
+
+
+def _claude(url: str) -> anthropic.Anthropic:
+    return anthropic.Anthropic(base_url=url, api_key="placeholder", max_retries=0)
+
+
+def _claude_facts(message: t.Any) -> Facts:
+    usage = message.usage
+    details = getattr(usage, "output_tokens_details", None)
+    return {
+        "text": "".join(b.text for b in message.content if b.type == "text"),
+        "finish_reason": _CLAUDE_FINISH[message.stop_reason],
+        "tool_calls": [
+            (b.id, b.name, b.input) for b in message.content if b.type == "tool_use"
+        ],
+        "usage": {
+            "input_tokens": usage.input_tokens
+            + usage.cache_creation_input_tokens
+            + usage.cache_read_input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.cache_read_input_tokens,
+            "reasoning_tokens": details.thinking_tokens if details else 0,
+        },
+    }
+
+
+def read_claude(url: str) -> Facts:
+    with _claude(url) as client:
+        return _claude_facts(
+            client.messages.create(
+                model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}]
+            )
+        )
+
+
+def stream_claude(url: str) -> Facts:
+    with _claude(url) as client:
+        with client.messages.stream(
+            model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}]
+        ) as stream:
+            return _claude_facts(stream.get_final_message())
+
+
+def _genai(url: str) -> genai.Client:
+    return genai.Client(
+        api_key="placeholder",
+        http_options=genai_types.HttpOptions(base_url=url, api_version="v1beta"),
+    )
+
+
+def _gemini_facts(answers: cabc.Sequence[t.Any]) -> Facts:
+    parts = [
+        part
+        for answer in answers
+        for candidate in answer.candidates or []
+        for part in (candidate.content.parts or [] if candidate.content else [])
+    ]
+    calls = [part.function_call for part in parts if part.function_call]
+    finish = answers[-1].candidates[0].finish_reason.value
+    usage = answers[-1].usage_metadata
+    return {
+        "text": "".join(p.text for p in parts if p.text and not p.thought),
+        "finish_reason": "tool_calls" if calls else {"STOP": "stop"}[finish],
+        "tool_calls": [(c.id, c.name, c.args) for c in calls],
+        "usage": {
+            "input_tokens": usage.prompt_token_count,
+            "output_tokens": usage.candidates_token_count
+            + (usage.thoughts_token_count or 0),
+            "cached_tokens": usage.cached_content_token_count or 0,
+            "reasoning_tokens": usage.thoughts_token_count or 0,
+        },
+    }
+
+
+def read_gemini(url: str) -> Facts:
+    client = _genai(url)
+    return _gemini_facts([client.models.generate_content(model="m", contents="hi")])
+
+
+def stream_gemini(url: str) -> Facts:
+    client = _genai(url)
+    return _gemini_facts(
+        list(client.models.generate_content_stream(model="m", contents="hi"))
+    )
+
+
+READERS: cabc.Mapping[str, cabc.Callable[[str], Facts]] = {
+    "anthropic": read_claude,
+    "gemini": read_gemini,
+    "openai": read_responses,
+    "openai-chat": read_chat,
+}
+STREAM_READERS: cabc.Mapping[str, cabc.Callable[[str], Facts]] = {
+    "anthropic": stream_claude,
+    "gemini": stream_gemini,
+    "openai": stream_responses,
+    "openai-chat": stream_chat,
+}
