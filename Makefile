@@ -5,17 +5,20 @@ PYTHON ?= python3
 ARGS ?=
 # SQLALCHEMY=2.0 runs the tests in an environment of its own with that line of it.
 SQLALCHEMY ?=
+# LOWEST=1 does so with the oldest version of each dependency that is promised.
+LOWEST ?=
 # SERVERS: auto = use the database servers that answer, require = all of them,
 # off = SQLite alone. BROWSER: auto, require or off.
 SERVERS ?= auto
 BROWSER ?= auto
 
-VENV := .venv$(if $(SQLALCHEMY),-sa$(subst .,,$(SQLALCHEMY)))
+VENV := .venv$(if $(SQLALCHEMY),-sa$(subst .,,$(SQLALCHEMY)))$(if $(LOWEST),-lowest)
 BIN := $(VENV)/bin
 METADATA := pyproject.toml setup.cfg
 TEMPLATES := flask_byok/templates example_app/templates
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PIN := $(if $(SQLALCHEMY),"SQLAlchemy==$(SQLALCHEMY).*")
+PIN += $(if $(LOWEST),$(shell sed -n '/^dependencies = \[/,/^\]/s/>=/==/p' pyproject.toml | tr -d ' ,'))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -27,6 +30,7 @@ help: ## Show what can be made
 	@echo '  PYTHON=python3.12     the Python that makes the environment'
 	@echo '  ARGS="-k banner -x"   options for pytest'
 	@echo '  SQLALCHEMY=2.0        run the tests on that SQLAlchemy, in .venv-sa20'
+	@echo '  LOWEST=1              run them on the oldest promised versions, in .venv-lowest'
 	@echo '  SERVERS=require       fail when PostgreSQL, MariaDB or Redis is missing'
 	@echo '  BROWSER=require       fail when Chromium is missing'
 
@@ -69,7 +73,7 @@ clean: ## Remove what was built
 	find flask_byok example_app tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environments and the demo's database, too
-	rm -rf .venv .venv-sa* instance example_app/instance
+	rm -rf .venv .venv-sa* .venv-lowest instance example_app/instance
 
 $(VENV)/.made:
 	@$(PYTHON) -c '' 2>/dev/null || { \
