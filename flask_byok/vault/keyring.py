@@ -280,10 +280,10 @@ class Keyring:
         return self._master_keys[key_id].hkdf(None, info, _CHECK_VALUE_LENGTH).hex()
 
     def fingerprint(self, api_key: Secret) -> str:
-        """Give a mark by which a changed API key is noticed, without a master key
-        worth nothing to anybody.
+        """Give a mark by which a changed system key is noticed.
 
-        :return: 32 hex digits of an HMAC under a key derived from the primary.
+        :return: 32 hex digits of an HMAC under a key derived from the primary and the
+            namespace; without that master key no guess can be checked against it.
         """
         info = length_prefixed(b"flask-byok/v1/fingerprint", self._namespace_bytes)
         mac_key = self._master_keys[self._primary].hkdf(None, info, 32)

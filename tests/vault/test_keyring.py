@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import copy
 import dataclasses
+import hashlib
+import hmac
 import inspect
 import json
 import pathlib
 import pickle
 import pprint
+import re
 import typing as t
 import unicodedata
 import uuid
@@ -116,6 +119,32 @@ def test_a_check_value_needs_its_master_key() -> None:
         vectors.keyring().check_value("k009")
 
 
+def test_a_fingerprint_belongs_to_one_key_ring_and_app() -> None:
+    """The same key gives the same mark; another key, primary or app another one."""
+    rings = [
+        vectors.keyring(),
+        vectors.keyring(primary="k002"),
+        vectors.keyring(namespace="shop.prod"),
+    ]
+    api_keys = [API_KEY, Secret(API_KEY.reveal() + "x")]
+    marks = [ring.fingerprint(each) for ring in rings for each in api_keys]
+
+    assert len(set(marks)) == 6
+    assert marks[0] == vectors.keyring().fingerprint(API_KEY)
+
+
+def test_a_fingerprint_is_no_plain_hash() -> None:
+    """Without the master key nobody can try keys against it: no common hash fits."""
+    mark = vectors.keyring().fingerprint(API_KEY)
+    plain = API_KEY.reveal().encode()
+
+    assert re.fullmatch("[0-9a-f]{32}", mark)
+
+    for name in ("md5", "sha1", "sha256", "sha512"):
+        assert mark not in hashlib.new(name, plain).hexdigest()
+        assert mark not in hmac.new(vectors.K001, plain, name).hexdigest()
+
+
 # --- the second opener -------------------------------------------------------------
 
 
@@ -194,6 +223,7 @@ def test_nobody_can_hand_in_a_salt_or_a_nonce() -> None:
         "seal": ["api_key", "context"],
         "open": ["blob", "context", "key_id"],
         "check_value": ["key_id"],
+        "fingerprint": ["api_key"],
     }
 
 
