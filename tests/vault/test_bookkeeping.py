@@ -1,0 +1,215 @@
+"""Is no record lost, and does nobody wait for one?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import typing as t
+
+import pytest
+import sqlalchemy as sa
+
+from flask_byok.vault.database import Database
+from flask_byok.vault.database import WriteBusy
+from tests.support.vault_room import companies
+from tests.support.vault_room import COMPANY
+from tests.support.vault_room import insert_company
+from tests.support.vault_room import Room
+from tests.support.vault_room import set_fallback
+
+
+def test_bookkeeping_waits_for_nobody(
+    contested: tuple[Room, sa.Connection],
+) -> None:
+    """It is refused at once, kept, and written when the host is done."""
+    room, connection = contested
+    told: list[int] = []
+    began = time.monotonic()
+
+    with pytest.raises(WriteBusy):
+        room.database.try_write(set_fallback(room, "never"))
+
+    kept = room.database.record(set_fallback(room, "never"), then=told.append)
+    took = time.monotonic() - began
+
+    assert (kept, room.database.pending, told) == (False, 1, [])
+    assert took < 1.5
+    connection.rollback()
+    room.database.flush(force=True)
+    assert (room.database.pending, told) == (0, [1])
+    assert room.rows(room.tables.company)[0]["fallback"] == "never"
+
+
+def test_bookkeeping_may_wait_a_little(
+    contested: tuple[Room, sa.Connection],
+) -> None:
+    """A reservation waits for others' short writes as long as it says."""
+    room, connection = contested
+    timer = threading.Timer(0.3, connection.commit)
+    timer.start()
+
+    assert room.database.try_write(set_fallback(room, "never"), wait=3) == 1
+    timer.join()
+
+
+def test_records_are_written_in_order(contested: tuple[Room, sa.Connection]) -> None:
+    """Also those that could be written at once, behind one that could not."""
+    room, connection = contested
+    told: list[object] = []
+    room.database.record(set_fallback(room, "never"), then=told.append)
+
+    for number in range(5):
+        work = insert_company(room, f"i:{number}")
+        assert not room.database.record(work, then=told.append)
+
+    connection.rollback()
+    room.database.flush(force=True)
+    assert told == [1, "i:0", "i:1", "i:2", "i:3", "i:4"]
+
+
+def test_the_next_record_writes_those_before_it(sqlite_room: Room) -> None:
+    """No teardown is needed: a worker of a queue has none."""
+    with sqlite_room.host.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        assert not sqlite_room.database.record(insert_company(sqlite_room, "i:1"))
+
+    sqlite_room.database.record(insert_company(sqlite_room, "i:2"))
+    assert sqlite_room.database.pending == 0
+    assert companies(sqlite_room) == ["i:1", "i:2"]
+
+
+def test_a_record_that_can_never_be_written_blocks_nobody(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is given up with an ERROR that names its kind and no values."""
+    room.database.record(insert_company(room))
+
+    assert room.database.record(insert_company(room))
+    assert room.database.record(lambda connection: 1 / 0)
+    assert room.database.record(insert_company(room, "i:43"))
+    assert companies(room) == ["i:42", "i:43"]
+    text = caplog.text
+    assert "DuplicateRow" in text and "ZeroDivisionError" in text
+    assert COMPANY not in text
+
+
+def test_what_follows_a_record_may_fail(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A receiver of the host's that raises does not undo the record."""
+
+    def fail(company: str) -> None:
+        raise LookupError(company)
+
+    assert room.database.record(insert_company(room), then=fail)
+    assert companies(room) == [COMPANY]
+    assert "LookupError" in caplog.text
+
+
+def test_a_stop_in_mid_write_keeps_the_record(sqlite_room: Room) -> None:
+    """What is no ordinary exception passes, and nothing is written twice or lost."""
+    database = sqlite_room.database
+    stops = [True, False]
+
+    def work(connection: sa.Connection) -> None:
+        insert_company(sqlite_room)(connection)
+
+        if stops.pop(0):
+            raise KeyboardInterrupt
+
+    with sqlite_room.host.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        database.record(work)
+
+    with pytest.raises(KeyboardInterrupt):
+        database.flush()
+
+    assert (database.pending, companies(sqlite_room)) == (1, [])
+    database.flush()
+    assert (database.pending, companies(sqlite_room)) == (0, [COMPANY])
+
+
+def test_a_full_buffer_gives_up_the_least(
+    sqlite_room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The oldest company attempt first, settlements last; counted, and told once."""
+    database = Database(lambda: sqlite_room.host, buffer_limit=3)
+    plan = (
+        ("settlement", "i:1"),
+        ("attempt", "i:2"),
+        ("attempt", "i:3"),
+        ("verdict", "i:4"),
+        ("settlement", "i:5"),
+        ("settlement", "i:6"),
+    )
+
+    with sqlite_room.host.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+        for weight, company in plan:
+            work = insert_company(sqlite_room, company)
+            database.record(work, weight=t.cast("t.Any", weight))
+
+    database.flush()
+    assert companies(sqlite_room) == ["i:1", "i:5", "i:6"]
+    assert database.lost == 3
+    assert caplog.text.count("could not write its records") == 1
+    database.close()
+
+
+def test_threads_flush_each_record_once(room: Room) -> None:
+    """Forty records, eight threads at the end of their requests."""
+    database = room.database
+    written: list[str] = []
+    lock = room.host.connect()
+    database.try_write(insert_company(room, "i:-1"))
+    lock.execute(sa.update(room.tables.company).values(fallback="host"))
+    database.record(set_fallback(room, "auto"))
+
+    for number in range(40):
+        database.record(insert_company(room, f"i:{number}"), then=written.append)
+
+    lock.rollback()
+    lock.close()
+    threads = [
+        threading.Thread(target=database.flush, kwargs={"force": True})
+        for _ in range(8)
+    ]
+
+    for thread in threads:
+        thread.start()
+
+    for thread in threads:
+        thread.join()
+
+    assert written == [f"i:{number}" for number in range(40)]
+    assert len(companies(room)) == 41
+
+
+def test_a_clean_stop_writes_what_is_kept(sqlite_room: Room) -> None:
+    """A worker that ends with a full buffer loses nothing."""
+    script = f"""
+        from tests.support.vault_room import insert_company
+        from tests.support.vault_room import open_room
+
+        opened = open_room({str(sqlite_room.host.url)!r}, create=False)
+        room = opened.__enter__()
+        with room.host.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            for number in range(30):
+                room.database.record(insert_company(room, f"i:{{number}}"))
+        assert room.database.pending == 30
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert len(companies(sqlite_room)) == 30
