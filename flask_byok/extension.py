@@ -153,6 +153,11 @@ class BYOK:
         return company_id
 
     @property
+    def has_company_loader(self) -> bool:
+        """Whether a ``company_loader`` is registered."""
+        return self._company_loader is not None
+
+    @property
     def has_access_check(self) -> bool:
         """Whether an ``access_check`` is registered."""
         return self._access_check is not None

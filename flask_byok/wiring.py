@@ -28,6 +28,7 @@ from .providers.http import Sender
 from .providers.registry import built_in_providers
 from .providers.registry import Registry
 from .service.check import Checker
+from .service.doctor import Doctor
 from .service.keys import KeyService
 from .service.limits import CheckLimiter
 from .vault.database import Database
@@ -56,6 +57,7 @@ class AppState:
     sender: Sender
     engine: Engine
     keys: KeyService
+    doctor: Doctor
 
 
 class TableMaker:
@@ -160,6 +162,14 @@ def _assemble(
         sender=sender,
         engine=engine,
         keys=keys,
+        doctor=Doctor(
+            settings=settings,
+            registry=registry,
+            database=database,
+            store=store,
+            keyring=keyring,
+            sender=sender,
+        ),
     )
 
 

@@ -1,0 +1,243 @@
+"""``flask byok …``: what operators do at a prompt."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import typing as t
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from . import masterkeys
+from .errors import BYOKError
+from .proxies import find_byok
+from .service.doctor import Finding
+from .service.types import ConnectionReport
+from .vault.company import company_value
+from .vault.types import CredentialInfo
+
+if t.TYPE_CHECKING:
+    from .extension import BYOK
+
+#: Who stands in the history for what is done here.
+ACTOR: t.Final = "The people who run the app (command line)"
+
+_MARKS: t.Final = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+
+byok_cli: AppGroup = AppGroup(
+    "byok", help="Company API keys: master keys, checks, stored keys, the simulator."
+)
+
+
+@byok_cli.command("generate-key", with_appcontext=False)
+def generate_key() -> None:
+    """Print a new master key for BYOK_MASTER_KEYS. Nothing is stored.
+
+    Runs without an app. Put it beside an id of four characters (a-z, 0-9):
+    BYOK_MASTER_KEYS="k001:<the key>".
+    """
+    click.echo(masterkeys.generate())
+
+
+@byok_cli.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(as_json: bool) -> None:
+    """Check settings, tables, every stored key and the providers.
+
+    Ends with 1 when something does not work.
+    """
+    byok = _byok()
+    findings: list[Finding] = []
+
+    for finding in byok.state.doctor.examine(
+        has_loader=byok.has_company_loader,
+        has_access_check=byok.has_access_check,
+        has_secret_key=bool(current_app.secret_key),
+    ):
+        findings.append(finding)
+
+        if not as_json:
+            click.echo(f"{_MARKS[finding.level]} {finding.check}: {finding.text}")
+
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(f) for f in findings], indent=2))
+
+    if any(finding.level == "error" for finding in findings):
+        sys.exit(1)
+
+
+@byok_cli.command("credentials")
+@click.argument("company", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def credentials(company: str | None, as_json: bool) -> None:
+    """List the stored keys of COMPANY (or of all), masked.
+
+    COMPANY is the id with its type, such as i:42 or s:acme; a bare id works when
+    exactly one stored company fits it.
+    """
+    byok = _byok()
+    companies = _stored_companies(byok) if company is None else [_find(byok, company)]
+    rows = _calling(lambda: _credential_rows(byok, companies))
+
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+
+    if not rows:
+        click.echo("No keys are stored.", err=True)
+
+    for row in rows:
+        click.echo("  ".join(str(value) for value in row.values()))
+
+
+@byok_cli.command("test")
+@click.argument("company")
+@click.option("--provider", help="OPENAI, GEMINI or CLAUDE; else the key in use.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def test(company: str, provider: str | None, as_json: bool) -> None:
+    """Test the stored key of COMPANY with the provider.
+
+    Ends with 1 when the key does not work.
+    """
+    byok = _byok()
+    company_id = company_value(_find(byok, company))
+    report = _calling(lambda: byok.test_connection(company_id, provider, actor=ACTOR))
+    click.echo(_render_json(report) if as_json else _render_report(report))
+
+    if report.verdict != "working":
+        sys.exit(1)
+
+
+@byok_cli.command("remove")
+@click.argument("company")
+@click.argument("provider")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(company: str, provider: str, yes: bool) -> None:
+    """Delete the PROVIDER key of COMPANY for good."""
+    byok = _byok()
+    text = _find(byok, company)
+
+    if not yes:
+        click.confirm(f"Delete the {provider} key of company {text}?", abort=True)
+
+    _calling(lambda: byok.remove_key(company_value(text), provider, actor=ACTOR))
+    click.echo(f"The {provider} key of company {text} is deleted.")
+
+
+@byok_cli.command("simulator", with_appcontext=False)
+@click.option("--port", default=8901, show_default=True, help="0 picks a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
+@click.option(
+    "--pace",
+    default=0.0,
+    show_default=True,
+    help="Seconds between the pieces of a stream.",
+)
+def simulator(port: int, host: str, pace: float) -> None:
+    """Run a local server that speaks as OpenAI, Gemini and Claude do.
+
+    Prints the base URLs for BYOK_PROVIDER_URLS, then 'ready'. Keys that contain words
+    such as 'revoked' or 'ratelimited' fail that way; any other key works.
+    """
+    # Here alone: production never loads the test aids.
+    from .testing.simulator import run
+
+    sys.exit(run(host=host, port=port, pace=pace))
+
+
+def _byok() -> BYOK:
+    return _calling(find_byok)
+
+
+_T = t.TypeVar("_T")
+
+
+def _calling(work: t.Callable[[], _T]) -> _T:
+    """Do ``work``; say an error of ours in its sentence and end with 1."""
+    try:
+        return work()
+    except (BYOKError, ValueError) as error:
+        sentence = str(error)
+
+    raise click.ClickException(sentence)
+
+
+def _stored_companies(byok: BYOK) -> list[str]:
+    def read() -> list[str]:
+        return sorted({c.company_id for c in byok.state.store.all_credentials()})
+
+    return _calling(read)
+
+
+def _find(byok: BYOK, argument: str) -> str:
+    """Give the typed text a person means: as written, or the one id that fits."""
+    if _is_typed(argument):
+        return argument
+
+    fitting = [
+        text for text in _stored_companies(byok) if text.partition(":")[2] == argument
+    ]
+
+    if len(fitting) == 1:
+        return fitting[0]
+
+    if fitting:
+        raise click.ClickException(
+            f"Several companies fit: {', '.join(fitting)}. Name one with its type."
+        )
+
+    raise click.ClickException(
+        "No stored company fits. Write the id with its type: i:42, s:acme or u:<uuid>."
+    )
+
+
+def _is_typed(argument: str) -> bool:
+    try:
+        company_value(argument)
+    except ValueError:
+        return False
+
+    return True
+
+
+def _credential_rows(byok: BYOK, companies: list[str]) -> list[dict[str, t.Any]]:
+    return [
+        _credential_row(text, info)
+        for text in companies
+        for info in byok.credentials(company_value(text))
+    ]
+
+
+def _credential_row(company: str, info: CredentialInfo) -> dict[str, t.Any]:
+    return {
+        "company": company,
+        "provider": info.provider,
+        "masked": info.masked,
+        "state": info.state,
+        "circuit": info.circuit if info.reason is None else f"open ({info.reason})",
+        "active": "active" if info.active else "-",
+    }
+
+
+def _render_json(report: ConnectionReport) -> str:
+    return json.dumps(dataclasses.asdict(report), default=str, indent=2)
+
+
+def _render_report(report: ConnectionReport) -> str:
+    latency = "not measured" if report.latency_ms is None else f"{report.latency_ms} ms"
+    lines = [
+        f"{report.provider} {report.model}: {report.verdict}",
+        f"  key accepted    {report.key}",
+        f"  fast enough     {report.latency} ({latency}, limit {report.limit_ms} ms)",
+        f"  may list models {report.list}",
+        f"  may generate    {report.generate}",
+    ]
+
+    if report.reason is not None:
+        facts = [report.reason, report.code, report.missing]
+        lines.append(f"  reason          {', '.join(f for f in facts if f)}")
+
+    return "\n".join(lines)

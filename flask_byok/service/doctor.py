@@ -1,0 +1,254 @@
+"""Looks for everything that keeps an app from serving its companies' keys."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import datetime as dt
+import typing as t
+
+from ..config import Settings
+from ..errors import StateUnavailable
+from ..errors import StoredKeyUnreadable
+from ..failover.classify import classify
+from ..failover.walk import seal_context
+from ..providers.base import Provider
+from ..providers.http import Deadline
+from ..providers.http import Sender
+from ..providers.reach import reach
+from ..providers.registry import Registry
+from ..providers.types import AttemptFailed
+from ..secret import Secret
+from ..vault.database import Database
+from ..vault.keyring import Keyring
+from ..vault.store import Store
+
+Level = t.Literal["ok", "warning", "error"]
+
+#: Seconds one visit to a provider may take.
+VISIT: t.Final = 5.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    :param check: a short name, the same in every version.
+    :param text: what was found and, if it is not good, what to do.
+    """
+
+    check: str
+    level: Level
+    text: str
+
+
+def ok(check: str, text: str) -> Finding:
+    """Say that a thing is as it should be."""
+    return Finding(check=check, level="ok", text=text)
+
+
+def warning(check: str, text: str) -> Finding:
+    """Say that a thing works and deserves a look."""
+    return Finding(check=check, level="warning", text=text)
+
+
+def error(check: str, text: str) -> Finding:
+    """Say that a thing does not work, and the remedy."""
+    return Finding(check=check, level="error", text=text)
+
+
+class Doctor:
+    """Examines one app. Reads everything, changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        registry: Registry,
+        database: Database,
+        store: Store,
+        keyring: Keyring | None,
+        sender: Sender,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._database = database
+        self._store = store
+        self._keyring = keyring
+        self._sender = sender
+
+    def examine(
+        self, *, has_loader: bool, has_access_check: bool, has_secret_key: bool
+    ) -> cabc.Iterator[Finding]:
+        """Give the findings one by one, as they are made."""
+        yield from self._look_at_settings()
+        yield from _look_at_the_app(has_loader, has_access_check, has_secret_key)
+        tables = list(self._look_at_tables())
+        yield from tables
+
+        if all(finding.level == "ok" for finding in tables):
+            yield from self._look_at_rows()
+
+        yield from self._look_at_providers()
+
+    def _look_at_settings(self) -> cabc.Iterator[Finding]:
+        ring = self._settings.ring
+
+        if ring is None:
+            yield error(
+                "vault",
+                "BYOK_MASTER_KEYS is off: no key can be saved. Make one with "
+                "'flask byok generate-key' and set it.",
+            )
+        else:
+            ids = ", ".join(ring.keys)
+            yield ok("vault", f"Master keys: {ids}; {ring.primary} seals.")
+
+        if not self._settings.system_keys:
+            yield warning(
+                "system-keys",
+                "BYOK_SYSTEM_KEYS is empty: a company without a working key of its "
+                "own gets no answer.",
+            )
+
+    def _look_at_tables(self) -> cabc.Iterator[Finding]:
+        missing: tuple[str, ...] = ()
+        trouble = None
+
+        try:
+            missing = self._store.missing_tables()
+        except StateUnavailable as failure:
+            trouble = str(failure)
+
+        if trouble is not None:
+            yield error("tables", trouble)
+        elif missing:
+            yield error(
+                "tables",
+                f"The database lacks {', '.join(missing)}. Run your migrations, or "
+                "'db.create_all()'.",
+            )
+        else:
+            yield ok("tables", "All tables are there.")
+
+    def _look_at_rows(self) -> cabc.Iterator[Finding]:
+        if self._settings.system_budget and self._shares_sqlite():
+            yield warning(
+                "budget",
+                "SQLite allows one writer: a call made while this app has unsaved "
+                "rows is refused under BYOK_SYSTEM_BUDGET. Commit before calling AI, "
+                "or give the tables a file of their own (BYOK_BIND_KEY).",
+            )
+
+        if self._keyring is None:
+            return
+
+        for problem in self._store.keyring_problems(self._keyring):
+            level: Level = "error" if problem.stops_sealing else "warning"
+            yield Finding(check="master-keys", level=level, text=problem.sentence)
+
+        yield from self._open_every_key(self._keyring)
+
+    def _shares_sqlite(self) -> bool:
+        is_sqlite = self._database.engine.dialect.name == "sqlite"
+        return is_sqlite and self._settings.bind_key is None
+
+    def _open_every_key(self, keyring: Keyring) -> cabc.Iterator[Finding]:
+        opened = 0
+
+        for credential in self._store.all_credentials():
+            reason = None
+
+            try:
+                keyring.open(
+                    credential.blob, seal_context(credential), key_id=credential.key_id
+                )
+                opened += 1
+            except StoredKeyUnreadable as failure:
+                reason = failure.reason
+
+            if reason is not None:
+                yield error(
+                    "stored-keys",
+                    f"The key {credential.id} of company {credential.company_id} "
+                    f"({credential.provider}, sealed by {credential.key_id}) does not "
+                    f"open: {reason}.",
+                )
+
+        yield ok("stored-keys", f"{opened} stored keys open.")
+
+    def _look_at_providers(self) -> cabc.Iterator[Finding]:
+        for provider_id in self._registry.ids:
+            provider = self._registry.get(provider_id)
+            system_key = self._settings.system_keys.get(provider_id)
+            trouble = reach(provider.base_url, VISIT)
+
+            if trouble is not None:
+                yield _unreached(provider, trouble, is_needed=system_key is not None)
+            elif system_key is None:
+                yield ok("providers", f"{provider_id} can be reached.")
+            else:
+                yield self._try_system_key(provider, system_key)
+
+    def _try_system_key(self, provider: Provider, system_key: Secret) -> Finding:
+        failure = None
+
+        try:
+            provider.models(
+                self._sender, api_key=system_key, deadline=Deadline(VISIT), pages=1
+            )
+        except AttemptFailed as failed:
+            failure = failed.failure
+
+        if failure is None:
+            return ok("providers", f"{provider.id} accepts the system key.")
+
+        now = dt.datetime.now(dt.timezone.utc)
+        verdict = classify(failure, dialect=provider.dialect, now=now)
+
+        if verdict.letter == "A":
+            return error(
+                "providers",
+                f"{provider.id} rejects the system key ({verdict.reason}). Put another "
+                "into BYOK_SYSTEM_KEYS.",
+            )
+
+        return warning(
+            "providers",
+            f"{provider.id} can be reached; it did not list models for the system key "
+            f"({verdict.reason}).",
+        )
+
+
+def _look_at_the_app(
+    has_loader: bool, has_access_check: bool, has_secret_key: bool
+) -> cabc.Iterator[Finding]:
+    if not has_loader:
+        yield error(
+            "company-loader",
+            "No company_loader is registered. Decorate a function that returns the "
+            "company's id with '@byok.company_loader'.",
+        )
+
+    if not has_access_check:
+        yield error(
+            "access-check",
+            "No access_check is registered, so nobody may open the settings page. "
+            "Decorate a function that tells who may with '@byok.access_check'.",
+        )
+
+    if not has_secret_key:
+        yield error(
+            "secret-key",
+            "SECRET_KEY is not set: the settings page needs a session to protect its "
+            "forms.",
+        )
+
+
+def _unreached(provider: Provider, trouble: str, *, is_needed: bool) -> Finding:
+    tell = error if is_needed else warning
+    return tell(
+        "providers",
+        f"{provider.id} cannot be reached from here ({trouble}). Check the network and "
+        "BYOK_PROVIDER_URLS.",
+    )
