@@ -170,7 +170,11 @@ class Circuits:
         self, target: Target, verdict: Verdict, now: dt.datetime
     ) -> Change | None:
         entry = verdict.failure_class
-        state = self.view(target)
+        state = self._closed_state(target)
+
+        if state is None:
+            return None
+
         opening = transitions.plan_opening(state, verdict, now)
         window = entry.window if entry.threshold > 1 else None
         threshold = entry.threshold if entry.threshold > 1 else 0
@@ -202,6 +206,17 @@ class Circuits:
             return change if done else None
 
         return self._record(target, transition, work)
+
+    def _closed_state(self, target: Target) -> CircuitState | None:
+        """Give the closed state a failure may open; ``None`` when it was open already.
+
+        An opening that waits does not count here: it may never come to pass.
+        """
+        for state in (self.view(target), target.circuit):
+            if state.circuit == "closed":
+                return state
+
+        return None
 
     def _counting(self, target: Target, now: dt.datetime, window: float) -> sa.Update:
         table = self._table(target)
