@@ -237,7 +237,7 @@ class BYOK:
         :raises UnknownProvider: for a provider that is not registered.
         :raises CheckLimited: after too many checks in a minute.
         """
-        return self.state.keys.check(provider, api_key, model=model)
+        return self.state.connections.check(provider, api_key, model=model)
 
     def save_key(
         self,
@@ -269,7 +269,7 @@ class BYOK:
         :raises VaultClosed: when keys cannot be saved here.
         :raises StateUnavailable: when the rows cannot be written; nothing changed.
         """
-        return self.state.keys.save(
+        return self.state.saving.save(
             _text(company_id),
             provider,
             api_key,
@@ -295,7 +295,7 @@ class BYOK:
         :raises StoredKeyUnreadable: when the stored key does not open.
         :raises CheckLimited: after too many checks in a minute.
         """
-        return self.state.keys.test(_text(company_id), provider, actor=actor)
+        return self.state.connections.test(_text(company_id), provider, actor=actor)
 
     def remove_key(
         self,
@@ -310,7 +310,7 @@ class BYOK:
         :raises CredentialNotFound: when no such key is stored.
         :raises CredentialChanged: when ``generation`` is not the stored one.
         """
-        self.state.keys.remove(
+        self.state.companies.remove(
             _text(company_id), provider, actor=actor, generation=generation
         )
 
@@ -320,7 +320,7 @@ class BYOK:
 
     def status(self, company_id: CompanyId) -> CompanyStatus:
         """Tell whose key serves now, and why not the company's. One query."""
-        return self.state.keys.status(_text(company_id))
+        return self.state.companies.status(_text(company_id))
 
     def policy(self, company_id: CompanyId) -> PolicyInfo:
         """Tell the policy in force for a company."""
@@ -341,7 +341,7 @@ class BYOK:
         :raises PolicyLocked: when the operator set ``fallback`` for all companies.
         :raises CredentialNotFound: for an ``active_provider`` without a stored key.
         """
-        return self.state.keys.set_policy(
+        return self.state.companies.set_policy(
             _text(company_id),
             fallback=fallback,
             active_provider=active_provider,
@@ -351,7 +351,7 @@ class BYOK:
 
     def allowance(self, company_id: CompanyId) -> list[Allowance]:
         """Tell what is left of ``BYOK_SYSTEM_BUDGET``; empty without a budget."""
-        return self.state.keys.allowance(_text(company_id))
+        return self.state.companies.allowance(_text(company_id))
 
     def usage(
         self, company_id: CompanyId, since: dt.date, until: dt.date
@@ -361,15 +361,15 @@ class BYOK:
         :param since: first day, UTC.
         :param until: last day, UTC, included.
         """
-        return self.state.keys.usage(_text(company_id), since, until)
+        return self.state.companies.usage(_text(company_id), since, until)
 
     def history(self, company_id: CompanyId, limit: int = 20) -> list[HistoryEntry]:
         """List who changed what, newest first."""
-        return self.state.keys.history(_text(company_id), limit)
+        return self.state.companies.history(_text(company_id), limit)
 
     def forget_company(self, company_id: CompanyId) -> None:
         """Delete every row of a company. Call it when the host deletes the company."""
-        self.state.keys.forget(_text(company_id))
+        self.state.companies.forget(_text(company_id))
 
 
 def _current_app() -> Flask:

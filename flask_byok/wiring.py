@@ -28,9 +28,12 @@ from .providers.http import Sender
 from .providers.registry import built_in_providers
 from .providers.registry import Registry
 from .service.check import Checker
+from .service.companies import Companies
+from .service.connection import Connections
+from .service.desk import Desk
 from .service.doctor import Doctor
-from .service.keys import KeyService
 from .service.limits import CheckLimiter
+from .service.saving import Saving
 from .vault.database import Database
 from .vault.keyring import Keyring
 from .vault.models import build_tables
@@ -56,7 +59,10 @@ class AppState:
     keyring: Keyring | None
     sender: Sender
     engine: Engine
-    keys: KeyService
+    connections: Connections
+    saving: Saving
+    companies: Companies
+    limiter: CheckLimiter
     doctor: Doctor
 
 
@@ -136,7 +142,7 @@ def _assemble(
         fingerprints=fingerprints(settings, keyring),
     )
     engine = Engine(rooms)
-    keys = KeyService(
+    desk = Desk(
         settings=settings,
         registry=registry,
         database=database,
@@ -152,6 +158,7 @@ def _assemble(
         ),
         limiter=CheckLimiter(settings.rate_limit, settings.rate_limit_storage),
     )
+    companies = Companies(desk)
     return AppState(
         settings=settings,
         registry=registry,
@@ -161,7 +168,10 @@ def _assemble(
         keyring=keyring,
         sender=sender,
         engine=engine,
-        keys=keys,
+        connections=Connections(desk),
+        saving=Saving(desk, companies),
+        companies=companies,
+        limiter=desk.limiter,
         doctor=Doctor(
             settings=settings,
             registry=registry,

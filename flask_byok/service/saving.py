@@ -1,0 +1,340 @@
+"""Saves a key: clean, check, seal, swap in one transaction, or say why not."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import uuid
+
+from ..errors import CredentialChanged
+from ..errors import CredentialNotFound
+from ..failover.changes import build_change
+from ..providers.base import Provider
+from ..secret import Secret
+from ..vault.keyring import API_KEY
+from ..vault.keyring import Keyring
+from ..vault.keyring import SealContext
+from ..vault.types import CompanyState
+from ..vault.types import Credential
+from ..vault.types import SealedKey
+from .clean import clean_api_key
+from .clean import looks_like_other
+from .companies import Companies
+from .connection import save_report
+from .desk import Desk
+from .desk import none_stored
+from .desk import read_model
+from .desk import STATES
+from .reports import render_report
+from .types import ConnectionReport
+from .types import SaveResult
+from .types import SaveVerdict
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Save:
+    """What a person wants to be stored; the key itself travels apart."""
+
+    company: str
+    provider: Provider
+    model: str | None
+    expires_on: dt.date | None
+    actor: str | None
+    activate: bool
+    generation: int | None
+    confirm: str | None
+
+
+class Saving:
+    """Stores what people save. A stored key gives way only to one that works."""
+
+    def __init__(self, desk: Desk, companies: Companies) -> None:
+        self._desk = desk
+        self._companies = companies
+
+    def save(
+        self,
+        company: str,
+        provider_id: str,
+        api_key: str | None,
+        *,
+        model: str | None = None,
+        expires_on: dt.date | None = None,
+        actor: str | None = None,
+        activate: bool = True,
+        generation: int | None = None,
+        confirm: str | None = None,
+    ) -> SaveResult:
+        """Check a key, then store it; or change what stands beside a stored one."""
+        wish = Save(
+            company=company,
+            provider=self._desk.registry.get(provider_id),
+            model=read_model(model),
+            expires_on=expires_on,
+            actor=actor,
+            activate=activate,
+            generation=generation,
+            confirm=confirm,
+        )
+        state = self._desk.store.read_state(company)
+        stored = state.credential(provider_id)
+
+        if generation is not None and generation != _generation(stored):
+            return self._changed(wish)
+
+        if api_key is None:
+            return self._save_details(wish, state, stored)
+
+        return self._save_key(wish, state, stored, api_key)
+
+    def _save_key(
+        self, wish: Save, state: CompanyState, stored: Credential | None, api_key: str
+    ) -> SaveResult:
+        keyring = self._desk.open_keyring()
+        secret = clean_api_key(
+            api_key, wish.provider, self._desk.providers(), self._masks(wish.company)
+        )
+        other = looks_like_other(secret, wish.provider, self._desk.providers())
+
+        if other is not None and wish.confirm != "other_provider":
+            return self._refused(wish, "other_provider", other_provider=other.id)
+
+        self._desk.count(wish.company, wish.actor)
+        model = self._desk.model(wish.provider, wish.model)
+        report = self._desk.checker.check(wish.provider, secret, model=model)
+
+        if not _may_store(report.verdict, stored, wish.confirm):
+            return self._not_stored(wish, report)
+
+        sealed = self._seal(keyring, wish, stored, secret, report)
+
+        try:
+            activated = self._put(wish, state, stored, sealed, report)
+        except CredentialChanged:
+            return self._changed(wish, report)
+
+        self._tell_replaced(stored, state)
+        return SaveResult(
+            saved=True,
+            verdict=report.verdict,
+            provider=wish.provider.id,
+            created=stored is None,
+            activated=activated,
+            credential=self._companies.info(wish.company, wish.provider.id),
+            report=report,
+        )
+
+    def _masks(self, company: str) -> list[str]:
+        return [info.masked for info in self._desk.store.credentials(company)]
+
+    def _seal(
+        self,
+        keyring: Keyring,
+        wish: Save,
+        stored: Credential | None,
+        secret: Secret,
+        report: ConnectionReport,
+    ) -> SealedKey:
+        record = str(uuid.uuid4()) if stored is None else stored.id
+        context = SealContext(
+            purpose=API_KEY,
+            company=wish.company,
+            provider=wish.provider.id,
+            record=record,
+        )
+        prefix, last4 = wish.provider.mask(secret)
+        return SealedKey(
+            id=record,
+            company_id=wish.company,
+            provider=wish.provider.id,
+            blob=keyring.seal(secret, context),
+            key_id=keyring.primary,
+            prefix=prefix,
+            last4=last4,
+            model=wish.model,
+            expires_on=wish.expires_on,
+            state=STATES[report.verdict],
+            state_reason=report.reason,
+            report=render_report(report),
+        )
+
+    def _put(
+        self,
+        wish: Save,
+        state: CompanyState,
+        stored: Credential | None,
+        sealed: SealedKey,
+        report: ConnectionReport,
+    ) -> bool:
+        """Store the key, its place and its line in the history, or nothing of it."""
+        activated = _becomes_active(wish, self._desk.planner.active(state), report)
+
+        with self._desk.database.write() as conn:
+            self._desk.store.ensure_check_value(conn, self._desk.open_keyring())
+            self._desk.store.put(
+                conn, sealed, seen_generation=_generation(stored), actor=wish.actor
+            )
+
+            if activated:
+                self._desk.store.set_active(conn, wish.company, wish.provider.id)
+
+            self._desk.note(
+                conn,
+                wish.company,
+                "key_saved" if stored is None else "key_replaced",
+                wish.actor,
+                wish.provider.id,
+                {"verdict": report.verdict, "active": activated},
+            )
+
+        return activated
+
+    def _tell_replaced(self, stored: Credential | None, state: CompanyState) -> None:
+        """A new key ends the episode of the one before."""
+        if stored is None or stored.circuit.circuit != "open":
+            return
+
+        circuit = stored.circuit
+        change = build_change(
+            "closed",
+            stored,
+            reason=circuit.reason,
+            code=circuit.code,
+            fell_back=circuit.fallback_episode == circuit.episode,
+        )
+        self._desk.teller.changed(change, state.now())
+
+    def _not_stored(self, wish: Save, report: ConnectionReport) -> SaveResult:
+        if report.verdict == "rejected":
+            with self._desk.database.write() as conn:
+                self._desk.note(
+                    conn,
+                    wish.company,
+                    "key_rejected",
+                    wish.actor,
+                    wish.provider.id,
+                    {"reason": report.reason},
+                )
+
+        return self._refused(wish, report.verdict, report=report)
+
+    def _refused(
+        self,
+        wish: Save,
+        verdict: SaveVerdict,
+        *,
+        report: ConnectionReport | None = None,
+        other_provider: str | None = None,
+    ) -> SaveResult:
+        return SaveResult(
+            saved=False,
+            verdict=verdict,
+            provider=wish.provider.id,
+            credential=self._companies.info(wish.company, wish.provider.id),
+            report=report,
+            other_provider=other_provider,
+        )
+
+    def _changed(
+        self, wish: Save, report: ConnectionReport | None = None
+    ) -> SaveResult:
+        info = self._companies.info(wish.company, wish.provider.id)
+        return SaveResult(
+            saved=False,
+            verdict="changed",
+            provider=wish.provider.id,
+            credential=info,
+            report=report,
+            changed_by=None if info is None else info.updated_by,
+            changed_at=None if info is None else info.updated_at,
+        )
+
+    def _save_details(
+        self, wish: Save, state: CompanyState, stored: Credential | None
+    ) -> SaveResult:
+        """Change model and expiry date; a new model is tried with the stored key."""
+        if stored is None:
+            raise CredentialNotFound(none_stored(wish.provider))
+
+        report = None
+
+        if wish.model != stored.model:
+            report = self._try_model(wish, state, stored)
+
+            if report.verdict not in ("working", wish.confirm):
+                return self._refused(wish, report.verdict, report=report)
+
+        try:
+            self._put_details(wish, stored, report)
+        except CredentialChanged:
+            return self._changed(wish, report)
+
+        return SaveResult(
+            saved=True,
+            verdict="working" if report is None else report.verdict,
+            provider=wish.provider.id,
+            credential=self._companies.info(wish.company, wish.provider.id),
+            report=report,
+        )
+
+    def _try_model(
+        self, wish: Save, state: CompanyState, stored: Credential
+    ) -> ConnectionReport:
+        self._desk.count(wish.company, wish.actor)
+        return self._desk.checker.check(
+            wish.provider,
+            self._desk.open_stored(stored, state),
+            model=self._desk.model(wish.provider, wish.model),
+        )
+
+    def _put_details(
+        self, wish: Save, stored: Credential, report: ConnectionReport | None
+    ) -> None:
+        with self._desk.database.write() as conn:
+            generation = self._desk.store.set_details(
+                conn,
+                wish.company,
+                wish.provider.id,
+                seen_generation=stored.generation,
+                model=wish.model,
+                expires_on=wish.expires_on,
+                actor=wish.actor,
+            )
+
+            if report is not None:
+                save_report(self._desk, conn, stored, generation, report)
+
+            self._desk.note(
+                conn,
+                wish.company,
+                "details_changed",
+                wish.actor,
+                wish.provider.id,
+                {
+                    "model": wish.model,
+                    "expires_on": None
+                    if wish.expires_on is None
+                    else wish.expires_on.isoformat(),
+                },
+            )
+
+
+def _generation(stored: Credential | None) -> int | None:
+    return None if stored is None else stored.generation
+
+
+def _may_store(verdict: str, stored: Credential | None, confirm: str | None) -> bool:
+    """A stored key gives way only to one that works, unless a person insists."""
+    if verdict == "rejected":
+        return False
+
+    return verdict == "working" or stored is None or confirm == verdict
+
+
+def _becomes_active(
+    wish: Save, active: Credential | None, report: ConnectionReport
+) -> bool:
+    if active is None or active.provider == wish.provider.id:
+        return True
+
+    return wish.activate and report.verdict == "working"
