@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections.abc as cabc
 import contextlib
 import dataclasses
+import datetime as dt
+import threading
 import typing as t
 import uuid
 
@@ -17,6 +19,7 @@ from flask_byok.vault.store import Store
 from flask_byok.vault.types import SealedKey
 
 COMPANY = "i:42"
+AT = dt.datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=dt.timezone.utc)
 Work = cabc.Callable[[sa.Connection], t.Any]
 BLOB = bytes(range(256))[:130]
 
@@ -132,3 +135,47 @@ def set_fallback(room: Room, word: str) -> Work:
 def companies(room: Room) -> list[str]:
     """Read who is stored."""
     return sorted(row["company_id"] for row in room.rows(room.tables.company))
+
+
+def in_threads(work: cabc.Callable[[int], object], count: int) -> list[str]:
+    """Run ``work`` at the same moment and name how each ended."""
+    ends: list[str] = []
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        start.wait()
+
+        try:
+            work(number)
+        except Exception as error:
+            ends.append(type(error).__name__)
+        else:
+            ends.append("done")
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
+
+    for thread in threads:
+        thread.start()
+
+    for thread in threads:
+        thread.join()
+
+    return sorted(ends)
+
+
+def any_row(table: sa.Table, company: str) -> dict[str, t.Any]:
+    """Fill what a row must have."""
+    values: dict[type, t.Any] = {
+        str: company[:4],
+        int: 0,
+        bool: False,
+        bytes: b"x",
+        dt.datetime: AT,
+    }
+    row = {
+        column.name: values[column.type.python_type]
+        for column in table.c
+        if not column.nullable
+    }
+    row["company_id"] = company
+    return {**row, "id": company} if "id" in row else row
