@@ -345,7 +345,8 @@ class Circuits:
     ) -> Change | None:
         """Block one model of this key, for longer each time in a row."""
         model = model or blocks.NO_MODEL
-        seen = self.find_block(target, model)
+        # As the row said: who was refused beside another is no second step of growth.
+        seen = self._blocks(target.circuit).get(model)
         count = 1 if seen is None else seen.count + 1
         block = Block(
             reason=verdict.reason,
@@ -379,7 +380,7 @@ class Circuits:
     ) -> Change | None:
         """Take a model's block away after a success; nothing when none was seen."""
         model = model or blocks.NO_MODEL
-        seen = self.find_block(target, model)
+        seen = self._blocks(target.circuit).get(model)
 
         if seen is None:
             return None

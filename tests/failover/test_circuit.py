@@ -243,7 +243,7 @@ def test_failed_probe_reopens(room: CircuitRoom, letter: Letter) -> None:
 
 @pytest.mark.parametrize("letter", ["D", "M", "G", "J", "L", "H"])
 def test_probe_without_verdict_is_given_back(room: CircuitRoom, letter: Letter) -> None:
-    """A probe that says nothing of the key leaves it open, and the next caller probes."""
+    """A probe that says nothing of the key leaves it open; the next caller probes."""
     room.make_due()
     before = room.credential()
     token = room.circuits.claim(before, LEASE, room.now())
