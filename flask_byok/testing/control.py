@@ -12,7 +12,7 @@ from .exchange import Answer
 from .exchange import PROVIDERS
 from .faults import fault_names
 from .page import render_page
-from .page import STYLE
+from .style import STYLE
 
 if t.TYPE_CHECKING:
     from .server import Simulator
@@ -43,8 +43,7 @@ def answer_control(
 
     match method, address.path:
         case "GET" | "HEAD", "/":
-            page = render_page(simulator.faults, simulator.requests)
-            return Answer(status=200, headers=_PAGE_HEADERS, body=page.encode())
+            return _page(simulator, 200)
         case "GET", "/style.css":
             kind = {"content-type": "text/css; charset=utf-8"}
             return Answer(status=200, headers=kind, body=STYLE.encode())
@@ -84,6 +83,11 @@ def _trouble(
     return None
 
 
+def _page(simulator: Simulator, status: int, trouble: str = "") -> Answer:
+    page = render_page(simulator.faults, simulator.requests, simulator.urls, trouble)
+    return Answer(status=status, headers=_PAGE_HEADERS, body=page.encode())
+
+
 def _form(simulator: Simulator, raw: bytes) -> Answer:
     fields = dict(urllib.parse.parse_qsl(raw.decode("utf-8", "replace")))
     keys = fields.get("keys", "").strip() if fields.get("reach") == "some" else ""
@@ -93,15 +97,15 @@ def _form(simulator: Simulator, raw: bytes) -> Answer:
     elif fields.get("action") == "forget":
         simulator.clear()
     elif fields.get("reach") == "some" and not keys:
-        return _json(400, {"error": "Say which text the keys contain."})
+        return _page(simulator, 400, "Say which text the keys contain.")
     else:
         turn_off = fields.get("action") == "off"
         fault = None if turn_off else fields.get("fault")
 
         try:
             simulator.set_fault(fields.get("provider", ""), fault, keys or None)
-        except ValueError as error:
-            return _json(400, {"error": str(error)})
+        except ValueError:
+            return _page(simulator, 400, "This provider has no such fault.")
 
     return Answer(status=303, headers={"location": "/"}, body=b"")
 

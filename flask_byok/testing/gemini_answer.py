@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import json
 import typing as t
 import uuid
@@ -35,15 +36,33 @@ def render(reply: Reply, model: str) -> dict[str, t.Any]:
     return _chunk(reply, model, content, last=True) | _ids(model)
 
 
-def render_stream(reply: Reply, model: str) -> tuple[Piece, ...]:
+def colour(answer: dict[str, t.Any], traits: cabc.Set[str]) -> dict[str, t.Any]:
+    """Turn a good answer into one of those that are none, at status 200."""
+    if "blocked_prompt" in traits:
+        kept = {name: item for name, item in answer.items() if name != "candidates"}
+        return {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, **kept}
+
+    if "pup_limited" in traits:
+        candidate = {"finishReason": "PUP_LIMITED_DISABLED", "index": 0, "content": {}}
+        return answer | {"candidates": [candidate]}
+
+    return answer
+
+
+def render_stream(
+    reply: Reply, model: str, traits: cabc.Set[str] = frozenset()
+) -> tuple[Piece, ...]:
     """Write the answer as chunks; there is no end mark but a finish reason."""
     ids = _ids(model)
     pieces: list[Piece] = []
 
     def add(kind: PieceKind, content: dict[str, t.Any], last: bool) -> None:
         value = _chunk(reply, model, content, last=last) | ids
-        data = b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\r\n\r\n"
-        pieces.append(Piece(kind=kind, data=data))
+        pieces.append(Piece(kind=kind, data=_event(value)))
+
+    if traits & {"blocked_prompt", "pup_limited"}:
+        value = colour(render(reply, model), traits)
+        return (Piece(kind="end", data=_event(value)),)
 
     for text in split(reply.thought):
         part = {"text": text, "thought": True}
@@ -62,6 +81,10 @@ def render_stream(reply: Reply, model: str) -> tuple[Piece, ...]:
     final = {"text": "", "thoughtSignature": _SIGNATURE}
     add("end", {"parts": [final], "role": "model"}, last=True)
     return tuple(pieces)
+
+
+def _event(value: dict[str, t.Any]) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\r\n\r\n"
 
 
 def _answer_parts(reply: Reply) -> list[dict[str, t.Any]]:

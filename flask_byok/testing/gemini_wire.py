@@ -18,6 +18,7 @@ from .exchange import Operation
 from .exchange import Piece
 from .exchange import Refusal
 from .exchange import Stream
+from .gemini_answer import colour
 from .gemini_answer import render
 from .gemini_answer import render_stream
 from .gemini_content import camel
@@ -111,9 +112,9 @@ class GeminiWire:
         reply = reply_to(read_intent(call.body, call.model), traits)
 
         if not call.streamed:
-            return _json(call, render(reply, call.model))
+            return _json(call, colour(render(reply, call.model), traits))
 
-        pieces = render_stream(reply, call.model)
+        pieces = render_stream(reply, call.model, traits)
         headers = _headers(call)
 
         if call.query.get("alt") != "sse":

@@ -131,7 +131,16 @@ class OpenAIWire:
         reply = reply_to(reader.read_intent(body), traits)
 
         if not call.streamed:
-            return _json(call, writer.render(body, reply))
+            answer = writer.render(body, reply)
+
+            if responses and "failed" in traits:
+                answer |= {
+                    "status": "failed",
+                    "output": [],
+                    "error": {"code": "server_error", "message": "It failed."},
+                }
+
+            return _json(call, answer)
 
         headers = {"content-type": "text/event-stream; charset=utf-8"}
         pieces = writer.render_stream(body, reply)
