@@ -1,0 +1,145 @@
+// Comfort on top of plain forms: show the key, test in place, press Save once, local
+// times. Without this file every button still works.
+(() => {
+  "use strict";
+
+  const root = document.querySelector(".byok");
+
+  if (!root) {
+    return;
+  }
+
+  const keyField = root.querySelector("#byok-api-key");
+
+  const localTimes = (part) => {
+    const format = new Intl.DateTimeFormat(document.documentElement.lang || undefined, {
+      dateStyle: "medium",
+      timeStyle: "short",
+    });
+
+    for (const time of part.querySelectorAll("time[datetime*='T']")) {
+      time.title = time.textContent;
+      time.textContent = format.format(new Date(time.dateTime));
+    }
+  };
+
+  const setUpShow = () => {
+    const button = root.querySelector("[data-byok-show]");
+
+    if (!keyField || !button) {
+      return;
+    }
+
+    const status = root.querySelector("[data-byok-show-status]");
+
+    const show = (visible) => {
+      if ((keyField.type === "text") === visible) {
+        return;
+      }
+
+      keyField.type = visible ? "text" : "password";
+      button.textContent = visible ? button.dataset.byokHide : button.dataset.byokShow;
+      status.textContent = visible ? button.dataset.byokShown : button.dataset.byokHidden;
+    };
+
+    button.hidden = false;
+    button.addEventListener("click", () => show(keyField.type === "password"));
+    keyField.form.addEventListener("submit", () => show(false));
+    window.addEventListener("blur", () => show(false));
+
+    // A page out of the back cache still holds what was typed.
+    window.addEventListener("pageshow", (event) => {
+      if (event.persisted) {
+        show(false);
+        keyField.value = "";
+      }
+    });
+  };
+
+  const setUpSave = () => {
+    const form = root.querySelector("[data-byok-save]");
+
+    if (!form) {
+      return;
+    }
+
+    const status = form.querySelector("[data-byok-saving]");
+    let pressedAt = -Infinity;
+
+    form.addEventListener("submit", (event) => {
+      if (performance.now() - pressedAt < 1000) {
+        event.preventDefault();
+        return;
+      }
+
+      pressedAt = performance.now();
+      status.textContent = status.dataset.byokSaving;
+    });
+
+    window.addEventListener("pageshow", () => {
+      pressedAt = -Infinity;
+      status.textContent = "";
+    });
+  };
+
+  const test = async (form, region) => {
+    const headers = { "X-Byok-Fragment": "1" };
+
+    if (keyField && keyField.value) {
+      headers["X-Byok-Typed"] = "1";
+    }
+
+    const response = await fetch(form.action, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(form)),
+      headers,
+      credentials: "same-origin",
+      redirect: "error",
+    });
+
+    if (!response.ok) {
+      throw new Error("no result");
+    }
+
+    // The text is our own template, escaped by the server.
+    region.innerHTML = await response.text();
+    localTimes(region);
+  };
+
+  const setUpTest = (form) => {
+    const button = form.querySelector("button");
+    const region = document.getElementById(form.dataset.byokTest);
+    const name = button.firstChild;
+    const usual = name.textContent;
+    let busy = false;
+
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+
+      if (busy) {
+        return;
+      }
+
+      busy = true;
+      name.textContent = form.dataset.byokBusy;
+      button.setAttribute("aria-disabled", "true");
+      region.textContent = form.dataset.byokWait;
+
+      try {
+        await test(form, region);
+      } catch {
+        form.submit();
+        return;
+      }
+
+      busy = false;
+      name.textContent = usual;
+      button.removeAttribute("aria-disabled");
+    });
+  };
+
+  localTimes(root);
+  setUpShow();
+  setUpSave();
+  root.querySelectorAll("form[data-byok-test]").forEach(setUpTest);
+})();

@@ -1,0 +1,96 @@
+"""The banner and the menu link for the host's own layout."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import typing as t
+
+from flask import g
+from flask import request
+from flask import url_for
+from markupsafe import Markup
+
+from ..proxies import current_byok
+from .standing import build_standing
+from .texts import say
+
+_log = logging.getLogger(__name__)
+_SLOT: t.Final = "_byok_banners"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Banner:
+    """One line for managers."""
+
+    tone: str
+    text: Markup
+    href: str
+    link_text: Markup
+    nonce: str | None
+
+
+class BannerSource:
+    """What ``byok/banner.html`` asks, and only when a layout really uses it.
+
+    Managers alone: the access check comes first, so that others cost no query.
+    Nothing here raises into the host's page.
+    """
+
+    def banner(self) -> Banner | None:
+        """Give the banner; ``None`` when there is nothing to tell or nobody to tell."""
+        try:
+            return None if _is_own_page() else _find_banner()
+        except Exception as error:
+            _log.error("The banner of flask-byok failed: %s.", type(error).__name__)
+            return None
+
+    def link(self) -> str | None:
+        """Give the address of the page; ``None`` for those who may not open it."""
+        try:
+            return url_for("byok.page") if current_byok.may_manage() else None
+        except Exception as error:
+            _log.error("The link of flask-byok failed: %s.", type(error).__name__)
+            return None
+
+
+def _is_own_page() -> bool:
+    """Our own page tells the same in its notice."""
+    return request.blueprint == "byok"
+
+
+def _find_banner() -> Banner | None:
+    byok = current_byok
+
+    if not byok.may_manage():
+        return None
+
+    company_id = byok.load_company()
+    # By company: under a pushed app context ``g`` outlives the request.
+    kept: dict[object, Banner | None] = g.setdefault(_SLOT, {})
+    slot = (type(company_id), company_id)
+
+    if slot not in kept:
+        kept[slot] = _read_banner(company_id)
+
+    return kept[slot]
+
+
+def _read_banner(company_id: t.Any) -> Banner | None:
+    byok = current_byok
+    status = byok.status(company_id)
+    limited = status.serving == "system" and byok.settings.system_budget
+    allowances = byok.allowance(company_id) if limited else []
+    standing = build_standing(status, allowances, byok.settings, byok.registry)
+
+    if standing.banner is None:
+        return None
+
+    nonce = byok.settings.csp_nonce
+    return Banner(
+        tone=standing.tone,
+        text=standing.banner,
+        href=url_for("byok.page"),
+        link_text=say("Open AI Configuration"),
+        nonce=None if nonce is None else nonce(),
+    )

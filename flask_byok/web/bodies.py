@@ -1,0 +1,134 @@
+"""Reads the JSON bodies of the API: strict objects, known fields, no duplicates."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import datetime as dt
+import json
+import re
+import typing as t
+
+from flask import request
+
+from .forms import is_model_name
+from .guard import Refused
+
+#: By field of a body: the types it may have, besides being absent.
+Fields: t.TypeAlias = "cabc.Mapping[str, tuple[type, ...]]"
+
+CREDENTIAL_FIELDS: t.Final[Fields] = {
+    "api_key": (str,),
+    "model": (str, type(None)),
+    "expires_on": (str, type(None)),
+    "activate": (bool,),
+    "generation": (int,),
+    "confirm": (str,),
+}
+
+POLICY_FIELDS: t.Final[Fields] = {
+    "fallback": (str,),
+    "active_provider": (str,),
+    "use_other_keys": (bool,),
+}
+
+
+class Unusable(Exception):
+    """A field is understood and its value cannot be used."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(field)
+        #: Which field.
+        self.field = field
+        #: A sentence of ours; never the value.
+        self.detail = detail
+
+
+def read_body(fields: Fields, *, may_be_empty: bool = False) -> dict[str, t.Any]:
+    """Read the body as one object with no other fields than these.
+
+    :raises Refused: ``wrong-type`` or ``bad-request``; nothing of the body is repeated.
+    """
+    body = request.get_data()
+
+    if may_be_empty and not body:
+        return {}
+
+    if request.mimetype != "application/json":
+        raise Refused("wrong-type")
+
+    parsed = _parse(body)
+
+    if not isinstance(parsed, dict) or not _fits(parsed, fields):
+        raise Refused("bad-request")
+
+    return parsed
+
+
+def _parse(body: bytes) -> object:
+    """Parse the body; ``None`` when it is not JSON or names a field twice."""
+    try:
+        return json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_refuse_constant,
+        )
+    except (RecursionError, ValueError):
+        return None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+
+    if len(found) != len(pairs):
+        raise ValueError("a field stands twice")
+
+    return found
+
+
+def _refuse_constant(name: str) -> t.NoReturn:
+    raise ValueError("not a number of JSON")
+
+
+def _fits(parsed: cabc.Mapping[str, object], fields: Fields) -> bool:
+    for name, value in parsed.items():
+        if name not in fields:
+            return False
+
+        # True is an int in Python, and not in JSON.
+        if type(value) not in fields[name]:
+            return False
+
+    return True
+
+
+def read_model(body: cabc.Mapping[str, t.Any]) -> str | None:
+    """Read the model; ``None`` for the choice of the app."""
+    model = (body.get("model") or "").strip()
+
+    if model and not is_model_name(model):
+        raise Unusable(
+            "model", "A model's name is at most 200 visible ASCII characters."
+        )
+
+    return model or None
+
+
+def read_expiry(body: cabc.Mapping[str, t.Any], today: dt.date) -> dt.date | None:
+    """Read the date on which the key expires; ``None`` for unknown."""
+    text = body.get("expires_on")
+
+    if not text:
+        return None
+
+    date = None
+
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            date = dt.date.fromisoformat(text)
+    except ValueError:
+        date = None
+
+    if date is None or date <= today:
+        raise Unusable("expires_on", "Give a date after today as YYYY-MM-DD, or null.")
+
+    return date

@@ -1,0 +1,194 @@
+"""A card per stored key."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+
+from flask import url_for
+from markupsafe import Markup
+
+from ..service.reports import parse_report
+from .page import Badge
+from .page import DetailsForm
+from .page import Fact
+from .page import KeyCard
+from .page import TestResult
+from .reasons import Reason
+from .reasons import reason_in_words
+from .results import build_result
+from .standing import default_model
+from .standing import state_line
+from .texts import join
+from .texts import masked
+from .texts import Names
+from .texts import say
+
+if t.TYPE_CHECKING:
+    from ..config import Settings
+    from ..providers.registry import Registry
+    from ..vault.types import CredentialInfo
+    from .outcome import Outcome
+
+
+def build_card(
+    info: CredentialInfo,
+    settings: Settings,
+    registry: Registry,
+    *,
+    today: dt.date,
+    outcome: Outcome | None = None,
+) -> KeyCard:
+    """Describe one stored key. Nothing is decrypted for it.
+
+    :param outcome: of the action that led here; it may concern this card.
+    """
+    names = Names.of(settings, registry.get(info.provider))
+    default = default_model(settings, registry, info.provider)
+    reason = reason_in_words(
+        info.reason or info.state_reason,
+        names,
+        until=info.open_until,
+        model=info.model or default,
+    )
+    result = _result(info, names)
+    return KeyCard(
+        provider=info.provider,
+        label=names.provider,
+        masked=masked(info.masked),
+        active=info.active,
+        badge=_badge(info),
+        line=_line(info, reason),
+        facts=tuple(_facts(info, names, default, today)),
+        details=_details(info, names, default, result, outcome),
+        result=result,
+        can_test=settings.is_vault_open and info.unreadable_at is None,
+        replace_url=url_for("byok.page", provider=info.provider) + "#byok-key-form",
+        remove_url=url_for("byok.remove", provider=info.provider),
+    )
+
+
+def _result(info: CredentialInfo, names: Names) -> TestResult | None:
+    report = parse_report(info.report)
+
+    if report is None:
+        return None
+
+    return build_result(report, names, expires_on=info.expires_on)
+
+
+def _badge(info: CredentialInfo) -> Badge:
+    if info.unreadable_at is not None:
+        return Badge(tone="error", text=say("Cannot be read"))
+
+    if info.circuit == "open":
+        busy = info.reason == "rate_limit"
+        return (
+            Badge(tone="info", text=say("Busy"))
+            if busy
+            else Badge(tone="error", text=say("Not working"))
+        )
+
+    badges = {
+        "unchecked": Badge(tone="info", text=say("Not checked yet")),
+        "not_usable": Badge(tone="warn", text=say("Not usable yet")),
+        "no_model": Badge(tone="warn", text=say("Model not available")),
+    }
+    return badges.get(info.state, Badge(tone="ok", text=say("Working")))
+
+
+def _line(info: CredentialInfo, reason: Reason) -> Markup:
+    names = reason.names
+
+    if info.unreadable_at is not None:
+        return names.say(
+            "{app_first} cannot read your saved {provider} key any more. Add it again."
+        )
+
+    if info.circuit == "open":
+        return _line_of_open(info, reason)
+
+    if info.state != "working":
+        return state_line(info, reason)
+
+    return say("The last check found it working.")
+
+
+def _line_of_open(info: CredentialInfo, reason: Reason) -> Markup:
+    if info.reason == "rate_limit":
+        return say("Busy: {reason}.", reason=reason.words)
+
+    why = say("Not working: {reason}.", reason=reason.words)
+
+    if info.opened_at is not None:
+        why = say("Since {time}: {reason}.", time=info.opened_at, reason=reason.words)
+
+    again = None
+
+    if info.open_until is not None:
+        again = say("It is tried again at {time}.", time=info.open_until)
+
+    return join(why, reason.remedy, again)
+
+
+def _facts(
+    info: CredentialInfo, names: Names, default: str, today: dt.date
+) -> t.Iterator[Fact]:
+    yield Fact(label=say("Key"), text=masked(info.masked))
+
+    if info.model:
+        yield Fact(label=say("Model"), text=say("{model}", model=info.model))
+    else:
+        yield Fact(
+            label=say("Model"),
+            text=names.say("{model}, the choice of {app}", model=default),
+        )
+
+    if info.expires_on is not None:
+        yield Fact(label=say("Expires"), text=_expiry(info.expires_on, today))
+
+    yield Fact(label=say("Added"), text=_added(info))
+
+    if info.last_ok_at is not None:
+        yield Fact(label=say("Last call"), text=say("{time}", time=info.last_ok_at))
+
+
+def _expiry(expires_on: dt.date, today: dt.date) -> Markup:
+    if expires_on <= today:
+        return say(
+            "{date}: this date has passed. If the key still works, change the date.",
+            date=expires_on,
+        )
+
+    days = (expires_on - today).days
+    message = "{date}, tomorrow" if days == 1 else "{date}, in {days} days"
+    return say(message, date=expires_on, days=days)
+
+
+def _added(info: CredentialInfo) -> Markup:
+    added, by = info.updated_at, info.updated_by
+    message = "{date} by {actor}" if by else "{date}"
+    return say(message, date=added.date(), actor=by or "")
+
+
+def _details(
+    info: CredentialInfo,
+    names: Names,
+    default: str,
+    result: TestResult | None,
+    outcome: Outcome | None,
+) -> DetailsForm:
+    mine = outcome if outcome is not None and outcome.card == info.provider else None
+    errors = {} if mine is None else mine.field_errors(names)
+    return DetailsForm(
+        model=info.model or "",
+        model_hint=names.say(
+            "Leave empty to use {model}, the choice of {app}.", model=default
+        ),
+        models=() if result is None else result.models,
+        expires_on="" if info.expires_on is None else info.expires_on.isoformat(),
+        generation=info.generation,
+        is_open=bool(errors),
+        model_error=errors.get("model"),
+        expires_on_error=errors.get("expires_on"),
+    )

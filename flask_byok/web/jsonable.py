@@ -1,0 +1,138 @@
+"""The values of the service as JSON. This is the one place that decides what goes out.
+
+Fields are listed one by one: a column added to a row never appears here by itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+
+from ..service.reports import parse_report
+
+if t.TYPE_CHECKING:
+    from ..ledger.usage import UsageRow
+    from ..service.types import Allowance
+    from ..service.types import ConnectionReport
+    from ..service.types import PolicyInfo
+    from ..service.types import SaveResult
+    from ..vault.types import CredentialInfo
+
+Json: t.TypeAlias = "dict[str, t.Any]"
+
+
+def credential_json(info: CredentialInfo) -> Json:
+    """Write a stored key as managers may see it."""
+    report = parse_report(info.report)
+    return {
+        "provider": info.provider,
+        "masked": info.masked,
+        "last4": info.last4,
+        "model": info.model,
+        "state": info.state,
+        "state_reason": info.state_reason,
+        "expires_on": _day(info.expires_on),
+        "generation": info.generation,
+        "active": info.active,
+        "created_at": _time(info.created_at),
+        "created_by": info.created_by,
+        "updated_at": _time(info.updated_at),
+        "updated_by": info.updated_by,
+        "last_ok_at": _time(info.last_ok_at),
+        "circuit": info.circuit,
+        "reason": info.reason,
+        "open_until": _time(info.open_until),
+        "unreadable": info.unreadable_at is not None,
+        "last_test": None if report is None else report_json(report),
+    }
+
+
+def report_json(report: ConnectionReport) -> Json:
+    """Write the graded result of a test."""
+    return {
+        "provider": report.provider,
+        "verdict": report.verdict,
+        "is_valid": report.is_valid,
+        "checks": {
+            "key": report.key,
+            "latency": report.latency,
+            "list": report.list,
+            "generate": report.generate,
+        },
+        "latency_ms": report.latency_ms,
+        "limit_ms": report.limit_ms,
+        "model": report.model,
+        "answered_model": report.answered_model,
+        "models": list(report.models),
+        "missing": report.missing,
+        "reason": report.reason,
+        "code": report.code,
+        "status": report.status,
+        "until": _time(report.until),
+        "request_id": report.request_id,
+        "tokens": report.tokens,
+        "tested_at": _time(report.tested_at),
+    }
+
+
+def save_json(result: SaveResult) -> Json:
+    """Write what became of a save."""
+    return {
+        "saved": result.saved,
+        "verdict": result.verdict,
+        "provider": result.provider,
+        "created": result.created,
+        "activated": result.activated,
+        "credential": None
+        if result.credential is None
+        else credential_json(result.credential),
+        "report": None if result.report is None else report_json(result.report),
+    }
+
+
+def policy_json(policy: PolicyInfo) -> Json:
+    """Write the policy in force."""
+    return {
+        "fallback": policy.fallback,
+        "locked": policy.locked,
+        "active_provider": policy.active_provider,
+        "use_other_keys": policy.use_other_keys,
+    }
+
+
+def usage_json(row: UsageRow) -> Json:
+    """Write one day of one source, provider, model and label."""
+    return {
+        "date": row.day.isoformat(),
+        "key_source": row.source,
+        "provider": row.provider,
+        "model": row.model,
+        "label": row.label,
+        "requests": row.requests,
+        "failed": row.failed,
+        "unknown": row.unknown,
+        "input_tokens": row.input_tokens,
+        "cached_input_tokens": row.cached_tokens,
+        "output_tokens": row.output_tokens,
+    }
+
+
+def allowance_json(allowance: Allowance) -> Json:
+    """Write how much of a unit is used."""
+    return {
+        "unit": allowance.unit,
+        "used": allowance.used,
+        "limit": allowance.limit,
+        "resets_on": allowance.resets_on.isoformat(),
+    }
+
+
+def _time(moment: dt.datetime | None) -> str | None:
+    if moment is None:
+        return None
+
+    return f"{moment.astimezone(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _day(day: dt.date | None) -> str | None:
+    return None if day is None else day.isoformat()

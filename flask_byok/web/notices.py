@@ -1,0 +1,330 @@
+"""The one notice above the page: what an action led to, else what is wrong now."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import typing as t
+
+from flask import url_for
+from markupsafe import Markup
+
+from ..service.reports import parse_report
+from .outcome import FIELD_ERRORS
+from .outcome import Outcome
+from .page import Link
+from .page import Notice
+from .reasons import reason_in_words
+from .standing import active_credential
+from .standing import default_model
+from .standing import Standing
+from .standing import state_line
+from .texts import masked
+from .texts import Names
+from .texts import say
+
+if t.TYPE_CHECKING:
+    from ..config import Settings
+    from ..providers.registry import Registry
+    from ..service.types import CompanyStatus
+    from ..vault.types import CredentialInfo
+
+
+class NoticeMaker:
+    """Puts outcomes into words, for one company at one moment."""
+
+    def __init__(
+        self, status: CompanyStatus, settings: Settings, registry: Registry
+    ) -> None:
+        self._status = status
+        self._settings = settings
+        self._registry = registry
+        self._makers: dict[str, cabc.Callable[[Outcome, Names], Notice]] = {
+            "fields": self._fields,
+            "saved": self._saved,
+            "refused": self._refused,
+            "changed": self._changed,
+            "check_limit": self._check_limit,
+            "counter_down": self._counter_down,
+            "details_saved": self._details_saved,
+            "setting_saved": self._setting_saved,
+            "active_changed": self._active_changed,
+            "removed": self._removed,
+            "locked": self._locked,
+            "not_set_up": self._not_set_up,
+            "gone": self._gone,
+        }
+
+    def after(self, outcome: Outcome) -> Notice | None:
+        """Say what an action led to; ``None`` when the page itself shows it."""
+        maker = self._makers.get(outcome.code)
+        return None if maker is None else maker(outcome, self._names(outcome.provider))
+
+    def standing(self, standing: Standing) -> Notice | None:
+        """Say what is wrong now; ``None`` when nothing is."""
+        if standing.title is None:
+            return None
+
+        return Notice(
+            tone=standing.tone,
+            title=standing.title,
+            lines=() if standing.notice is None else (standing.notice,),
+            links=tuple(self._mending(standing.mend)),
+        )
+
+    def _mending(self, words: cabc.Sequence[str]) -> t.Iterator[Link]:
+        active = active_credential(self._status)
+
+        if active is not None and "replace" in words:
+            names = self._names(active.provider)
+            yield Link(
+                href=url_for("byok.page", provider=active.provider) + "#byok-key-form",
+                text=names.say("Replace the {provider} key"),
+            )
+
+        if active is not None and "test" in words:
+            yield Link(href=f"#byok-key-{active.provider}", text=say("Test Connection"))
+
+        if "policy" in words:
+            yield Link(href="#byok-policy", text=say("Change the setting"))
+
+    def _names(self, provider: str | None) -> Names:
+        found = None if provider is None else self._registry.get(provider)
+        return Names.of(self._settings, found)
+
+    def _stored(self, provider: str | None) -> CredentialInfo | None:
+        for info in self._status.credentials:
+            if info.provider == provider:
+                return info
+
+        return None
+
+    def _fields(self, outcome: Outcome, names: Names) -> Notice:
+        suffix = "" if outcome.card is None else f"-{outcome.card}"
+        texts = outcome.field_errors(names)
+        lines: tuple[Markup, ...] = ()
+
+        if outcome.card is None and self._stored(outcome.provider) is not None:
+            lines = (say("Your saved key has not changed."),)
+
+        return Notice(
+            id="byok-errors",
+            tone="error",
+            title=say("There is a problem"),
+            lines=lines,
+            errors=tuple(
+                Link(href=f"#byok-{field.replace('_', '-')}{suffix}", text=texts[field])
+                for field in dict.fromkeys(
+                    FIELD_ERRORS[code][0] for code in outcome.errors
+                )
+            ),
+        )
+
+    def _refused(self, outcome: Outcome, names: Names) -> Notice:
+        stored = self._stored(outcome.provider)
+        lines = [self._why_refused(outcome, names)]
+
+        if stored is not None:
+            lines.append(
+                say("Your saved key {key} stays in use.", key=masked(stored.masked))
+            )
+
+        if outcome.confirm is not None:
+            lines.append(
+                say(
+                    "To save the new key all the same, paste it again and tick "
+                    "“Save it all the same”."
+                )
+            )
+
+        return Notice(
+            tone="warn",
+            title=say("The new key is not saved"),
+            lines=tuple(lines),
+            links=(self._to_form(),),
+        )
+
+    def _why_refused(self, outcome: Outcome, names: Names) -> Markup:
+        if outcome.reason == "other_provider":
+            other = self._names(outcome.other).provider
+            return say("This looks like a {other} key. Nothing was sent.", other=other)
+
+        if outcome.reason == "other_model":
+            return names.say(
+                "{vendor} accepts this key, but the chosen model is not available to "
+                "it. Choose another model."
+            )
+
+        if outcome.reason == "could_not_ask":
+            return names.say("{vendor} could not be asked whether this key works.")
+
+        reason = reason_in_words(outcome.reason, names)
+        return names.say(
+            "{vendor} accepts this key, but it is not usable yet: {reason}.",
+            reason=reason.words,
+        )
+
+    def _changed(self, outcome: Outcome, names: Names) -> Notice:
+        stored = self._stored(outcome.provider)
+        line = names.say(
+            "The {provider} key was removed in the meantime. Nothing was changed."
+        )
+
+        if stored is not None:
+            line = say(
+                "{actor} changed this key at {time}. Look at it before you save yours.",
+                actor=stored.updated_by or say("Someone in your company"),
+                time=stored.updated_at,
+            )
+
+        return Notice(
+            tone="warn",
+            title=say("Nothing was saved"),
+            lines=(line,),
+            links=() if stored is None else (self._to_form(),),
+        )
+
+    def _check_limit(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(
+            tone="warn",
+            title=say("Nothing was checked or saved"),
+            lines=(
+                say(
+                    "Too many keys were checked in a minute. Try again in {seconds} "
+                    "seconds.",
+                    seconds=outcome.number or 60,
+                ),
+            ),
+        )
+
+    def _counter_down(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(
+            tone="warn",
+            title=say("Nothing was checked or saved"),
+            lines=(say("Keys cannot be checked now. Try again later."),),
+        )
+
+    def _locked(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(
+            tone="warn",
+            title=say("Nothing was saved"),
+            lines=(names.say("{app_first} has set this for all companies."),),
+        )
+
+    def _not_set_up(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(
+            tone="warn",
+            title=say("Nothing was saved"),
+            lines=(
+                names.say(
+                    "Keys cannot be saved yet. The people who run {app} have to finish "
+                    "its set-up."
+                ),
+            ),
+        )
+
+    def _gone(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(
+            tone="warn",
+            title=say("Nothing was changed"),
+            lines=(names.say("There is no {provider} key here any more."),),
+        )
+
+    def _to_form(self) -> Link:
+        return Link(href="#byok-key-form", text=say("Go to the form"))
+
+    def _saved(self, outcome: Outcome, names: Names) -> Notice:
+        stored = self._stored(outcome.provider)
+
+        if stored is None:
+            return self._gone(outcome, names)
+
+        if stored.state != "working":
+            return self._saved_with_doubt(stored, names)
+
+        return Notice(
+            tone="ok",
+            title=names.say("{provider} key saved"),
+            lines=(self._answered(stored, names), self._in_use(stored)),
+            activate=None if stored.active else stored.provider,
+        )
+
+    def _saved_with_doubt(self, stored: CredentialInfo, names: Names) -> Notice:
+        default = default_model(self._settings, self._registry, stored.provider)
+        reason = reason_in_words(
+            stored.state_reason, names, model=stored.model or default
+        )
+        return Notice(
+            tone="info" if stored.state == "unchecked" else "warn",
+            title=names.say("{provider} key saved"),
+            lines=(state_line(stored, reason), self._in_use(stored)),
+        )
+
+    def _answered(self, stored: CredentialInfo, names: Names) -> Markup:
+        report = parse_report(stored.report)
+
+        if report is None or report.latency_ms is None:
+            return say("Saved.")
+
+        return names.say("Saved. {vendor} answered in {ms} ms.", ms=report.latency_ms)
+
+    def _in_use(self, stored: CredentialInfo) -> Markup:
+        if stored.active:
+            return say("AI features now use this key.")
+
+        return self._still_in_use()
+
+    def _still_in_use(self) -> Markup:
+        active = active_credential(self._status)
+
+        if active is None:
+            return self._names(None).say("AI features use the key provided by {app}.")
+
+        names = self._names(active.provider)
+        return names.say("AI features still use your {provider} key.")
+
+    def _details_saved(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(
+            tone="ok", title=say("Saved"), lines=(say("Model and date saved."),)
+        )
+
+    def _setting_saved(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(tone="ok", title=say("Saved"), lines=(say("Setting saved."),))
+
+    def _active_changed(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(
+            tone="ok",
+            title=say("Saved"),
+            lines=(names.say("AI features now use your {provider} key."),),
+        )
+
+    def _removed(self, outcome: Outcome, names: Names) -> Notice:
+        provider = self._registry.get(t.cast("str", outcome.provider))
+        return Notice(
+            tone="ok",
+            title=names.say("{provider} key removed"),
+            lines=(
+                self._serves_now(),
+                names.say(
+                    "The key itself still works at {vendor} until you revoke it there."
+                ),
+            ),
+            links=(
+                Link(
+                    href=provider.key_page_url,
+                    text=names.say("Revoke it at {vendor}"),
+                    external=True,
+                ),
+            ),
+        )
+
+    def _serves_now(self) -> Markup:
+        active = active_credential(self._status)
+
+        if active is not None:
+            names = self._names(active.provider)
+            return names.say("AI features now use your {provider} key.")
+
+        if self._status.serving is None:
+            return say("AI features are off.")
+
+        return self._names(None).say("AI features use the key provided by {app}.")

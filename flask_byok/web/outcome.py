@@ -1,0 +1,146 @@
+"""What an action led to: a code in the host's session, shown once on the next page.
+
+The session may be a cookie that people can read. So it holds words of ours, ids of
+registered providers and numbers: no key, no digits of one, nothing that was typed
+freely and nothing a provider said.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import typing as t
+
+from flask import session
+from markupsafe import Markup
+
+from .texts import Names
+from .texts import say
+
+_SLOT: t.Final = "byok_outcome"
+
+#: By code of a field error: the field, and the sentence that stands at the field and
+#: in the summary.
+FIELD_ERRORS: t.Final[cabc.Mapping[str, tuple[str, str]]] = {
+    "no_provider": ("provider", "Choose a provider."),
+    "empty": ("api_key", "Enter an API key."),
+    "masked": (
+        "api_key",
+        "This is the hidden form of a saved key. Paste the key itself.",
+    ),
+    "space": (
+        "api_key",
+        "The key has a space or a line break in it. Copy it again in one piece.",
+    ),
+    "character": (
+        "api_key",
+        "The key has a character that API keys do not have, often a dash changed by a "
+        "text editor. Copy it from {vendor} again.",
+    ),
+    "short": ("api_key", "This is too short to be an API key."),
+    "long": ("api_key", "This is too long to be an API key."),
+    "rejected": (
+        "api_key",
+        "{vendor} did not accept this key. Check that you copied all of it, or create "
+        "a new one.",
+    ),
+    "rejected_admin": (
+        "api_key",
+        "{vendor} did not accept this key. This looks like an admin key, which cannot "
+        "be used here.",
+    ),
+    "expired": (
+        "api_key",
+        "{vendor} says this key has expired. Create a new one.",
+    ),
+    "bad_model": (
+        "model",
+        "Enter the model's name in one piece, at most 200 characters, or leave it "
+        "empty.",
+    ),
+    "model_not_available": (
+        "model",
+        "{vendor} does not give this key that model. The old one stays.",
+    ),
+    "model_not_tried": (
+        "model",
+        "{vendor} could not be asked whether this key has that model. The old one "
+        "stays.",
+    ),
+    "bad_date": ("expires_on", "Enter a date after today, or leave it empty."),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Typed:
+    """What a person need not enter twice: all but the key.
+
+    A model is kept when it is a name this app knows, so that a key pasted into the
+    wrong field never reaches the session.
+    """
+
+    provider: str = ""
+    model: str = ""
+    expires_on: str = ""
+    activate: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What happened, in words of ours.
+
+    :param errors: codes of :data:`FIELD_ERRORS`.
+    :param card: the provider whose card has the errors; ``None`` for the key form.
+    :param reason: a reason word.
+    :param other: another provider it is about.
+    :param number: seconds to wait.
+    :param confirm: the verdict a person may go on in spite of.
+    """
+
+    code: str
+    provider: str | None = None
+    errors: tuple[str, ...] = ()
+    card: str | None = None
+    reason: str | None = None
+    other: str | None = None
+    number: int | None = None
+    confirm: str | None = None
+    typed: Typed | None = None
+
+    def field_errors(self, names: Names) -> dict[str, Markup]:
+        """Give the sentence for each field that has to be mended."""
+        vendor = names.vendor or say("the provider")
+        found = [FIELD_ERRORS[code] for code in self.errors if code in FIELD_ERRORS]
+        return {field: say(message, vendor=vendor) for field, message in found}
+
+
+def keep(outcome: Outcome) -> None:
+    """Put an outcome where the next page finds it."""
+    session[_SLOT] = {
+        name: value
+        for name, value in dataclasses.asdict(outcome).items()
+        if value not in (None, (), [])
+    }
+
+
+def take(known_providers: cabc.Container[str]) -> Outcome | None:
+    """Take the outcome of the last action: it is shown once."""
+    stored = session.pop(_SLOT, None)
+
+    if not isinstance(stored, dict):
+        return None
+
+    try:
+        outcome = _read(stored)
+    except TypeError:
+        return None
+
+    named = {outcome.provider, outcome.card, outcome.other} - {None}
+    return outcome if all(name in known_providers for name in named) else None
+
+
+def _read(stored: dict[str, t.Any]) -> Outcome:
+    values = dict(stored)
+    typed = values.pop("typed", None)
+    values["errors"] = tuple(values.get("errors", ()))
+    return Outcome(**values, typed=None if typed is None else Typed(**typed))

@@ -1,0 +1,277 @@
+"""What the templates are given: one frozen :class:`SettingsPage`. They decide nothing.
+
+Texts are ready to print: escaped, with their times and masked keys marked up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from markupsafe import Markup
+
+#: How a badge, notice or check looks. Each has an icon and a word besides its colour.
+Tone = t.Literal["ok", "info", "warn", "error"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Badge:
+    """A word with an icon."""
+
+    tone: Tone
+    text: Markup
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A link; ``external`` ones leave the app and send no referrer."""
+
+    href: str
+    text: Markup
+    external: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """A row of a definition list."""
+
+    label: Markup
+    text: Markup
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """What stands above all else on the page, at most once.
+
+    :param id: the fragment that gets the focus: ``byok-errors`` or ``byok-notice``.
+    :param errors: links to the fields to mend; their texts stand at the fields, too.
+    :param activate: a provider whose key can be put to use right here.
+    """
+
+    tone: Tone
+    title: Markup
+    lines: tuple[Markup, ...] = ()
+    links: tuple[Link, ...] = ()
+    errors: tuple[Link, ...] = ()
+    id: str = "byok-notice"
+    activate: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Serving:
+    """Whose key the next AI request uses."""
+
+    badge: Badge
+    headline: Markup
+    line: Markup | None
+    facts: tuple[Fact, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One graded row of a test."""
+
+    name: Markup
+    tone: Tone
+    word: Markup
+    text: Markup
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TestResult:
+    """The result of Test Connection.
+
+    :param slug: ``test-ok``, ``test-remarks``, ``test-failed`` or ``test-unknown``.
+    :param lines: what stands below the checks.
+    :param models: the models this key may use, chat models first.
+    :param request_id: the vendor's own, for its support.
+    """
+
+    provider: str
+    slug: str
+    badge: Badge
+    tested_at: Markup
+    checks: tuple[Check, ...]
+    lines: tuple[Markup, ...] = ()
+    models: tuple[str, ...] = ()
+    request_id: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DetailsForm:
+    """Model and expiry date of a stored key."""
+
+    model: str
+    model_hint: Markup
+    models: tuple[str, ...]
+    expires_on: str
+    generation: int
+    is_open: bool = False
+    model_error: Markup | None = None
+    expires_on_error: Markup | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class KeyCard:
+    """One stored key."""
+
+    provider: str
+    label: str
+    masked: Markup
+    active: bool
+    badge: Badge
+    line: Markup
+    facts: tuple[Fact, ...]
+    details: DetailsForm
+    result: TestResult | None
+    can_test: bool
+    replace_url: str
+    remove_url: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderHelp:
+    """Where a key is made, and what it must be allowed to do."""
+
+    label: str
+    create: Link
+    needs: Markup
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One choice of a select or of radios."""
+
+    value: str
+    text: Markup
+    selected: bool = False
+    hint: Markup | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class KeyForm:
+    """The form with the key field, which is always empty.
+
+    :param generations: ``OPENAI:3 CLAUDE:1``: what was stored when the page was made.
+    :param form_id: tells a second press of *Save* from a second save.
+    :param confirm: the verdict a person may go on in spite of, with its label.
+    """
+
+    options: tuple[Option, ...]
+    model: str
+    model_hint: Markup
+    models: tuple[Option, ...]
+    expires_on: str
+    activate: bool
+    generations: str
+    form_id: str
+    help: tuple[ProviderHelp, ...]
+    confirm: Option | None = None
+    provider_error: Markup | None = None
+    api_key_error: Markup | None = None
+    model_error: Markup | None = None
+    expires_on_error: Markup | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyForm:
+    """What happens when the company's key stops working.
+
+    :param choices: empty when nothing can be chosen; then ``fixed`` says why.
+    :param use_other_keys: ``None`` where other keys cannot serve.
+    """
+
+    choices: tuple[Option, ...]
+    hint: Markup | None
+    fixed: tuple[Markup, ...] = ()
+    use_other_keys: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class UsageLine:
+    """One day. Own keys and the key provided by the app are never added up."""
+
+    day: Markup
+    own_requests: int
+    own_failed: int
+    own_tokens: int
+    provided_requests: int
+    provided_failed: int
+    provided_tokens: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class UsageTable:
+    """Requests and tokens per day, newest first; ``total`` over the whole range."""
+
+    lines: tuple[UsageLine, ...]
+    total: UsageLine
+    since: Markup
+    until: Markup
+    ranges: tuple[Option, ...]
+    csv_url: str
+    allowances: tuple[Markup, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryLine:
+    """One event: when, what, who."""
+
+    at: Markup
+    what: Markup
+    who: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SettingsPage:
+    """The whole page.
+
+    :param state: the slug in ``data-byok-state``.
+    :param form: ``None`` when no key can be saved here.
+    """
+
+    state: str
+    app: str
+    notice: Notice | None
+    serving: Serving
+    keys: tuple[KeyCard, ...]
+    form: KeyForm | None
+    policy: PolicyForm
+    usage: UsageTable
+    history: tuple[HistoryLine, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether a field has to be mended; the title then says so."""
+        return self.notice is not None and bool(self.notice.errors)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RemovePage:
+    """The confirmation before a key is removed."""
+
+    state: str
+    provider: str
+    title: Markup
+    lines: tuple[Markup, ...]
+    generation: int
+    keep_url: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DeniedPage:
+    """What a member sees: whose key serves, and nothing that belongs to it."""
+
+    state: str
+    lines: tuple[Markup, ...]
+    badge: Badge | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class MessagePage:
+    """A sentence, and where to go."""
+
+    state: str
+    title: Markup
+    lines: tuple[Markup, ...]
+    link: Link | None = None

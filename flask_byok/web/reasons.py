@@ -1,0 +1,109 @@
+"""Why a key does not work, and what to do about it, in words."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import typing as t
+
+from markupsafe import Markup
+
+from .texts import Names
+
+_NEW_KEY: t.Final = "Create a new key at {vendor}, then replace this one."
+
+#: By reason word: why, and what to do. Each reads well after a colon.
+_WORDS: t.Final[dict[str, tuple[str, str]]] = {
+    "auth": (
+        "{vendor} rejected it: it was revoked, or it is not complete",
+        _NEW_KEY,
+    ),
+    "expired": ("{vendor} says it has expired", _NEW_KEY),
+    "permission": (
+        "it may not do what {app} asks, or not from this network",
+        "Check its permissions at {vendor}, then test it.",
+    ),
+    "quota": (
+        "the account at {vendor} is out of credit or at its own limit",
+        "Add credit or raise the limit at {vendor}, then test the key.",
+    ),
+    "rate_limit": (
+        "{vendor} limits your account until {time}",
+        "Nothing to do: it passes by itself.",
+    ),
+    "outage": ("{vendor} has a problem", "Nothing to do: {app} tries your key again."),
+    "timeout": (
+        "{vendor} did not answer in time",
+        "Nothing to do: {app} tries your key again.",
+    ),
+    "model": ("it may not use the model {model}", "Choose another model."),
+    "unreadable": ("{app} cannot read the saved key any more", "Add the key again."),
+    "our_side": (
+        "{vendor} does not accept requests from the servers of {app}; "
+        "your key is not the cause",
+        "The people who run {app} have to solve this.",
+    ),
+}
+
+_UNTIMED: t.Final = "{vendor} limits your account for a moment"
+_UNNAMED_MODEL: t.Final = "it may not use the chosen model"
+_UNKNOWN: t.Final = ("{vendor} did not answer as expected", "Test the key again later.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """A reason word put into a sentence.
+
+    :param message: what follows the colon.
+    :param remedy: a whole sentence.
+    """
+
+    names: Names
+    message: str
+    remedy_message: str
+    until: dt.datetime | None = None
+    model: str | None = None
+
+    @property
+    def words(self) -> Markup:
+        """Why, for HTML; no full stop at the end."""
+        return self.names.say(self.message, time=self.until, model=self.model)
+
+    @property
+    def plain(self) -> str:
+        """Why, as plain text; no full stop at the end."""
+        return self.names.tell(self.message, time=self.until, model=self.model)
+
+    @property
+    def remedy(self) -> Markup:
+        """What to do, for HTML."""
+        return self.names.say(self.remedy_message)
+
+
+def reason_in_words(
+    reason: str | None,
+    names: Names,
+    *,
+    until: dt.datetime | None = None,
+    model: str | None = None,
+) -> Reason:
+    """Put a reason word into a sentence.
+
+    :param until: when a rate limit ends, if the provider said so.
+    :param model: the model a ``model`` reason is about.
+    """
+    message, remedy = _WORDS.get(reason or "", _UNKNOWN)
+
+    if reason == "rate_limit" and until is None:
+        message = _UNTIMED
+
+    if reason == "model" and not model:
+        message = _UNNAMED_MODEL
+
+    return Reason(
+        names=names,
+        message=message,
+        remedy_message=remedy,
+        until=until,
+        model=model,
+    )

@@ -1,0 +1,133 @@
+"""The answers to requests that go no further: a page, or problem details."""
+
+from __future__ import annotations
+
+import logging
+import typing as t
+
+from flask import make_response
+from flask import render_template
+from flask import Response
+from flask import url_for
+
+from ..errors import NoCompany
+from ..errors import SetupError
+from ..errors import StateUnavailable
+from ..proxies import current_byok
+from .context import page_context
+from .guard import is_api
+from .guard import Refused
+from .page import DeniedPage
+from .page import Link
+from .page import MessagePage
+from .problem import KINDS
+from .problem import problem
+from .standing import build_standing
+from .texts import Names
+from .texts import say
+
+_log = logging.getLogger(__name__)
+
+_TITLES: t.Final = {
+    "no-company": "No company",
+    "stale-form": "Nothing was saved",
+    "bad-request": "Nothing was saved",
+    "not-found": "There is no such key",
+    "not-allowed": "This address does not take that",
+    "too-large": "This is too large",
+    "unavailable": "Not available now",
+}
+
+_LINES: t.Final = {
+    "no-company": "You are not in a company here, so there is nothing to set up.",
+    "stale-form": "This page was open too long. Nothing was saved. Paste the key "
+    "again.",
+    "bad-request": "The form was not understood. Nothing was saved. Open the page "
+    "again.",
+    "not-found": "Your company has no key of this provider.",
+    "not-allowed": "Nothing was changed.",
+    "too-large": "The form is larger than any key. Nothing was saved.",
+    "unavailable": "This page cannot be shown now. Nothing was changed.",
+}
+
+
+def answer_refused(error: Refused) -> Response:
+    """Answer a request that a guard refused."""
+    headers = {"Allow": error.detail or ""} if error.slug == "not-allowed" else {}
+    return _answer(error.slug, detail=error.detail, headers=headers)
+
+
+def answer_stale_form(error: Exception) -> Response:
+    """Answer when the host's own CSRF check refused one of our forms."""
+    return _answer("stale-form")
+
+
+def answer_no_company(error: NoCompany) -> Response:
+    """Answer somebody who belongs to no company."""
+    return _answer("no-company")
+
+
+def answer_unavailable(error: StateUnavailable) -> Response:
+    """Answer when our rows cannot be read or written."""
+    return _answer("unavailable")
+
+
+def answer_set_up_wrongly(error: SetupError) -> Response:
+    """Answer when the app was put together wrongly; its log says what to call."""
+    _log.error("%s", error)
+    return _answer("unavailable")
+
+
+def answer_too_large(error: Exception) -> Response:
+    """Answer when the host's own limit found the body too large."""
+    return _answer("too-large")
+
+
+def _answer(
+    slug: str, *, detail: str | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    if is_api():
+        name = "csrf" if slug == "stale-form" else slug
+        told = None if slug == "not-allowed" else detail
+        return problem(name, detail=told, headers=headers)
+
+    page = _denied() if slug == "denied" else None
+    slug = "no-company" if slug == "denied" and page is None else slug
+    template = "byok/message.html" if page is None else "byok/denied.html"
+    context = page_context(page or _message(slug))
+    response = make_response(render_template(template, **context))
+    response.status_code = 400 if slug == "stale-form" else KINDS[slug].status
+    response.headers.extend(headers or {})
+    return response
+
+
+def _message(slug: str) -> MessagePage:
+    link = None
+
+    if slug in ("stale-form", "bad-request", "not-found", "not-allowed", "too-large"):
+        link = Link(href=url_for("byok.page"), text=say("Open AI Configuration"))
+
+    return MessagePage(
+        state=slug, title=say(_TITLES[slug]), lines=(say(_LINES[slug]),), link=link
+    )
+
+
+def _denied() -> DeniedPage | None:
+    """Tell a member whose key serves; ``None`` for somebody without a company."""
+    lines = [say("Only administrators of your company can change the AI settings.")]
+
+    try:
+        status = current_byok.status(current_byok.load_company())
+    except NoCompany:
+        return None
+    except (SetupError, StateUnavailable):
+        return DeniedPage(state="denied", lines=tuple(lines))
+
+    settings, registry = current_byok.settings, current_byok.registry
+    standing = build_standing(status, (), settings, registry)
+
+    if status.provider is not None and status.serving is not None:
+        names = Names.of(settings, registry.get(status.provider))
+        lines.append(names.say("AI features use {provider}."))
+
+    return DeniedPage(state="denied", lines=tuple(lines), badge=standing.badge)

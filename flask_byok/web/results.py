@@ -1,0 +1,203 @@
+"""The result of Test Connection: three checks as graded rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+
+from markupsafe import Markup
+
+from ..service.types import ConnectionReport
+from ..service.types import Grade
+from .page import Badge
+from .page import Check
+from .page import TestResult
+from .page import Tone
+from .reasons import Reason
+from .reasons import reason_in_words
+from .texts import join
+from .texts import Names
+from .texts import say
+
+_TONES: t.Final[dict[Grade, Tone]] = {
+    "pass": "ok",
+    "remark": "warn",
+    "fail": "error",
+    "unknown": "info",
+}
+
+_OVERALL: t.Final[dict[str, tuple[str, Tone, str]]] = {
+    "working": ("test-ok", "ok", "Connected"),
+    "remarks": ("test-remarks", "warn", "Connected, with remarks"),
+    "other_model": ("test-remarks", "warn", "Connected, with remarks"),
+    "not_usable": ("test-failed", "error", "Not connected"),
+    "rejected": ("test-failed", "error", "Not connected"),
+    "could_not_ask": ("test-unknown", "info", "Could not test"),
+}
+
+_LONGEST_MODEL: t.Final = 200
+
+
+def build_result(
+    report: ConnectionReport,
+    names: Names,
+    *,
+    expires_on: dt.date | None = None,
+    changed: bool = False,
+    typed: bool = False,
+) -> TestResult:
+    """Put a report into words.
+
+    :param expires_on: the date the company declared for this key.
+    :param changed: the test changed what the rest of the page says.
+    :param typed: there is a key in the form that was not tested.
+    """
+    slug, tone, word = _OVERALL[_overall(report, expires_on)]
+    return TestResult(
+        provider=report.provider,
+        slug=slug,
+        badge=Badge(tone=tone, text=say(word)),
+        tested_at=say("Tested {time}.", time=report.tested_at),
+        checks=_checks(report, names, expires_on),
+        lines=tuple(_lines(report, names, changed, typed)),
+        models=tuple(model[:_LONGEST_MODEL] for model in report.models),
+        request_id=report.request_id,
+    )
+
+
+def _overall(report: ConnectionReport, expires_on: dt.date | None) -> str:
+    grades = {report.key, report.latency, report.list, report.generate}
+
+    if report.verdict == "working" and (
+        grades != {"pass"} or _is_past(report, expires_on)
+    ):
+        return "remarks"
+
+    return report.verdict
+
+
+def _checks(
+    report: ConnectionReport, names: Names, expires_on: dt.date | None
+) -> tuple[Check, ...]:
+    reason = reason_in_words(
+        report.reason, names, until=report.until, model=report.model
+    )
+    key_grade = "remark" if _is_past(report, expires_on) else report.key
+    return (
+        _check(say("Key"), key_grade, _key_text(report, names, expires_on)),
+        _check(say("Latency"), report.latency, _latency_text(report)),
+        _check(say("Permission to list models"), report.list, _list_text(report)),
+        _check(
+            say("Permission to generate with {model}", model=report.model),
+            report.generate,
+            _generate_text(report, reason),
+        ),
+    )
+
+
+def _check(name: Markup, grade: Grade, text: Markup) -> Check:
+    words = {
+        "pass": say("Passed"),
+        "remark": say("Remark"),
+        "fail": say("Failed"),
+        "unknown": say("Not known"),
+    }
+    return Check(name=name, tone=_TONES[grade], word=words[grade], text=text)
+
+
+def _is_past(report: ConnectionReport, expires_on: dt.date | None) -> bool:
+    if expires_on is None or report.key not in ("pass", "remark"):
+        return False
+
+    return expires_on <= report.tested_at.date()
+
+
+def _key_text(
+    report: ConnectionReport, names: Names, expires_on: dt.date | None
+) -> Markup:
+    if report.key == "unknown":
+        return say("Not reached.")
+
+    if report.key == "fail":
+        expired = report.reason == "expired"
+        return names.say(
+            "{vendor} says it has expired."
+            if expired
+            else "{vendor} did not accept it."
+        )
+
+    if expires_on is None:
+        return say("Accepted, not expired.")
+
+    if _is_past(report, expires_on):
+        return say("Accepted, though your date, {date}, has passed.", date=expires_on)
+
+    return say("Accepted. Expires on {date}.", date=expires_on)
+
+
+def _latency_text(report: ConnectionReport) -> Markup:
+    if report.latency_ms is None:
+        return say("Not measured.")
+
+    message = "{ms} ms (limit {limit} ms)"
+
+    if report.latency == "remark":
+        message = "Slow: {ms} ms (limit {limit} ms)"
+
+    return say(message, ms=report.latency_ms, limit=report.limit_ms)
+
+
+def _list_text(report: ConnectionReport) -> Markup:
+    if report.list == "pass":
+        return say("Yes, {n} models.", n=len(report.models))
+
+    if report.list == "unknown":
+        return say("Not known.")
+
+    return say("No. Type the model's name yourself.")
+
+
+def _generate_text(report: ConnectionReport, reason: Reason) -> Markup:
+    if report.generate == "pass":
+        return say("Yes.")
+
+    if report.generate == "unknown":
+        return say("Not tried.")
+
+    if report.generate == "remark":
+        return say("Not now: {reason}.", reason=reason.words)
+
+    lacks = answers = None
+
+    if report.missing is not None:
+        lacks = say("The missing permission: {name}.", name=report.missing)
+
+    if report.answered_model is not None:
+        answers = say("It answers with {model}.", model=report.answered_model)
+
+    return join(say("No: {reason}.", reason=reason.words), lacks, answers)
+
+
+def _lines(
+    report: ConnectionReport, names: Names, changed: bool, typed: bool
+) -> t.Iterator[Markup]:
+    if report.verdict == "could_not_ask":
+        yield say("Your saved key has not changed.")
+
+    if report.verdict in ("rejected", "not_usable"):
+        yield reason_in_words(report.reason, names, until=report.until).remedy
+
+    if changed:
+        yield say("This changed what is in use. Load the page again to see it.")
+
+    if typed:
+        yield say(
+            "This tested the saved key. The one you typed is not saved yet; Save "
+            "checks it too."
+        )
+
+    if report.tokens is not None:
+        yield names.say(
+            "This test used about {n} tokens of your account at {vendor}.",
+            n=report.tokens,
+        )
