@@ -19,9 +19,11 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_class_signature = "mixed"
 
-# Names of other projects: nothing is fetched while the documentation is built.
+# Names of other projects, whose documentation is not fetched, and of rooms that are not
+# public: they show up in annotations.
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!flask_byok\.).*"),
+    (r"py:.*", r"flask_byok\.[a-z]+\..*"),
 ]
 
 html_theme = "furo"

@@ -18,6 +18,8 @@ from flask_byok.failover.reasons import CLASSES
 from flask_byok.failover.reasons import CoolDown
 from flask_byok.failover.reasons import FailureClass
 from flask_byok.vault.models import build_tables
+from tests.support import examples
+from tests.support import help_texts
 
 ROOT = pathlib.Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -129,10 +131,13 @@ def test_every_table_is_named() -> None:
     assert named == set(db.metadata.tables)
 
 
+def test_the_help_of_each_command_is_the_real_one() -> None:
+    """If this fails: ``python -m tests.support.help_texts``, and read what changed."""
+    assert help_texts.PAGE.read_text("utf-8") == help_texts.page_with_help()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_python_examples_are_python(page: pathlib.Path) -> None:
     """Each block that says it is Python can be read by Python."""
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
-
-    for block in blocks:
+    for block in examples.blocks(page.name):
         ast.parse(block)
