@@ -27,6 +27,10 @@ class Secret:
         """Give the plaintext. Only the header writer and the keyring call this."""
         return self.__value
 
+    def starts_with(self, prefix: str) -> bool:
+        """Tell whether the secret begins so: for the prefixes providers publish."""
+        return self.__value.startswith(prefix)
+
     def appears_in(self, text: str) -> bool:
         """Tell whether ``text`` shows the secret, or six characters of it in a row.
 

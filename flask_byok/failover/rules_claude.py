@@ -42,8 +42,6 @@ _RULES: t.Final = (
             "cmek_key_network_blocked",
             "key_profile_mismatch",
             "organization_on_hold",
-            "user_profile_billing_not_authorized",
-            "user_profile_not_billable",
             "user_profile_required",
         ),
     ),

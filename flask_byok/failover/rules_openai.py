@@ -51,12 +51,8 @@ _RULES: t.Final = (
     Rule(letter="L", statuses=_S403, words=("request_forbidden",)),
     # With 403 the project lacks the model for certain; elsewhere it may be a typing
     # mistake.
-    Rule(
-        letter="M", statuses=_S403, words=("model_not_found",), code="model_not_found"
-    ),
-    Rule(
-        letter="M", words=("model_not_found",), code="model_not_found", ambiguous=True
-    ),
+    Rule(letter="M", statuses=_S403, words=("model_not_found",)),
+    Rule(letter="M", words=("model_not_found",), ambiguous=True),
     Rule(
         letter="B",
         statuses=frozenset({400, 403, 404}),
@@ -75,7 +71,7 @@ _RULES: t.Final = (
     ),
     Rule(
         letter="G",
-        statuses=frozenset({200, 400}),
+        statuses=frozenset({200}),
         words=("image_*", "invalid_image*", "invalid_base64_image"),
     ),
 )

@@ -44,6 +44,12 @@ def gemini(
 BAD = "invalid_request_error"
 
 OPENAI_ROWS = [
+    (401, openai("API key expired."), "A", "expired", None),
+    (401, openai("This API key is expired."), "A", "expired", None),
+    (403, openai("", "unsupported_country_region_territory"), "L", "our_side", None),
+    (404, openai("Your organization must be verified."), "B", "permission", None),
+    (429, openai("", "credit_balance_exhausted", "requests"), "C", "quota", None),
+    (200, openai("", "invalid_base64_image"), "G", "request", "invalid_base64_image"),
     (401, openai("Wrong.", "invalid_api_key", BAD), "A", "auth", "invalid_api_key"),
     (401, openai("Gone.", "account_deactivated"), "A", "auth", "account_deactivated"),
     (401, openai("Missing scopes: a.b"), "B", "permission", "missing_scope"),
@@ -130,6 +136,23 @@ OPENAI_ROWS = [
 ]
 
 CLAUDE_ROWS = [
+    (401, claude("authentication_error", "API key expired."), "A", "expired", None),
+    (401, claude("authentication_error", "The key is expired."), "A", "expired", None),
+    (403, claude("x", "", "api_key_scope_missing"), "B", "permission", None),
+    (
+        200,
+        claude("x", "", "linked_organization_billing_unavailable"),
+        "C",
+        "quota",
+        None,
+    ),
+    (
+        200,
+        claude("x", "", "linked_organization_spend_limit_reached"),
+        "C",
+        "quota",
+        None,
+    ),
     (
         400,
         claude(BAD, "Your credit balance is too low to go on."),
@@ -243,6 +266,15 @@ DENIED = "PERMISSION_DENIED"
 PLAN = "You exceeded your current quota, check your plan and billing details."
 
 GEMINI_ROWS = [
+    (400, gemini("x", "The key has expired.", "API_KEY_INVALID"), "A", "expired", None),
+    (400, gemini("x", "The key is expired.", "API_KEY_INVALID"), "A", "expired", None),
+    (400, gemini("x", "", "ACCESS_TOKEN_EXPIRED"), "A", "auth", None),
+    (400, gemini("x", "", "API_KEY_SERVICE_BLOCKED"), "B", "permission", None),
+    (400, gemini("x", "", "SERVICE_DISABLED"), "B", "permission", None),
+    (403, gemini(DENIED, "", "NEVER_SEEN"), "B", "permission", DENIED),
+    (403, gemini(DENIED, "User location is not supported."), "L", "our_side", None),
+    (403, gemini("FAILED_PRECONDITION", "No free tier here."), "C", "quota", None),
+    (400, gemini("FAILED_PRECONDITION", "Enable billing."), "C", "quota", None),
     (
         400,
         gemini("INVALID_ARGUMENT", "Key not valid.", "API_KEY_INVALID"),

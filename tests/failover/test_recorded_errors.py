@@ -8,7 +8,12 @@ import typing as t
 
 import pytest
 
-from tests.support.failures import judge_body
+from flask_byok.failover.classify import classify
+from flask_byok.failover.verdict import Verdict
+from flask_byok.providers.failures import read_failure
+from flask_byok.providers.wire import IdCleaner
+from flask_byok.secret import Secret
+from tests.support.failures import NOW
 
 FIXTURES = pathlib.Path(__file__).parents[3] / "shared" / "fixtures"
 DIALECTS = {"openai": "OPENAI", "anthropic": "CLAUDE", "gemini": "GEMINI"}
@@ -80,6 +85,21 @@ RECORDED = {
 }
 
 
+def judge(
+    folder: str, status: int, body: object, headers: t.Mapping[str, str] | None = None
+) -> Verdict:
+    """Judge an answer's bytes, as the adapters read them; a string is a page."""
+    raw = body if isinstance(body, str) else json.dumps(body)
+    failure = read_failure(
+        status,
+        headers or {},
+        raw.encode(),
+        dialect=DIALECTS[folder],
+        cleaner=IdCleaner(Secret("not-a-real-key-0001-AbCd")),
+    )
+    return classify(failure, dialect=DIALECTS[folder], now=NOW)
+
+
 def load(*names: str) -> t.Any:
     return json.loads(FIXTURES.joinpath(*names).read_text("utf-8"))
 
@@ -92,7 +112,7 @@ def test_reported(folder: str, id: str) -> None:
     entry = next(entry for entry in reported if entry["id"] == id)
     body = entry.get("body", entry.get("text"))
 
-    verdict = judge_body(DIALECTS[folder], entry["status"], body)
+    verdict = judge(folder, entry["status"], body)
 
     assert (verdict.letter, verdict.code) == REPORTED[folder, id]
 
@@ -103,9 +123,7 @@ def test_recorded(folder: str, name: str) -> None:
     """Each recorded error answer is the class the tables say."""
     answer = load(folder, f"{name}.json")["response"]
 
-    verdict = judge_body(
-        DIALECTS[folder], answer["status"], answer["json"], answer["headers"]
-    )
+    verdict = judge(folder, answer["status"], answer["json"], answer["headers"])
 
     assert (verdict.letter, verdict.code) == RECORDED[folder, name]
 
@@ -134,9 +152,7 @@ def test_recorded_delays(folder: str, name: str, seconds: float | None) -> None:
     """A delay is read from where the provider really puts it."""
     answer = load(folder, f"{name}.json")["response"]
 
-    verdict = judge_body(
-        DIALECTS[folder], answer["status"], answer["json"], answer["headers"]
-    )
+    verdict = judge(folder, answer["status"], answer["json"], answer["headers"])
 
     assert verdict.delay == seconds
     assert verdict.may_retry is (folder == "gemini")
