@@ -15,6 +15,7 @@ from ..vault.clock import read_time
 from ..vault.database import Database
 from ..vault.models import Tables
 from .rows import fit
+from .rows import text_lengths
 
 #: What can stand in the history.
 Action = t.Literal[
@@ -61,6 +62,7 @@ class Audit:
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
         self._table = tables.audit
+        self._lengths = text_lengths(tables.audit)
 
     def write(
         self,
@@ -88,7 +90,7 @@ class Audit:
             "provider": provider,
             "details": _render(details or {}),
         }
-        conn.execute(sa.insert(self._table).values(fit(self._table, row)))
+        conn.execute(sa.insert(self._table), fit(self._lengths, row))
 
     def history(self, company_id: str, limit: int = 20) -> list[HistoryEntry]:
         """List the latest events of a company, newest first.

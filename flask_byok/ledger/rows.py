@@ -9,20 +9,24 @@ import typing as t
 import sqlalchemy as sa
 
 
-def fit(table: sa.Table, values: cabc.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def text_lengths(table: sa.Table) -> dict[str, int | None]:
+    """Tell how long the texts of a table's columns may be."""
+    return {column.name: getattr(column.type, "length", None) for column in table.c}
+
+
+def fit(
+    lengths: cabc.Mapping[str, int | None], values: cabc.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
     """Cut texts to their columns, so that a long label never costs a whole row.
 
     PostgreSQL takes no NUL in a text, and it and MariaDB refuse what is too long.
     """
-    return {name: _cut(value, table.c[name]) for name, value in values.items()}
-
-
-def _cut(value: t.Any, column: sa.Column[t.Any]) -> t.Any:
-    if not isinstance(value, str):
-        return value
-
-    length = getattr(column.type, "length", None)
-    return value.replace("\x00", "")[:length]
+    return {
+        name: value.replace("\x00", "")[: lengths[name]]
+        if isinstance(value, str)
+        else value
+        for name, value in values.items()
+    }
 
 
 def period_of(now: dt.datetime) -> str:

@@ -30,6 +30,7 @@ from .budget import UnitAllowance
 from .rows import fit
 from .rows import next_month
 from .rows import period_of
+from .rows import text_lengths
 
 #: How an attempt ended. ``unknown``: it was sent and nobody knows what it used.
 EndState = t.Literal["done", "failed", "unknown", "cancelled"]
@@ -136,6 +137,8 @@ class Ledger:
     ) -> None:
         self._database = database
         self._table = tables.attempt
+        self._inserting = sa.insert(tables.attempt)
+        self._lengths = text_lengths(tables.attempt)
         self._budget = Budget(database, tables, limits) if limits else None
         self._settling = Budget(database, tables, limits or {})
         #: Who changed what.
@@ -180,12 +183,13 @@ class Ledger:
             "expires_at": expires_at,
         }
 
-    def _insert(self, row: cabc.Mapping[str, t.Any]) -> sa.Insert:
-        return sa.insert(self._table).values(fit(self._table, row))
+    def _insert(self, conn: sa.Connection, row: cabc.Mapping[str, t.Any]) -> None:
+        # One statement for all rows: made anew with its values, it would cost more
+        # than the request it is about.
+        conn.execute(self._inserting, fit(self._lengths, row))
 
     def _insert_later(self, row: cabc.Mapping[str, t.Any]) -> None:
-        insert = self._insert(row)
-        self._database.record(lambda conn: conn.execute(insert), weight="attempt")
+        self._database.record(lambda conn: self._insert(conn, row), weight="attempt")
 
     # --- system keys --------------------------------------------------------------
 
@@ -223,7 +227,7 @@ class Ledger:
     def _start_unlimited(self, started: Started) -> Started:
         try:
             self._database.try_write(
-                lambda conn: conn.execute(self._insert(self._started_row(started)))
+                lambda conn: self._insert(conn, self._started_row(started))
             )
         except WriteBusy:
             # Written whole when it is settled.
@@ -273,11 +277,11 @@ class Ledger:
         :raises WriteBusy: when it cannot be written now.
         """
         company_id, period = started.start.company_id, started.period
-        insert = self._insert(self._started_row(started))
+        row = self._started_row(started)
 
         def work(conn: sa.Connection) -> bool | None:
             if budget.reserve(conn, company_id, period, started.est_tokens or 0):
-                conn.execute(insert)
+                self._insert(conn, row)
                 return True
 
             return False if budget.has_month(conn, company_id, period) else None
@@ -323,7 +327,7 @@ class Ledger:
         update = (
             sa.update(self._table)
             .where(self._table.c.id == attempt_id, self._table.c.state == "started")
-            .values(fit(self._table, _end_values(end)))
+            .values(fit(self._lengths, _end_values(end)))
         )
 
         if conn.execute(update).rowcount != 1:
