@@ -145,13 +145,11 @@ class Sender:
             self._inherited = self._adapter
             self._open()
 
-        prepared = _prepare(method, url, headers, auth, body)
         watch = Watch(deadline, self._connect_timeout)
-        raw, failure = self._exchange(prepared, watch)
-        del prepared
+        raw, error = self._exchange(_Parts(method, url, headers, auth, body), watch)
 
-        if failure is not None:
-            raise AttemptFailed(failure)
+        if error is not None:
+            raise error
 
         stream = HttpStream(raw, watch)
         failure = _refuse_status(stream.status)
@@ -163,9 +161,16 @@ class Sender:
         return stream
 
     def _exchange(
-        self, prepared: requests.PreparedRequest, watch: Watch
-    ) -> tuple[t.Any, Failure | None]:
-        caught: BaseException
+        self, parts: _Parts, watch: Watch
+    ) -> tuple[t.Any, BaseException | None]:
+        """Send, and give the raw answer or what to raise instead.
+
+        Raised by the caller, so that this frame, which has seen the headers, is gone.
+        """
+        try:
+            prepared = _prepare(parts)
+        except AttemptFailed as error:
+            return None, error.with_traceback(None)
 
         try:
             response = self._adapter.send(
@@ -175,7 +180,15 @@ class Sender:
         except BaseException as error:
             caught = error
 
-        return None, _read_trouble(caught, watch)
+        return None, _judge(caught, watch)
+
+
+class _Parts(t.NamedTuple):
+    method: str
+    url: str
+    headers: cabc.Mapping[str, str]
+    auth: Auth
+    body: bytes | None
 
 
 class HttpStream:
@@ -227,11 +240,11 @@ class HttpStream:
         size = 0
 
         while True:
-            piece, failure = self._read_piece(cap - size + 1)
+            piece, error = self._read_piece(cap - size + 1)
 
-            if failure is not None:
+            if error is not None:
                 self.close()
-                raise AttemptFailed(failure)
+                raise error
 
             if piece is None:
                 return
@@ -265,10 +278,10 @@ class HttpStream:
         connection can be kept. Nobody waits for them.
         """
         self.limit_total(_LAST_BYTES)
-        piece, failure = self._read_piece(_BLOCK)
+        piece, error = self._read_piece(_BLOCK)
 
-        while failure is None and piece is not None:
-            piece, failure = self._read_piece(_BLOCK)
+        while error is None and piece is not None:
+            piece, error = self._read_piece(_BLOCK)
 
         self.close()
 
@@ -280,8 +293,11 @@ class HttpStream:
         except (HTTPError, OSError):  # pragma: no cover - nothing is left to do
             pass
 
-    def _read_piece(self, limit: int) -> tuple[bytes | None, Failure | None]:
-        """Read what is there: a piece (perhaps empty), or ``None`` at the end."""
+    def _read_piece(self, limit: int) -> tuple[bytes | None, BaseException | None]:
+        """Read what is there: a piece (perhaps empty), or ``None`` at the end.
+
+        :return: the piece, and what to raise instead.
+        """
         try:
             piece = self._raw.read1(_BLOCK, decode_content=False)
 
@@ -292,12 +308,7 @@ class HttpStream:
         except BaseException as error:
             caught = error
 
-        failure = _read_trouble(caught, self._watch)
-
-        if failure.kind == "unreadable_answer":
-            failure = dataclasses.replace(failure, status=self.status)
-
-        return None, failure
+        return None, _judge(caught, self._watch, status=self.status)
 
     def _decode(self, piece: bytes, limit: int) -> bytes | None:
         if self._inflate is None or piece:
@@ -358,25 +369,18 @@ class _Adapter(requests.adapters.HTTPAdapter):
         super().close()
 
 
-def _prepare(
-    method: str,
-    url: str,
-    headers: cabc.Mapping[str, str],
-    auth: Auth,
-    body: bytes | None,
-) -> requests.PreparedRequest:
+def _prepare(parts: _Parts) -> requests.PreparedRequest:
     """Put a request together by hand: the only place that writes a key into a header.
 
     :raise AttemptFailed: of kind ``not_sendable``, before anything is sent.
     """
+    method, url, headers, auth, body = parts
     api_key = auth.api_key.reveal()
 
     if not _SENDABLE.fullmatch(api_key):
-        del api_key
         raise _not_sendable("api_key")
 
     if not _is_safe(url):
-        del api_key
         raise _not_sendable("request")
 
     prepared = requests.PreparedRequest()
@@ -436,25 +440,31 @@ def _build_inflate(encoding: str | None) -> t.Any:
     return zlib.decompressobj(47)
 
 
-def _read_trouble(error: BaseException, watch: Watch) -> Failure:
-    """Say what an exception means. Nothing of it is kept.
+def _judge(
+    caught: BaseException, watch: Watch, *, status: int | None = None
+) -> BaseException:
+    """Give what is to be raised instead of an exception that has seen the key.
 
-    :raise BaseException: an interrupt is passed on, without the frames that held the
-        key; so is a mistake of ours, by the name of its type.
+    :param status: of the answer, when it had come so far.
+    :return: a failure; an interrupt itself, stripped of its frames; or a mistake of
+        ours, told by the name of its type alone.
     """
-    if not isinstance(error, Exception):
-        error.__cause__ = error.__context__ = None
-        raise error.with_traceback(None)
+    if not isinstance(caught, Exception):
+        caught.__cause__ = caught.__context__ = None
+        return caught.with_traceback(None)
 
-    kind = _kind_of(_causes(error), watch)
+    kind = _kind_of(_causes(caught), watch)
 
     if kind is None:
-        raise RuntimeError(f"The sender failed with {type(error).__name__}.")
+        return RuntimeError(f"The sender failed with {type(caught).__name__}.")
 
-    return Failure(
-        kind=kind,
-        reasons=("request",) if kind == "not_sendable" else (),
-        sent=watch.connected and kind != "not_sendable",
+    return AttemptFailed(
+        Failure(
+            kind=kind,
+            status=status if kind == "unreadable_answer" else None,
+            reasons=("request",) if kind == "not_sendable" else (),
+            sent=watch.connected and kind != "not_sendable",
+        )
     )
 
 
