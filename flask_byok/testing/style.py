@@ -56,7 +56,8 @@ button { background: var(--accent); border-color: var(--accent);
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; }
 td code { overflow-wrap: normal; white-space: nowrap; }
-th, td { white-space: nowrap; text-align: left; padding: .4rem .75rem .4rem 0; vertical-align: top;
+th, td { white-space: nowrap; text-align: left; vertical-align: top;
+  padding: .4rem .75rem .4rem 0;
   border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--soft); font-size: .85rem; font-weight: 600; }
 td.good { color: var(--good); }
