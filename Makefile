@@ -62,10 +62,11 @@ build: $(VENV)/.made-tests ## Build the wheel and the sdist into dist/
 	rm -rf build dist
 	$(BIN)/python -m build --no-isolation
 
-try-wheel: build ## Install the wheel where there is nothing else and ask for the page
+try-wheel: build $(VENV)/.made-typing ## Install the wheel where there is nothing else: page and types
 	@$(BIN)/python -m venv --clear build/alone
 	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
 	build/alone/bin/python -I -W error tests/support/serve_page.py
+	PATH="$(CURDIR)/build/alone/bin:$$PATH" $(BIN)/pyright --verifytypes flask_byok --ignoreexternal
 
 clean: ## Remove what was built
 	rm -rf build dist docs/_build tests/artifacts .mypy_cache .pytest_cache \
