@@ -25,7 +25,7 @@ _NUMBER: t.Final = re.compile(
 )
 _PROTO_DURATION: t.Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)s")
 _GO_DURATION: t.Final = re.compile(
-    r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m(?!s))?"
+    r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?"
     r"(?:([0-9]{1,9}(?:\.[0-9]{1,12})?)(ms|s))?(?![0-9a-z])"
 )
 _REGAIN_DATE: t.Final = re.compile(

@@ -437,6 +437,19 @@ def test_pages_and_empty_refusals_blame_nobody(
     assert (verdict.letter, verdict.code) == ("L", "not_from_provider")
 
 
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+def test_a_page_is_foreign_whatever_stands_in_it(dialect: str) -> None:
+    """A page about keys is still no word of the provider's."""
+    assert judge(dialect, status=401, is_html=True, text="key expired").letter == "L"
+
+
+def test_redirects_read_as_answers() -> None:
+    """A 3xx is our side, however it was found."""
+    verdict = judge(status=302)
+
+    assert (verdict.letter, verdict.code) == ("L", "redirect")
+
+
 @pytest.mark.parametrize(
     ("status", "letter"), [(400, "G"), (404, "G"), (407, "L"), (429, "D"), (502, "E")]
 )
@@ -492,7 +505,10 @@ def test_an_error_answer_too_large_to_read_has_its_status(
     status: int, letter: str
 ) -> None:
     """The cap on bytes hides the body, not the status."""
-    assert judge(kind="too_large", status=status).letter == letter
+    verdict = judge(kind="too_large", status=status)
+
+    assert verdict.letter == letter
+    assert (verdict.code == "too_large") is (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -596,7 +612,8 @@ def test_the_provider_may_forbid_a_retry(header: str, may_retry: bool) -> None:
         ("missing scopes: not-a-real-key-0001", None),
         ("missing scopes: " + "x" * 65, None),
         ("missing scopes:", None),
-        ("missing scopes: a, b, c, d, e, f", "a, b, c, d"),
+        ("missing scopes: a, b, c, d, e", "a, b, c, d"),
+        ("missing scopes: a.b or so, c.d", "a.b"),
     ],
 )
 def test_missing_scopes_are_named(text: str, missing: str | None) -> None:
@@ -605,6 +622,11 @@ def test_missing_scopes_are_named(text: str, missing: str | None) -> None:
 
     assert verdict.letter == "B"
     assert verdict.missing == missing
+
+
+def test_scopes_are_missing_where_something_is_forbidden() -> None:
+    """The same words in another failure say nothing about the key."""
+    assert judge(status=500, text="missing scopes: a.b").missing is None
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ ACCEPTED = [
     ("AIza-not-a-real-key...0001-AbCd", "AIza-not-a-real-key...0001-AbCd"),
     ("sk-ant-api03-not-a-real-0001-AA", "sk-ant-api03-not-a-real-0001-AA"),
     ("sk-...not-a-mask", "sk-...not-a-mask"),
+    ("..12345678", "..12345678"),
     ("!~@#$%^&*()=+", "!~@#$%^&*()=+"),
     ("a" * 8, "a" * 8),
     ("a" * 2048, "a" * 2048),
