@@ -32,6 +32,8 @@ _OPERATIONS: cabc.Mapping[tuple[str, str], Operation] = {
     ("POST", "/messages"): "generate",
     ("POST", "/messages/count_tokens"): "count",
 }
+_EDITS = ("clear_tool_uses_20250919", "clear_thinking_20251015", "compact_20260112")
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _RATE_HEADERS = ("requests", "tokens", "input-tokens", "output-tokens")
 
 
@@ -177,12 +179,13 @@ def _model(name: str) -> dict[str, t.Any]:
             "batch": yes,
             "citations": yes,
             "code_execution": yes,
-            "context_management": yes,
-            "effort": yes | {"low": yes, "medium": yes, "high": yes, "max": yes},
+            "context_management": yes | {name: yes for name in _EDITS},
+            "effort": yes | {name: yes for name in _EFFORTS},
             "image_input": yes,
             "pdf_input": yes,
             "structured_outputs": yes,
-            "thinking": yes | {"types": {"enabled": {"supported": False}}},
+            "thinking": yes
+            | {"types": {"enabled": {"supported": False}, "adaptive": yes}},
         },
     }
 
@@ -192,6 +195,9 @@ def _headers(call: Call, traits: cabc.Set[str]) -> dict[str, str]:
         "request-id": call.request_id,
         "anthropic-organization-id": "00000000-0000-4000-8000-000000000000",
     }
+
+    if call.operation != "generate":
+        return headers
 
     for name in _RATE_HEADERS:
         headers[f"anthropic-ratelimit-{name}-limit"] = "10000"
@@ -205,13 +211,5 @@ def _headers(call: Call, traits: cabc.Set[str]) -> dict[str, str]:
 
 
 def _json(call: Call, value: t.Any, traits: cabc.Set[str] = frozenset()) -> Answer:
-    headers = {"content-type": "application/json"}
-
-    if call.operation == "generate":
-        headers |= _headers(call, traits)
-
-    return Answer(
-        status=200,
-        headers=headers | {"request-id": call.request_id},
-        body=compact(value).encode(),
-    )
+    headers = {"content-type": "application/json", **_headers(call, traits)}
+    return Answer(status=200, headers=headers, body=compact(value).encode())

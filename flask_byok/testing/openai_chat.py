@@ -138,7 +138,7 @@ def render_stream(body: dict[str, t.Any], reply: Reply) -> tuple[Piece, ...]:
     pieces.append(Piece(kind="end", data=finish))
 
     if with_usage:
-        usage = frame | {"choices": [], "usage": _usage(reply)}
+        usage = frame | {"choices": [], "usage": _usage(reply), "obfuscation": "x"}
         pieces.append(Piece(kind="end", data=_data(usage)))
 
     pieces.append(Piece(kind="end", data=b"data: [DONE]\n\n"))

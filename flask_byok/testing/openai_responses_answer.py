@@ -110,7 +110,8 @@ def _stream_call(writer: _Writer, item: dict[str, t.Any], at: int) -> None:
     writer.add("content", "response.output_item.added", item=empty, output_index=at)
 
     for piece in split_json(item["arguments"]):
-        writer.add("content", f"{name}.delta", delta=piece, **place)
+        noise = "x" * (len(piece) + 3)
+        writer.add("content", f"{name}.delta", delta=piece, obfuscation=noise, **place)
 
     writer.add("tail", f"{name}.done", arguments=item["arguments"], **place)
     writer.add("tail", "response.output_item.done", item=item, output_index=at)
@@ -140,7 +141,13 @@ def _frame(body: dict[str, t.Any]) -> dict[str, t.Any]:
         "previous_response_id": None,
         "prompt_cache_key": None,
         "prompt_cache_retention": "in_memory",
-        "reasoning": {"effort": None, "summary": None} | (body.get("reasoning") or {}),
+        "reasoning": {
+            "context": "current_turn",
+            "effort": None,
+            "mode": "standard",
+            "summary": None,
+            **(body.get("reasoning") or {}),
+        },
         "safety_identifier": None,
         "service_tier": "default",
         "store": body.get("store", True),
@@ -148,6 +155,16 @@ def _frame(body: dict[str, t.Any]) -> dict[str, t.Any]:
         "text": {"format": {"type": "text"}, "verbosity": "medium"}
         | (body.get("text") or {}),
         "tool_choice": body.get("tool_choice", "auto"),
+        "tool_usage": {
+            "image_gen": {
+                "input_tokens": 0,
+                "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+                "output_tokens": 0,
+                "output_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+                "total_tokens": 0,
+            },
+            "web_search": {"num_requests": 0},
+        },
         "tools": body.get("tools") or [],
         "top_logprobs": 0,
         "top_p": body.get("top_p", 1.0),
@@ -225,6 +242,7 @@ def _output_items(reply: Reply) -> list[dict[str, t.Any]]:
             "type": "message",
             "status": "incomplete" if reply.finish == "length" else "completed",
             "content": [part],
+            "phase": "final_answer",
             "role": "assistant",
         }
     ]
