@@ -11,6 +11,9 @@ import collections.abc as cabc
 import dataclasses
 import datetime as dt
 import logging
+import random
+import threading
+import time
 import typing as t
 import uuid
 
@@ -141,6 +144,7 @@ class Ledger:
         self._lengths = text_lengths(tables.attempt)
         self._budget = Budget(database, tables, limits) if limits else None
         self._settling = Budget(database, tables, limits or {})
+        self._turn = threading.Lock()
         #: Who changed what.
         self.audit = Audit(database, tables)
 
@@ -246,17 +250,7 @@ class Ledger:
         return {**row, "est_tokens": started.est_tokens}
 
     def _reserve(self, budget: Budget, started: Started) -> None:
-        company_id = started.start.company_id
-        granted: bool | None
-
-        try:
-            granted = self._try_reserve(budget, started)
-
-            if granted is None:
-                budget.make_month(company_id, started.period)
-                granted = self._try_reserve(budget, started)
-        except WriteBusy:
-            granted = None
+        granted = self._reserve_in_turn(budget, started)
 
         if granted is None:
             raise SystemKeyRefused(
@@ -270,6 +264,39 @@ class Ledger:
                 "This company's monthly allowance on the app's own key is used up.",
                 resets_on=next_month(started.started_at),
             )
+
+    def _reserve_in_turn(self, budget: Budget, started: Started) -> bool | None:
+        """Reserve; ``None`` when it cannot be written within a second.
+
+        The threads of a process queue here: SQLite serves many that wait badly. Who
+        waited in vain goes on without the lock, which a fork may have left locked.
+        """
+        until = time.monotonic() + RESERVE_WAIT
+        has_turn = self._turn.acquire(timeout=RESERVE_WAIT)
+
+        try:
+            while True:
+                try:
+                    return self._make_and_reserve(budget, started)
+                except WriteBusy as error:
+                    is_busy = error.args == ("busy",)
+
+                if not is_busy or time.monotonic() > until:
+                    return None
+
+                time.sleep(random.uniform(0.005, 0.02))
+        finally:
+            if has_turn:
+                self._turn.release()
+
+    def _make_and_reserve(self, budget: Budget, started: Started) -> bool | None:
+        granted = self._try_reserve(budget, started)
+
+        if granted is not None:
+            return granted
+
+        budget.make_month(started.start.company_id, started.period)
+        return self._try_reserve(budget, started)
 
     def _try_reserve(self, budget: Budget, started: Started) -> bool | None:
         """Reserve and note in one transaction; ``None`` when the month has no row.
