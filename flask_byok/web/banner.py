@@ -12,8 +12,8 @@ from flask import url_for
 from markupsafe import Markup
 
 from ..proxies import current_byok
-from .standing import build_standing
 from .texts import say
+from .wording import build_standing
 
 _log = logging.getLogger(__name__)
 _SLOT: t.Final = "_byok_banners"

@@ -29,6 +29,8 @@ from .guard import forbid_frames
 from .guard import guarded
 from .guard import refuse_large
 from .guard import Refused
+from .keyviews import change_key
+from .keyviews import test_key
 from .refusals import answer_no_company
 from .refusals import answer_refused
 from .refusals import answer_set_up_wrongly
@@ -36,12 +38,10 @@ from .refusals import answer_stale_form
 from .refusals import answer_too_large
 from .refusals import answer_unavailable
 from .views import ask_to_remove
-from .views import change_key
 from .views import change_policy
 from .views import remove_key
 from .views import send_csv
 from .views import show_page
-from .views import test_key
 
 if t.TYPE_CHECKING:
     from flask.blueprints import BlueprintSetupState

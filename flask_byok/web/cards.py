@@ -18,11 +18,14 @@ from .reasons import Reason
 from .reasons import reason_in_words
 from .results import build_result
 from .standing import default_model
+from .standing import model_in_use
 from .standing import state_line
 from .texts import join
 from .texts import masked
 from .texts import Names
 from .texts import say
+from .trouble import find_trouble
+from .trouble import Trouble
 
 if t.TYPE_CHECKING:
     from ..config import Settings
@@ -36,7 +39,7 @@ def build_card(
     settings: Settings,
     registry: Registry,
     *,
-    today: dt.date,
+    now: dt.datetime,
     outcome: Outcome | None = None,
 ) -> KeyCard:
     """Describe one stored key. Nothing is decrypted for it.
@@ -45,11 +48,13 @@ def build_card(
     """
     names = Names.of(settings, registry.get(info.provider))
     default = default_model(settings, registry, info.provider)
+    model = model_in_use(settings, registry, info)
+    trouble = find_trouble(info, model, now)
     reason = reason_in_words(
-        info.reason or info.state_reason,
+        info.state_reason if trouble is None else trouble.reason,
         names,
-        until=info.open_until,
-        model=info.model or default,
+        until=None if trouble is None else trouble.until,
+        model=model,
     )
     result = _result(info, names)
     return KeyCard(
@@ -57,9 +62,9 @@ def build_card(
         label=names.provider,
         masked=masked(info.masked),
         active=info.active,
-        badge=_badge(info),
-        line=_line(info, reason),
-        facts=tuple(_facts(info, names, default, today)),
+        badge=_badge(info, trouble),
+        line=_line(info, trouble, reason),
+        facts=tuple(_facts(info, names, default, now.date())),
         details=_details(info, names, default, result, outcome),
         result=result,
         can_test=settings.is_vault_open and info.unreadable_at is None,
@@ -77,12 +82,12 @@ def _result(info: CredentialInfo, names: Names) -> TestResult | None:
     return build_result(report, names, expires_on=info.expires_on)
 
 
-def _badge(info: CredentialInfo) -> Badge:
+def _badge(info: CredentialInfo, trouble: Trouble | None) -> Badge:
     if info.unreadable_at is not None:
         return Badge(tone="error", text=say("Cannot be read"))
 
-    if info.circuit == "open":
-        busy = info.reason == "rate_limit"
+    if trouble is not None:
+        busy = trouble.reason == "rate_limit"
         return (
             Badge(tone="info", text=say("Busy"))
             if busy
@@ -97,7 +102,7 @@ def _badge(info: CredentialInfo) -> Badge:
     return badges.get(info.state, Badge(tone="ok", text=say("Working")))
 
 
-def _line(info: CredentialInfo, reason: Reason) -> Markup:
+def _line(info: CredentialInfo, trouble: Trouble | None, reason: Reason) -> Markup:
     names = reason.names
 
     if info.unreadable_at is not None:
@@ -105,8 +110,8 @@ def _line(info: CredentialInfo, reason: Reason) -> Markup:
             "{app_first} cannot read your saved {provider} key any more. Add it again."
         )
 
-    if info.circuit == "open":
-        return _line_of_open(info, reason)
+    if trouble is not None:
+        return _line_of_trouble(trouble, reason)
 
     if info.state != "working":
         return state_line(info, reason)
@@ -114,19 +119,19 @@ def _line(info: CredentialInfo, reason: Reason) -> Markup:
     return say("The last check found it working.")
 
 
-def _line_of_open(info: CredentialInfo, reason: Reason) -> Markup:
-    if info.reason == "rate_limit":
+def _line_of_trouble(trouble: Trouble, reason: Reason) -> Markup:
+    if trouble.reason == "rate_limit":
         return say("Busy: {reason}.", reason=reason.words)
 
     why = say("Not working: {reason}.", reason=reason.words)
 
-    if info.opened_at is not None:
-        why = say("Since {time}: {reason}.", time=info.opened_at, reason=reason.words)
+    if trouble.since is not None:
+        why = say("Since {time}: {reason}.", time=trouble.since, reason=reason.words)
 
     again = None
 
-    if info.open_until is not None:
-        again = say("It is tried again at {time}.", time=info.open_until)
+    if trouble.until is not None:
+        again = say("It is tried again at {time}.", time=trouble.until)
 
     return join(why, reason.remedy, again)
 

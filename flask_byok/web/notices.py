@@ -67,7 +67,7 @@ class NoticeMaker:
         return Notice(
             tone=standing.tone,
             title=standing.title,
-            lines=() if standing.notice is None else (standing.notice,),
+            lines=tuple(line for line in standing.notice if line),
             links=tuple(self._mending(standing.mend)),
         )
 

@@ -135,8 +135,9 @@ def take(known_providers: cabc.Container[str]) -> Outcome | None:
     except TypeError:
         return None
 
-    named = {outcome.provider, outcome.card, outcome.other} - {None}
-    return outcome if all(name in known_providers for name in named) else None
+    named = (outcome.provider, outcome.card, outcome.other)
+    known = all(name is None or name in known_providers for name in named)
+    return outcome if known else None
 
 
 def _read(stored: dict[str, t.Any]) -> Outcome:

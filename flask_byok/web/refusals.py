@@ -22,9 +22,9 @@ from .page import Link
 from .page import MessagePage
 from .problem import KINDS
 from .problem import problem
-from .standing import build_standing
 from .texts import Names
 from .texts import say
+from .wording import build_standing
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,248 @@
+"""The forms of a key: save it, change what stands beside it, test it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from flask import make_response
+from flask import render_template
+from flask import request
+from flask import Response
+from flask import session
+
+from ..errors import ApiKeyFormatError
+from ..errors import CheckLimited
+from ..errors import CredentialNotFound
+from ..errors import StoredKeyUnreadable
+from ..errors import VaultClosed
+from ..proxies import current_byok
+from . import forms
+from .answers import is_stored
+from .answers import require_stored
+from .answers import see
+from .answers import to_page
+from .context import page_context
+from .guard import count_address
+from .guard import Refused
+from .outcome import keep
+from .outcome import Outcome
+from .results import build_result
+from .texts import Names
+
+if t.TYPE_CHECKING:
+    from ..service.types import CompanyStatus
+    from ..service.types import ConnectionReport
+    from ..service.types import SaveResult
+    from ..vault.company import CompanyId
+
+_FORM_SLOT: t.Final = "byok_form"
+_ADMIN_KEYS: t.Final = ("sk-ant-admin", "sk-admin-")
+_POLICIES: t.Final = ("auto", "outage_only", "never")
+
+
+def change_key(company_id: CompanyId) -> Response:
+    """Save a key, or the model and expiry date of a stored one."""
+    action = request.form.get("action")
+
+    if action == "save":
+        return _save(company_id)
+
+    if action == "details":
+        return _save_details(company_id)
+
+    raise Refused("bad-request")
+
+
+def _save(company_id: CompanyId) -> Response:
+    byok = current_byok
+    status = byok.status(company_id)
+    form = forms.read_save(
+        request.form, byok.settings, byok.registry, status.now.date()
+    )
+
+    if form.form_id is not None and session.get(_FORM_SLOT) == form.form_id:
+        return to_page(Outcome(code="saved", provider=form.provider or None))
+
+    if form.errors:
+        return to_page(_mistakes(form, form.errors))
+
+    # The form was made when there was no key of this provider; now there is one.
+    if form.generation == 0 and is_stored(status, form.provider):
+        return to_page(
+            Outcome(code="changed", provider=form.provider, typed=form.typed)
+        )
+
+    outcome = _try_to_save(company_id, form)
+
+    if outcome.code == "saved" and form.form_id is not None:
+        session[_FORM_SLOT] = form.form_id
+
+    return to_page(outcome)
+
+
+def _try_to_save(company_id: CompanyId, form: forms.SaveForm) -> Outcome:
+    try:
+        count_address()
+        result = current_byok.save_key(
+            company_id,
+            form.provider,
+            form.api_key,
+            model=form.model,
+            expires_on=form.expires_on,
+            actor=current_byok.load_actor(),
+            activate=form.activate,
+            generation=form.generation or None,
+            confirm=form.confirm,
+        )
+    except ApiKeyFormatError as error:
+        return _mistakes(form, (error.code,))
+    except CheckLimited as error:
+        return _limited(error, form)
+    except VaultClosed:
+        return Outcome(code="not_set_up")
+
+    return _saved(result, form)
+
+
+def _saved(result: SaveResult, form: forms.SaveForm) -> Outcome:
+    if result.saved:
+        return Outcome(code="saved", provider=result.provider)
+
+    if result.verdict == "changed":
+        return Outcome(code="changed", provider=form.provider, typed=form.typed)
+
+    reason = None if result.report is None else result.report.reason
+
+    if result.verdict == "rejected":
+        looks_admin = any(text in form.api_key for text in _ADMIN_KEYS)
+        code = "expired" if reason == "expired" else "rejected"
+        return _mistakes(form, ("rejected_admin" if looks_admin else code,))
+
+    # A reason word where there is one: the verdict says the rest.
+    told = reason if result.verdict == "not_usable" else result.verdict
+    return Outcome(
+        code="refused",
+        provider=form.provider,
+        reason=told,
+        other=result.other_provider,
+        confirm=result.verdict,
+        typed=form.typed,
+    )
+
+
+def _mistakes(form: forms.SaveForm, errors: tuple[str, ...]) -> Outcome:
+    return Outcome(
+        code="fields",
+        provider=form.provider or None,
+        errors=errors,
+        typed=form.typed,
+    )
+
+
+def _limited(error: CheckLimited, form: forms.SaveForm | None = None) -> Outcome:
+    if error.retry_after is None:
+        return Outcome(code="counter_down", typed=None if form is None else form.typed)
+
+    return Outcome(
+        code="check_limit",
+        number=max(1, round(error.retry_after)),
+        typed=None if form is None else form.typed,
+    )
+
+
+def _save_details(company_id: CompanyId) -> Response:
+    byok = current_byok
+    status = byok.status(company_id)
+    form = forms.read_details(request.form, byok.registry, status.now.date())
+    require_stored(status, form.provider)
+
+    if form.errors:
+        return to_page(_card_mistakes(form.provider, form.errors))
+
+    try:
+        count_address()
+        result = byok.save_key(
+            company_id,
+            form.provider,
+            None,
+            model=form.model,
+            expires_on=form.expires_on,
+            actor=byok.load_actor(),
+            generation=form.generation,
+        )
+    except CheckLimited as error:
+        return to_page(_limited(error))
+    except CredentialNotFound:
+        return to_page(Outcome(code="gone", provider=form.provider))
+    except StoredKeyUnreadable:
+        return to_page(Outcome(code="unreadable", provider=form.provider))
+    except VaultClosed:
+        return to_page(Outcome(code="not_set_up"))
+
+    if result.saved:
+        return to_page(Outcome(code="details_saved", provider=form.provider))
+
+    if result.verdict == "changed":
+        return to_page(Outcome(code="changed", provider=form.provider))
+
+    asked = result.verdict in ("other_model", "not_usable")
+    code = "model_not_available" if asked else "model_not_tried"
+    return to_page(_card_mistakes(form.provider, (code,)))
+
+
+def _card_mistakes(provider: str, errors: tuple[str, ...]) -> Outcome:
+    return Outcome(code="fields", provider=provider, card=provider, errors=errors)
+
+
+def test_key(company_id: CompanyId) -> Response:
+    """Test a stored key; in place when the script asks, else by way of the page."""
+    byok = current_byok
+    provider = forms.known_provider(request.form, byok.registry)
+    before = byok.status(company_id)
+    require_stored(before, provider)
+
+    try:
+        count_address()
+        report = byok.test_connection(company_id, provider, actor=byok.load_actor())
+    except CheckLimited as error:
+        return to_page(_limited(error))
+    except CredentialNotFound:
+        return to_page(Outcome(code="gone", provider=provider))
+    except StoredKeyUnreadable:
+        return to_page(Outcome(code="unreadable", provider=provider))
+    except VaultClosed:
+        return to_page(Outcome(code="not_set_up"))
+
+    if request.headers.get("X-Byok-Fragment") == "1":
+        return _fragment(report, before, byok.status(company_id))
+
+    keep(Outcome(code="tested", provider=provider))
+    return see(f"#byok-test-{provider}")
+
+
+def _fragment(
+    report: ConnectionReport, before: CompanyStatus, after: CompanyStatus
+) -> Response:
+    byok = current_byok
+    names = Names.of(byok.settings, byok.registry.get(report.provider))
+    expires_on = None
+
+    for info in after.credentials:
+        if info.provider == report.provider:
+            expires_on = info.expires_on
+
+    result = build_result(
+        report,
+        names,
+        expires_on=expires_on,
+        changed=_shape(before) != _shape(after),
+        typed=request.headers.get("X-Byok-Typed") == "1",
+    )
+    return make_response(
+        render_template("byok/partials/_test_result.html", **page_context(result))
+    )
+
+
+def _shape(status: CompanyStatus) -> tuple[object, ...]:
+    states = [(c.provider, c.state, c.circuit) for c in status.credentials]
+    return (status.serving, status.provider, status.fallback_active, *states)
