@@ -11,7 +11,7 @@ import typing as t
 from ..secret import Secret
 from .deadline import Deadline
 from .failures import find_request_id
-from .failures import read_error
+from .failures import read_answer
 from .failures import read_failure
 from .http import ANSWER_CAP
 from .http import Auth
@@ -25,7 +25,6 @@ from .types import EmbedAnswer
 from .types import Failure
 from .types import Message
 from .types import ModelInfo
-from .wire import decode_json
 from .wire import encode_json
 from .wire import IdCleaner
 from .wire import Json
@@ -103,9 +102,12 @@ class Provider(abc.ABC):
             api_key=api_key,
             deadline=deadline,
         )
-        cleaner = IdCleaner(api_key)
-        payload = self._read_object(answer, cleaner)
-        return self._finish_answer(wire, payload, model, answer, cleaner)
+        parsed, failure = self._read_chat(wire, answer, model, IdCleaner(api_key))
+
+        if parsed is None:
+            raise AttemptFailed(failure or Failure(kind="unreadable_answer"))
+
+        return parsed
 
     def open_stream(
         self,
@@ -245,56 +247,35 @@ class Provider(abc.ABC):
 
         :raise AttemptFailed: when it is an error, by its status or by its body.
         """
-        failure: Failure | None
-        request_id = find_request_id(answer.headers, cleaner)
-
-        if answer.status >= 400:
-            failure = read_failure(
-                answer.status,
-                answer.headers,
-                answer.body,
-                dialect=self.dialect,
-                cleaner=cleaner,
-            )
-            raise AttemptFailed(failure)
-
-        payload = decode_json(answer.body)
-        failure = read_error(
-            payload, status=answer.status, dialect=self.dialect, cleaner=cleaner
+        payload, failure = read_answer(
+            answer.status,
+            answer.headers,
+            answer.body,
+            dialect=self.dialect,
+            cleaner=cleaner,
         )
 
         if failure is not None:
-            raise AttemptFailed(
-                dataclasses.replace(
-                    failure, request_id=request_id or failure.request_id
-                )
-            )
-
-        if not isinstance(payload, dict):
-            raise AttemptFailed(
-                Failure(
-                    kind="unreadable_answer",
-                    status=answer.status,
-                    is_html=payload is None and bool(answer.body.strip()),
-                    request_id=request_id,
-                )
-            )
+            raise AttemptFailed(failure)
 
         return payload
 
-    def _finish_answer(
-        self,
-        wire: Wire,
-        payload: Json,
-        model: str,
-        answer: HttpAnswer,
-        cleaner: IdCleaner,
-    ) -> ChatAnswer:
-        parsed = wire.parse_answer(payload, model)
+    def _read_chat(
+        self, wire: Wire, answer: HttpAnswer, model: str, cleaner: IdCleaner
+    ) -> tuple[ChatAnswer | None, Failure | None]:
+        """Give the answer, or why there is none; raised by the caller, as above."""
+        request_id = find_request_id(answer.headers, cleaner)
+
+        try:
+            parsed = wire.parse_answer(self._read_object(answer, cleaner), model)
+        except AttemptFailed as error:
+            failure = error.failure
+            return None, dataclasses.replace(
+                failure, request_id=request_id or failure.request_id
+            )
 
         return dataclasses.replace(
             parsed,
             model=cleaner.model(parsed.model, model),
-            request_id=find_request_id(answer.headers, cleaner)
-            or cleaner.request_id(parsed.request_id),
-        )
+            request_id=request_id or cleaner.request_id(parsed.request_id),
+        ), None

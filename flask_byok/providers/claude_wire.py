@@ -135,10 +135,10 @@ class MessagesWire(Wire):
 
     def build_reader(self, model: str) -> StreamReader:
         """Make the reader of one stream."""
-        return MessagesReader(model)
+        return _MessagesReader(model)
 
 
-class MessagesReader(StreamReader):
+class _MessagesReader(StreamReader):
     """Events from ``message_start`` to ``message_stop``."""
 
     dialect = "CLAUDE"

@@ -46,17 +46,17 @@ class Watch:
 
     def __init__(self, deadline: Deadline, connect_timeout: float) -> None:
         self.deadline: Deadline | None = deadline
-        self.connect_timeout = connect_timeout
+        self.connect_timeout: float = connect_timeout
         #: A connection stands, so something may have been sent.
-        self.connected = False
+        self.connected: bool = False
         #: That connection had carried an earlier request.
-        self.reused = False
+        self.reused: bool = False
         #: At least one byte of the answer arrived.
-        self.answered = False
+        self.answered: bool = False
         #: Seconds of waiting allowed between two events; ``None`` outside streams.
         self.gap: float | None = None
-        self.gap_left = 0.0
-        self.total_left = 0.0
+        self.gap_left: float = 0.0
+        self.total_left: float = 0.0
 
     def connect_left(self) -> float:
         """Tell the seconds the connection may take."""
@@ -204,7 +204,7 @@ class _PlainConnection(_Guarded):
     pass
 
 
-class _TLSConnection(_Guarded, HTTPSConnection):
+class _TLSConnection(_Guarded, HTTPSConnection):  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride] - urllib3's own classes differ
     pass
 
 

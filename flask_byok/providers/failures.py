@@ -83,6 +83,40 @@ def read_error(
     )
 
 
+def read_answer(
+    status: int,
+    headers: cabc.Mapping[str, str],
+    body: bytes,
+    *,
+    dialect: str,
+    cleaner: IdCleaner,
+) -> tuple[Json, Failure | None]:
+    """Read an answer that should be a JSON object.
+
+    :return: the object, and why there is none instead: an error by status, an error
+        object in a good answer, or something unreadable. Not raised here, so that no
+        frame of a traceback holds what a provider wrote.
+    """
+    if status >= 400:
+        return {}, read_failure(status, headers, body, dialect=dialect, cleaner=cleaner)
+
+    payload = decode_json(body)
+    failure = read_error(payload, status=status, dialect=dialect, cleaner=cleaner)
+
+    if failure is None and isinstance(payload, dict):
+        return payload, None
+
+    if failure is None:
+        failure = Failure(
+            kind="unreadable_answer",
+            status=status,
+            is_html=payload is None and bool(body.strip()),
+        )
+
+    request_id = find_request_id(headers, cleaner) or failure.request_id
+    return {}, dataclasses.replace(failure, request_id=request_id)
+
+
 def find_request_id(headers: cabc.Mapping[str, str], cleaner: IdCleaner) -> str | None:
     """Give the id a provider's support asks for, from the headers."""
     return cleaner.request_id(headers.get("x-request-id") or headers.get("request-id"))

@@ -88,7 +88,7 @@ class GenerateWire(Wire):
     def parse_answer(self, payload: Json, model: str) -> ChatAnswer:
         """Read a response; of several candidates the first."""
         # A whole answer is a stream of one event.
-        reader = GenerateReader(model)
+        reader = _GenerateReader(model)
         reader.take(payload)
 
         if not reader.ended and not read_objects(payload.get("candidates")):
@@ -106,10 +106,10 @@ class GenerateWire(Wire):
 
     def build_reader(self, model: str) -> StreamReader:
         """Make the reader of one stream."""
-        return GenerateReader(model)
+        return _GenerateReader(model)
 
 
-class GenerateReader(StreamReader):
+class _GenerateReader(StreamReader):
     """Whole responses, one after another; the connection ends after a finish reason."""
 
     dialect = "GEMINI"

@@ -72,8 +72,9 @@ class HttpAnswer:
     """
 
     status: int
-    headers: cabc.Mapping[str, str]
-    body: bytes
+    # Not shown: a provider may send back the key it was sent.
+    headers: cabc.Mapping[str, str] = dataclasses.field(repr=False)
+    body: bytes = dataclasses.field(repr=False)
     reused_connection: bool
 
 
@@ -207,7 +208,7 @@ class HttpStream:
         self.headers: cabc.Mapping[str, str] = {
             name.lower(): value for name, value in raw.headers.items()
         }
-        self.reused_connection = watch.reused
+        self.reused_connection: bool = watch.reused
 
     def read(self, cap: int) -> bytes:
         """Read the rest. Of an error answer at most :data:`ERROR_CAP` is read.

@@ -126,7 +126,7 @@ class ChatWire(Wire):
 
     def build_reader(self, model: str) -> StreamReader:
         """Make the reader of one stream."""
-        return ChatReader(model)
+        return _ChatReader(model)
 
     def _build_messages(self, request: ChatRequest) -> cabc.Iterator[Json]:
         system = join_system(request)
@@ -139,7 +139,7 @@ class ChatWire(Wire):
                 yield from _build_turns(message)
 
 
-class ChatReader(StreamReader):
+class _ChatReader(StreamReader):
     """Chunks with ``choices[0].delta``, then ``[DONE]``."""
 
     dialect = "OPENAI"

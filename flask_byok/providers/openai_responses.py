@@ -116,10 +116,10 @@ class ResponsesWire(Wire):
 
     def build_reader(self, model: str) -> StreamReader:
         """Make the reader of one stream."""
-        return ResponsesReader(model)
+        return _ResponsesReader(model)
 
 
-class ResponsesReader(StreamReader):
+class _ResponsesReader(StreamReader):
     """Events ``response.*``; the last one holds the whole response."""
 
     dialect = "OPENAI"

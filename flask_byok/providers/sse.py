@@ -44,9 +44,9 @@ class EventParser:
         self._skips_lf = False
         self._is_first = True
         #: Lines that carry no data but show that the other side lives.
-        self.comments = 0
+        self.comments: int = 0
         #: At least one event was dispatched.
-        self.has_events = False
+        self.has_events: bool = False
 
     @property
     def has_raw(self) -> bool:

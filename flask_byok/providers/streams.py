@@ -49,17 +49,17 @@ class StreamReader(abc.ABC):
     ends_with_connection = False
 
     def __init__(self, model: str) -> None:
-        self.asked = model
+        self.asked: str = model
         self.texts: list[str] = []
         self.calls: list[_OpenCall] = []
-        self.usage = Usage()
+        self.usage: Usage = Usage()
         self.finish_reason: FinishReason = "other"
         self.raw: Json = {}
         #: As the provider wrote them; cleaned before anybody sees them.
         self.model: object = None
         self.request_id: object = None
         #: The end mark was read, or may come with the connection's end.
-        self.ended = False
+        self.ended: bool = False
 
     @abc.abstractmethod
     def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
