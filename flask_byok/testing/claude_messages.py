@@ -156,7 +156,7 @@ def _text(content: t.Any) -> str:
 
 
 def _choice(choice: t.Any) -> str:
-    kind = (choice or {}).get("type", "auto")
+    kind = str((choice or {}).get("type", "auto"))
     return (
         str(choice["name"]) if kind == "tool" else {"any": "required"}.get(kind, kind)
     )

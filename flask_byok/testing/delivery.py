@@ -36,6 +36,8 @@ _WHOLE: cabc.Mapping[str, tuple[int, cabc.Mapping[str, str], bytes]] = {
     "empty_401": (401, {}, b""),
     "not_json": (200, {"content-type": "application/json"}, b"{'no': JSON"),
 }
+#: Recorded: OPENAI's third event told that there is no credit.
+_EVENTS_BEFORE_ERROR = 2
 BOMB_SIZE = 64 * 1024 * 1024
 
 
@@ -194,6 +196,10 @@ def _erring(call: Call, wire: Wire, fault: Fault) -> Answer | Stream:
         return wire.error(call, row) if answer.status < 400 else answer
 
     kept = _beginning(answer, with_content=fault.place == "late")
+
+    if fault.place == "stream":
+        kept = kept[:_EVENTS_BEFORE_ERROR]
+
     data = wire.stream_error(call, row, fault.other_form)
     return dataclasses.replace(answer, pieces=(*kept, Piece(kind="tail", data=data)))
 

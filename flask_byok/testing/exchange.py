@@ -108,18 +108,23 @@ class Wire(t.Protocol):
 
     def read(self, call: Call) -> Call:
         """Add what only this wire knows: credentials, model, operation, streaming."""
+        ...
 
     def refuse_strangers(self, call: Call) -> None:
         """Raise a :class:`Refusal` when the credentials are missing or doubled."""
+        ...
 
     def answer(self, call: Call, traits: cabc.Set[str]) -> Answer | Stream:
         """Answer a good request; ``traits`` are words that colour the answer."""
+        ...
 
     def error(self, call: Call, row: ErrorRow) -> Answer:
         """Answer with an error."""
+        ...
 
     def stream_error(self, call: Call, row: ErrorRow, other_form: bool) -> bytes:
         """Write an error into a stream that has begun."""
+        ...
 
 
 #: What a key of OPENAI must be granted, where it is not the Responses scope.

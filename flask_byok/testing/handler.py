@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import contextlib
 import email.utils
 import http.server
@@ -32,6 +33,7 @@ HANG_SECONDS = 60.0
 DRIP_SECONDS = 0.1
 MAX_BODY = 64 * 1024 * 1024
 
+_Method = cabc.Callable[..., None]
 _PREFIXES: dict[str, ProviderId] = {
     "openai": "OPENAI",
     "claude": "CLAUDE",
@@ -46,6 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     simulator: Simulator
+    close_connection: bool
 
     def setup(self) -> None:
         """Count the answers of this connection from zero."""
@@ -66,7 +69,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Serve any method."""
         self._serve()
 
-    do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_GET
+    do_POST: _Method = do_GET
+    do_PUT: _Method = do_GET
+    do_DELETE: _Method = do_GET
+    do_PATCH: _Method = do_GET
+    do_HEAD: _Method = do_GET
 
     def _serve(self) -> None:
         raw = self._read_body()

@@ -50,10 +50,11 @@ def render_stream(body: dict[str, t.Any], reply: Reply) -> tuple[Piece, ...]:
 
 def render_error(error: cabc.Mapping[str, t.Any], flat: bool) -> bytes:
     """Write the two events with which a started stream fails."""
-    writer = _Writer(after=3)
+    writer = _Writer(after=2)
 
     if flat:
-        writer.add("tail", "error", **error)
+        flattened = {name: error.get(name) for name in ("code", "message", "param")}
+        writer.add("tail", "error", **flattened)
     else:
         writer.add("tail", "error", error=error)
 

@@ -48,8 +48,8 @@ class Simulator:
         self.host = host
         self.pace = pace
         self.slow_seconds = slow_seconds
-        self.switchboard = Switchboard()
-        self.log = RequestLog()
+        self.switchboard: Switchboard = Switchboard()
+        self.log: RequestLog = RequestLog()
         self._wanted_port = port
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
