@@ -8,6 +8,7 @@ import threading
 import typing as t
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from .engines import own_engine
 from .guest import HostIsWriting
@@ -27,7 +28,7 @@ class Connections:
         self._engine: sa.Engine | None = None
         self._waiting = Waiting()
         #: What a database may raise: what :meth:`judge` takes.
-        self.errors: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
+        self.errors: tuple[type[Exception], ...] = (exc.SQLAlchemyError,)
 
     @property
     def engine(self) -> sa.Engine:
@@ -45,7 +46,7 @@ class Connections:
         guest = is_in_memory(host)
         self._waiting = waiting_for(engine.dialect.name, guest=guest)
         driver: t.Any = engine.dialect.loaded_dbapi
-        self.errors = (sa.exc.SQLAlchemyError, driver.Error, HostIsWriting)
+        self.errors = (exc.SQLAlchemyError, driver.Error, HostIsWriting)
         return engine
 
     @property
@@ -60,18 +61,23 @@ class Connections:
 
     def judge(self, error: Exception) -> Trouble:
         """Tell what an error of the database means."""
-        if isinstance(error, sa.exc.IntegrityError):
+        if isinstance(error, exc.IntegrityError):
             return "duplicate"
 
         cause = getattr(error, "orig", None)
         return self._waiting.judge(error if cause is None else cause)
 
     def fetch(
-        self, query: Query, parameters: cabc.Mapping[str, object], *, again: bool = True
+        self,
+        query: Query,
+        parameters: cabc.Mapping[str, object],
+        *,
+        second: bool = False,
     ) -> list[tuple[t.Any, ...]]:
         """Run one prepared query and give its rows as the driver gives them.
 
-        :param again: once more when the connection has died meanwhile.
+        :param second: this is the second try, after a lock or a connection that had
+            died meanwhile; there is no third.
         :raises: one of :attr:`errors`.
         """
         engine = self.engine
@@ -79,21 +85,24 @@ class Connections:
         driver: t.Any = connection.dbapi_connection
 
         try:
-            self._waiting.before_read(driver, connection.info)
+            self._waiting.before_read(driver, connection.info, patient=second)
             rows = query.run(engine, driver, parameters)
         except BaseException as error:
-            stale = again and self._is_stale(error, driver)
+            stale = self._is_stale(error, driver)
+            again = stale or self._is_busy(error)
             # Half-read answers must not reach the next user of this connection.
             connection.invalidate()
 
-            if not stale:
+            if second or not again:
                 raise
         else:
             connection.close()
             return rows
 
-        engine.dispose()
-        return self.fetch(query, parameters, again=False)
+        if stale:
+            engine.dispose()
+
+        return self.fetch(query, parameters, second=True)
 
     @contextlib.contextmanager
     def reading(self) -> cabc.Iterator[sa.Connection]:
@@ -101,7 +110,7 @@ class Connections:
 
         def prepare(driver: t.Any, info: dict[t.Any, t.Any]) -> None:
             self.engine.dialect.do_ping(driver)
-            self._waiting.before_read(driver, info)
+            self._waiting.before_read(driver, info, patient=True)
 
         with self._open(prepare) as connection:
             yield connection
@@ -155,3 +164,6 @@ class Connections:
             return False
 
         return bool(dialect.is_disconnect(error, driver, None))
+
+    def _is_busy(self, error: BaseException) -> bool:
+        return isinstance(error, self.errors) and self.judge(error) == "busy"

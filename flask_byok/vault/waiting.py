@@ -19,8 +19,14 @@ Trouble = t.Literal["busy", "host_is_writing", "no_tables", "duplicate", "down"]
 class Waiting:
     """One database's habits. ``info`` belongs to the connection and keeps its mode."""
 
-    def before_read(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
-        """Let the reads that follow wait for others' locks."""
+    def before_read(
+        self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
+    ) -> None:
+        """Let the reads that follow wait for others' locks.
+
+        :param patient: ``False`` leaves the connection as it is where reads hardly ever
+            wait and telling it would cost a round trip.
+        """
 
     def begin(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, wait: float
@@ -40,7 +46,9 @@ class Waiting:
 class SQLiteWaiting(Waiting):
     """A busy timeout per connection; a reader cannot become a writer."""
 
-    def before_read(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+    def before_read(
+        self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
+    ) -> None:
         """Wait beside a busy committer: with no wait nearly every read would fail."""
         self._set_timeout(connection, info, READ_WAIT)
 
@@ -74,7 +82,9 @@ class SQLiteWaiting(Waiting):
 class GuestWaiting(SQLiteWaiting):
     """In memory: the host's own connection, which nobody may wait for."""
 
-    def before_read(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+    def before_read(
+        self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
+    ) -> None:
         """Leave the host's connection as it is."""
 
     def begin(
@@ -124,9 +134,12 @@ class MariaDBWaiting(Waiting):
     _BUSY = frozenset({1205, 1213, 3572})
     _NO_TABLES = frozenset({1054, 1146})
 
-    def before_read(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+    def before_read(
+        self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
+    ) -> None:
         """Wait for a lock on the whole table; plain reads wait for no other."""
-        self._set_timeouts(connection, info, int(READ_WAIT))
+        if patient or "byok_wait" not in info:
+            self._set_timeouts(connection, info, int(READ_WAIT))
 
     def begin(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, wait: float

@@ -18,6 +18,7 @@ from flask_byok.vault.database import WriteBusy
 from tests.support.vault_room import companies
 from tests.support.vault_room import COMPANY
 from tests.support.vault_room import insert_company
+from tests.support.vault_room import open_room
 from tests.support.vault_room import Room
 from tests.support.vault_room import set_fallback
 
@@ -54,6 +55,28 @@ def test_bookkeeping_may_wait_a_little(
 
     assert room.database.try_write(set_fallback(room, "never"), wait=3) == 1
     timer.join()
+
+
+def test_a_locked_table_delays_reads_and_no_records(mariadb_url: str) -> None:
+    """Somebody alters the tables: a read waits for it, a record is kept at once."""
+    with open_room(mariadb_url) as room, room.host.connect() as connection:
+        room.store.read_state(COMPANY)
+        assert room.database.record(insert_company(room))
+        connection.exec_driver_sql(
+            "LOCK TABLES byok_company WRITE, byok_credential WRITE"
+        )
+        began = time.monotonic()
+        assert not room.database.record(insert_company(room, "i:43"))
+        assert time.monotonic() - began < 0.5
+
+        unlock = "UNLOCK TABLES"
+        timer = threading.Timer(0.3, connection.exec_driver_sql, args=(unlock,))
+        timer.start()
+        assert room.store.read_state(COMPANY).credentials == ()
+        assert time.monotonic() - began > 0.3
+        timer.join()
+        room.database.flush(force=True)
+        assert companies(room) == ["i:42", "i:43"]
 
 
 def test_records_are_written_in_order(contested: tuple[Room, sa.Connection]) -> None:

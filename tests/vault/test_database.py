@@ -123,6 +123,15 @@ def test_reads_see_through_the_hosts_lock(
     assert time.monotonic() - began < 1
 
 
+def test_a_change_holds_the_write_lock_from_its_start(sqlite_room: Room) -> None:
+    """SQLite cannot turn a reader into a writer once others have written."""
+    with sqlite_room.database.write(), sqlite_room.host.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+
+        with pytest.raises(sa.exc.OperationalError, match="locked"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def test_a_persons_change_waits(contested: tuple[Room, sa.Connection]) -> None:
     """A short lock of somebody else is no error on the page."""
     room, connection = contested

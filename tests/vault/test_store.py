@@ -15,7 +15,9 @@ from flask_byok.errors import CredentialNotFound
 from flask_byok.errors import StateUnavailable
 from flask_byok.vault.database import Database
 from flask_byok.vault.models import build_tables
+from flask_byok.vault.models import CIRCUIT_COLUMNS
 from flask_byok.vault.models import CredentialMixin
+from flask_byok.vault.rows import read_company
 from flask_byok.vault.store import Store
 from flask_byok.vault.types import CredentialInfo
 from tests.support.vault_room import AT
@@ -129,6 +131,27 @@ def test_ids_are_compared_exactly(sqlite_url: str) -> None:
 
     database.close()
     host.dispose()
+
+
+def test_another_companys_choices_are_not_ours() -> None:
+    """A row that a padding collation took for the company's is passed over."""
+    nothing = (None,) * (7 + len(CIRCUIT_COLUMNS))
+    row = (AT, "s:acme ", "auto", "OPENAI", True, *nothing)
+    state = read_company("s:acme", [row], lambda value: value)
+
+    assert (state.fallback, state.active_provider) == (None, None)
+    assert not state.use_other_keys
+
+
+def test_keys_come_in_a_fixed_order(room: Room) -> None:
+    """By provider id, however the database happens to keep them."""
+    for provider in ("OPENAI", "GEMINI", "CLAUDE"):
+        room.put(sealed_key(provider=provider))
+
+    found = room.store.read_state(COMPANY).credentials
+    assert [each.provider for each in found] == ["CLAUDE", "GEMINI", "OPENAI"]
+    assert room.store.read_state(COMPANY).credential("GEMINI") is not None
+    assert room.store.read_state(COMPANY).credential("gemini") is None
 
 
 def test_a_row_that_cannot_be_read_is_said_to_be(sqlite_room: Room) -> None:
