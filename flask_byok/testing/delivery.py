@@ -156,6 +156,9 @@ def _answer(call: Call, wire: Wire, traits: cabc.Set[str]) -> Answer | Stream:
         return wire.answer(call, traits)
     except Refusal as refusal:
         return wire.error(call, refusal.row)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # A number where a list belongs, and the like: nobody lists all of it.
+        return wire.error(call, wire.rows["bad_request"])
 
 
 def _whole_answer(behaviour: str, elsewhere: str) -> Answer | None:

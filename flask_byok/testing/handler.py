@@ -158,8 +158,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         )
 
     def _read_body(self) -> bytes:
-        length = int(self.headers.get("Content-Length") or 0)
-        return self.rfile.read(min(length, MAX_BODY))
+        length = self.headers.get("Content-Length") or "0"
+
+        if not length.isdigit() or int(length) > MAX_BODY:
+            self.close_connection = True
+            return b""
+
+        return self.rfile.read(int(length))
 
     def _write(self, plan: Plan) -> None:
         if plan.manner == "hang":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import playwright.sync_api
@@ -209,20 +211,42 @@ def _import_path() -> str:
 
 
 def test_stopping_ends_what_waits() -> None:
-    """``stop`` does not wait for hanging answers, and the simulator starts again."""
+    """``stop`` closes kept connections and hanging answers at once."""
     simulator = Simulator().start()
-    first = simulator.port
+    idle = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=30)
+    idle.request("GET", "/faults")
+    idle.getresponse().read()
+    hanging = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=30)
+    headers = {"authorization": "Bearer hang"}
+    hanging.request("GET", "/openai/v1/models", headers=headers)
+
+    while not simulator.in_flight:
+        time.sleep(0.01)
+
+    started = time.monotonic()
     simulator.stop()
-    simulator.stop()
+
+    with pytest.raises(ConnectionError):
+        hanging.getresponse()
+
+    assert idle.sock.recv(1) == b""
+    assert time.monotonic() - started < 5
+    idle.close()
+    hanging.close()
+
+
+def test_a_simulator_starts_again() -> None:
+    """Stopping twice does no harm; what needs a port says when there is none."""
+    simulator = Simulator()
+
+    for _ in range(2):
+        with simulator:
+            assert simulator.urls["CLAUDE"].endswith("/claude/v1")
+
+            with pytest.raises(RuntimeError, match="already running"):
+                simulator.start()
+
+        simulator.stop()
 
     with pytest.raises(RuntimeError, match="not running"):
         simulator.urls  # noqa: B018 - reading it is the point
-
-    with simulator:
-        assert simulator.port
-        assert simulator.urls["CLAUDE"].endswith("/claude/v1")
-
-        with pytest.raises(RuntimeError, match="already running"):
-            simulator.start()
-
-    assert first

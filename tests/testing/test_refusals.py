@@ -261,6 +261,21 @@ def test_unknown_addresses(ask: Ask) -> None:
     assert ask("POST", RESPONSES, b"no JSON", BEARER).status == 400
 
 
+@pytest.mark.parametrize("value", [7, "x", [7], {"a": 7}, [{"role": 7}], None])
+@pytest.mark.parametrize("name", ["input", "messages", "contents", "tools"])
+def test_nonsense_is_a_bad_request(ask: Ask, name: str, value: t.Any) -> None:
+    """A wrong type is refused or overlooked; the connection never just dies."""
+    model = {"model": "gpt-6-sol", "input": "hi"}
+    claude = {"model": "claude-haiku-4-5", "max_tokens": 9, "messages": USER}
+
+    for path, body, headers in (
+        (RESPONSES, model, BEARER),
+        (MESSAGES, claude, X_KEY),
+        (CONTENT, {"contents": PARTS}, GOOG),
+    ):
+        assert ask("POST", path, {**body, name: value}, headers).status in (200, 400)
+
+
 def test_how_the_wires_frame_their_streams(chat: Ask) -> None:
     """What a parser must bear with: line ends, charsets, blanks, pings, end marks."""
     responses, claude, gemini = (
