@@ -12,6 +12,7 @@ from flask import current_app
 from flask import Flask
 from flask import has_app_context
 
+from .cli import byok_cli
 from .client import AIClient
 from .errors import NoCompany
 from .errors import SetupError
@@ -101,6 +102,7 @@ class BYOK:
         self._states[app] = state
         app.extensions["byok"] = self
         app.register_blueprint(build_blueprint(state.settings))
+        app.cli.add_command(byok_cli)
 
     def company_loader(self, function: _CompanyLoader) -> _CompanyLoader:
         """Register who tells the id of the company that is calling (a decorator).

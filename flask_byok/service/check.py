@@ -19,6 +19,7 @@ from ..providers.http import Deadline
 from ..providers.http import Sender
 from ..providers.types import AttemptFailed
 from ..providers.types import ChatAnswer
+from ..providers.types import FailureKind
 from ..providers.types import ModelInfo
 from ..secret import Secret
 from .types import ConnectionReport
@@ -34,6 +35,9 @@ LIST_SHARE: t.Final = 0.5
 #: Model ids kept of a list.
 MOST_MODELS: t.Final = 500
 
+#: Failures after which nothing further can be asked.
+_NO_WAY: t.Final = ("unreached", "tls", "redirect", "not_sendable")
+
 _T = t.TypeVar("_T")
 
 
@@ -43,18 +47,13 @@ class _Step(t.Generic[_T]):
 
     value: _T | None = None
     failure: FailureVerdict | None = None
+    kind: FailureKind | None = None
     latency_ms: int | None = None
+    is_vague: bool = False
 
     @property
     def letter(self) -> str | None:
         return None if self.failure is None else self.failure.letter
-
-    @property
-    def is_reached(self) -> bool:
-        """Whether the provider itself said something."""
-        return self.failure is None or (
-            self.failure.sent and self.failure.letter not in ("L", "F")
-        )
 
 
 class Checker:
@@ -75,7 +74,7 @@ class Checker:
         deadline = Deadline(self._seconds)
         listed = self._list(provider, api_key, deadline)
 
-        if listed.failure is not None and _ends_the_check(listed):
+        if _ends_the_check(listed):
             return self._report(provider, model, listed, None, None)
 
         generated = self._generate(provider, api_key, model, deadline)
@@ -152,18 +151,22 @@ class Checker:
 
 def _step(provider: Provider, ask: cabc.Callable[[], _T]) -> _Step[_T]:
     begun = time.perf_counter()
-    failure = None
 
     try:
         value = ask()
     except AttemptFailed as error:
         failure = error.failure
+    else:
+        latency_ms = round((time.perf_counter() - begun) * 1000)
+        return _Step(value=value, latency_ms=latency_ms)
 
-    if failure is not None:
-        now = dt.datetime.now(dt.timezone.utc)
-        return _Step(failure=classify(failure, dialect=provider.dialect, now=now))
-
-    return _Step(value=value, latency_ms=round((time.perf_counter() - begun) * 1000))
+    now = dt.datetime.now(dt.timezone.utc)
+    verdict = classify(failure, dialect=provider.dialect, now=now)
+    # Without details it may be the capacity all customers share.
+    is_vague = provider.dialect == "GEMINI" and verdict.letter == "D"
+    return _Step(
+        failure=verdict, kind=failure.kind, is_vague=is_vague and verdict.code is None
+    )
 
 
 def judge(
@@ -189,7 +192,7 @@ def judge(
     if letter in ("B", "C", "M"):
         return "not_usable"
 
-    if letter == "D" and _knows_the_key(listed, generated):
+    if letter == "D" and not generated.is_vague and _knows_the_key(listed, generated):
         return "not_usable"
 
     return "could_not_ask"
@@ -197,8 +200,7 @@ def judge(
 
 def _ends_the_check(listed: _Step[t.Any]) -> bool:
     """Only a rejected key, or no way to the provider, makes the generation needless."""
-    failure = listed.failure
-    return failure is not None and (failure.letter in ("A", "L") or not failure.sent)
+    return listed.letter == "A" or listed.kind in _NO_WAY
 
 
 def _blames_the_model(generated: _Step[ChatAnswer], provider: Provider) -> bool:

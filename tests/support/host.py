@@ -62,7 +62,7 @@ class Host:
 def make_host(url: str, simulator: Simulator, **config: t.Any) -> Host:
     """Make an app with one company at a time, and its tables.
 
-    :param config: settings beside or instead of the usual ones; ``None`` leaves one out.
+    :param config: settings beside or instead of the usual; ``None`` leaves one out.
     """
     db = SQLAlchemy()
     byok = BYOK(db=db)
