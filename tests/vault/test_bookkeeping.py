@@ -216,11 +216,13 @@ def test_threads_flush_each_record_once(room: Room) -> None:
 def test_a_clean_stop_writes_what_is_kept(sqlite_room: Room) -> None:
     """A worker that ends with a full buffer loses nothing."""
     script = f"""
+        from flask_byok.vault.database import Database
         from tests.support.vault_room import insert_company
         from tests.support.vault_room import open_room
 
         opened = open_room({str(sqlite_room.host.url)!r}, create=False)
         room = opened.__enter__()
+        room.database = Database(lambda: room.host)  # which nobody closes
         with room.host.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             for number in range(30):
@@ -236,3 +238,44 @@ def test_a_clean_stop_writes_what_is_kept(sqlite_room: Room) -> None:
 
     assert run.returncode == 0, run.stderr
     assert len(companies(sqlite_room)) == 30
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_leaves_its_parents_records_alone(sqlite_room: Room) -> None:
+    """Both end cleanly; the record is written by the one that made it."""
+    script = f"""
+        import os
+        import uuid
+
+        import sqlalchemy as sa
+
+        from flask_byok.vault.database import Database
+        from tests.support.vault_room import any_row
+        from tests.support.vault_room import open_room
+
+        opened = open_room({str(sqlite_room.host.url)!r}, create=False)
+        room = opened.__enter__()
+        room.database = Database(lambda: room.host)
+        audit = room.tables.audit
+
+        def work(connection):
+            row = any_row(audit, "i:1") | {{"id": str(uuid.uuid4())}}
+            connection.execute(sa.insert(audit), row)
+
+        with room.host.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            room.database.record(work)
+
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert len(sqlite_room.rows(sqlite_room.tables.audit)) == 1
