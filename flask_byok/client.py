@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import sys
 import types
 import typing as t
 
@@ -16,9 +17,9 @@ from .messages import build_request
 from .messages import is_bound
 from .messages import Messages
 from .messages import Tools
-from .providers.streams import ProviderStream
 from .providers.http import Deadline
 from .providers.http import Sender
+from .providers.streams import ProviderStream
 from .providers.types import ChatAnswer
 from .providers.types import ChatChunk
 from .providers.types import ChatRequest
@@ -47,7 +48,7 @@ class AIClient:
         self._engine = engine
         self._company = company
         #: The company this client works for, as the host names it.
-        self.company_id = company_id
+        self.company_id: CompanyId = company_id
 
     def __repr__(self) -> str:
         return f"<AIClient {self._company}>"
@@ -208,7 +209,7 @@ class AIClient:
         call = Call(
             company=self._company,
             ask=Ask(model=model, fallback=fallback, embeds=True),
-            timeout=timeout,
+            timeout=_read_timeout(timeout),
             label=label,
             input_tokens=sum(map(len, wanted)) // 3,
             output_tokens=1,
@@ -243,7 +244,7 @@ class AIClient:
         return Call(
             company=self._company,
             ask=Ask(model=model, one_provider=is_bound(request), fallback=fallback),
-            timeout=timeout,
+            timeout=_read_timeout(timeout),
             label=label,
             input_tokens=estimate_tokens(request),
             output_tokens=request.max_tokens,
@@ -316,6 +317,18 @@ class ChatStream:
     def close(self) -> None:
         """Close the connection; safe to call twice."""
         self._opened.close()
+
+    def __del__(self) -> None:
+        # A view whose client has left drops the stream without a word.
+        if not sys.is_finalizing():
+            self.close()
+
+
+def _read_timeout(timeout: float | None) -> float | None:
+    if timeout is not None and not timeout > 0:
+        raise ValueError("'timeout' must be more than 0 seconds.")
+
+    return timeout
 
 
 def _chat(request: ChatRequest) -> Perform[ChatAnswer]:

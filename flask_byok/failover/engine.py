@@ -9,9 +9,9 @@ from ..providers.streams import ProviderStream
 from ..providers.types import Attempt
 from ..providers.types import Source
 from ..vault.types import CompanyState
+from .gate import Gate
 from .gate import look
 from .policy import may_use_system_key
-from .reasons import class_of
 from .reasons import Letter
 from .rooms import Call
 from .rooms import Perform
@@ -111,13 +111,15 @@ class Engine:
                 continue
 
             gate = look(circuits, route.credential, route.model, now)
-            out = "unreadable" if _is_unreadable(route, self._rooms) else gate.reason
 
-            if out is None:
+            if _is_unreadable(route, self._rooms):
+                gate = Gate(reason="unreadable")
+
+            if gate.is_open:
                 return _start(route, fallback=position > 0, reason=reason)
 
-            letters.append(class_of(out).letter)
-            reason = reason or out
+            letters.append(gate.letter)
+            reason = reason or gate.reason
 
         return Outlook(fallback_active=bool(letters), reason=reason)
 

@@ -7,6 +7,8 @@ import datetime as dt
 
 from .changes import Target
 from .circuit import Circuits
+from .reasons import class_of
+from .reasons import Letter
 
 #: Seconds a probe's lease outlives the call, so that a killed prober is replaced.
 LEASE_MARGIN = 30.0
@@ -34,6 +36,16 @@ class Gate:
     def is_open(self) -> bool:
         """Whether the attempt may be made."""
         return self.reason is None
+
+    @property
+    def letter(self) -> Letter:
+        """The class a key that is out counts as.
+
+        A key that is out for broken streams counts as one in an outage: nothing of
+        this call was passed on yet.
+        """
+        letter = class_of(self.reason or "state").letter
+        return "E" if letter == "K" else letter
 
 
 def look(circuits: Circuits, target: Target, model: str, now: dt.datetime) -> Gate:
@@ -73,6 +85,12 @@ def enter(
     if not seen.is_circuit:
         won = circuits.claim_block(target, model, lease, now)
         return Gate(tries_block=True) if won else seen
+
+    block = circuits.find_block(target, model)
+
+    if block is not None and block.until > now:
+        # A probe on a model that is out would say nothing of the key.
+        return Gate(reason=block.reason, code=block.code, until=block.until)
 
     token = circuits.claim(target, lease, now)
     return seen if token is None else Gate(token=token)

@@ -30,6 +30,7 @@ class Perform(t.Protocol[T_co]):
         self, route: Route, sender: Sender, api_key: Secret, deadline: Deadline, /
     ) -> T_co:
         """Send one request and give the provider's answer."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -62,9 +62,12 @@ class Ticket:
 
         return cls(ledger, start, now, started)
 
-    def fail(self, verdict: Verdict, attempt: Attempt) -> None:
-        """End it with what the verdict says of the use: nothing, or unknown."""
-        state = verdict.failure_class.end_state
+    def fail(self, verdict: Verdict, attempt: Attempt, *, unseen: bool = False) -> None:
+        """End it with what the verdict says of the use: nothing, or unknown.
+
+        :param unseen: the provider never saw the request, whatever the verdict.
+        """
+        state = "failed" if unseen else verdict.failure_class.end_state
         self._end(
             AttemptEnd(
                 state="unknown" if state == "unknown" else "failed",

@@ -6,6 +6,7 @@ import time
 
 from ..errors import StreamInterrupted
 from ..providers.streams import ProviderStream
+from ..providers.types import Attempt
 from ..providers.types import AttemptFailed
 from ..providers.types import ChatAnswer
 from ..providers.types import ChatChunk
@@ -14,6 +15,7 @@ from ..vault.types import CompanyState
 from .classify import classify
 from .raising import build_message
 from .rooms import Rooms
+from .routes import Route
 from .walk import Arrived
 
 
@@ -29,12 +31,12 @@ class OpenStream:
         self._stream = arrived.value
         self._began = time.perf_counter() - arrived.latency_ms / 1000
         self._has_ended = False
-        self.route = arrived.route
-        self.attempts = arrived.attempts
+        self.route: Route = arrived.route
+        self.attempts: tuple[Attempt, ...] = arrived.attempts
         #: Whole once the stream has ended; ``None`` before.
         self.answer: ChatAnswer | None = None
         #: Wall time of the attempt, in ms; of the whole stream once it has ended.
-        self.latency_ms = arrived.latency_ms
+        self.latency_ms: int = arrived.latency_ms
 
     def next(self) -> ChatChunk:
         """Give the next piece.

@@ -55,6 +55,8 @@ class Teller:
             self._opened(change)
         elif change.kind == "closed":
             self._closed(change, now)
+        elif change.kind == "unblocked":
+            self._note_end(change, now)
         elif change.kind == "unreadable":
             self._unreadable(change, now)
 
@@ -69,6 +71,11 @@ class Teller:
                 *_facts(change),
                 change.until,
             )
+
+            if change.kind == "opened":
+                # It had been told closed; only people are not told a second time.
+                self._send(signals.circuit_opened, _circuit_payload(change))
+
             return
 
         self._log_opening(change)
@@ -103,7 +110,10 @@ class Teller:
             *_facts(change),
         )
         self._send(signals.circuit_closed, _circuit_payload(change))
+        self._note_end(change, now)
 
+    def _note_end(self, change: Change, now: dt.datetime) -> None:
+        """Note that the company key serves again, where its fallback was noted."""
         if change.fell_back and change.company_id is not None:
             self._note(
                 change.company_id,

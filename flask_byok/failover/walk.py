@@ -8,18 +8,16 @@ it was opened for.
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import time
 import typing as t
 from urllib.parse import urlsplit
 
+from ..config import Policy
 from ..errors import CallError
-from ..errors import CompanyKeyUnavailable
 from ..errors import NoRoute
 from ..errors import StoredKeyUnreadable
 from ..errors import SystemBudgetExceeded
 from ..errors import SystemKeyRefused
-from ..ledger.usage import EndState
 from ..providers.http import Deadline
 from ..providers.types import Attempt
 from ..providers.types import AttemptFailed
@@ -29,17 +27,17 @@ from ..vault.keyring import API_KEY
 from ..vault.keyring import SealContext
 from ..vault.types import CompanyState
 from ..vault.types import Credential
-from .changes import Change
 from .changes import Target
 from .classify import classify
 from .gate import enter
 from .gate import Gate
+from .lessons import Lessons
+from .notes import Notes
+from .notes import Step
 from .policy import inline_delay
 from .policy import may_try_last
+from .policy import may_try_next
 from .policy import may_use_system_key
-from .raising import build_error
-from .reasons import class_of
-from .reasons import Letter
 from .rooms import Call
 from .rooms import Perform
 from .rooms import Rooms
@@ -76,13 +74,11 @@ class Arrived(t.Generic[T]):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Out:
-    """Why the company's first key does not serve this call."""
+class _Failed:
+    """One request that brought no answer."""
 
-    credential: Credential
-    reason: str
-    episode: int | None = None
-    model: str | None = None
+    failure: Failure
+    verdict: Verdict
 
 
 class Walk(t.Generic[T]):
@@ -96,17 +92,11 @@ class Walk(t.Generic[T]):
         self._state = state
         self._perform = perform
         self._routes = rooms.planner.routes(state, call.ask)
-        self._policy = rooms.planner.policy(state)
+        self._policy: Policy = rooms.planner.policy(state)
         self._timeout = call.timeout or rooms.settings.timeout
         self._deadline = Deadline(self._timeout)
-        self._attempts: list[Attempt] = []
-        self._letters: list[Letter] = []
-        self._skipped: list[tuple[Route, Target, Gate]] = []
-        self._unconfirmed: list[tuple[Route, Target, Verdict]] = []
-        self._unreached: set[str] = set()
-        self._sent = 0
-        self._first: CallError | None = None
-        self._out: _Out | None = None
+        self._notes = Notes()
+        self._lessons = Lessons(rooms, call, state, self._notes)
 
     def run(self) -> Arrived[T]:
         """Try the routes in order; give the first answer.
@@ -127,35 +117,42 @@ class Walk(t.Generic[T]):
 
         return arrived
 
+    # --- which routes -------------------------------------------------------------
+
     def _may_start(self, route: Route) -> bool:
-        if self._sent >= self._most_requests(route):
+        if self._notes.sent >= self._most_requests(route):
             return False
 
-        if _host(route) in self._unreached:
+        if _host(route) in self._notes.unreached:
             return False
 
-        if self._sent and self._deadline.left() < self._least_seconds():
+        if self._notes.sent and self._deadline.left() < self._least_seconds():
             return False
 
         return route.source == "company" or self._may_use_system_key()
 
     def _may_use_system_key(self) -> bool:
-        return may_use_system_key(self._letters, self._policy)
+        return may_use_system_key(self._notes.letters, self._policy)
 
     def _most_requests(self, route: Route) -> int:
         """Keep the third request for a system key, where one may answer."""
-        if route.source == "system" or not self._letters:
+        if route.source == "system" or not self._notes.letters:
             return MOST_REQUESTS
 
-        has_system_route = any(r.source == "system" for r in self._routes)
-        kept = has_system_route and self._may_use_system_key()
+        kept = self._has_system_route() and self._may_use_system_key()
         return MOST_COMPANY_REQUESTS if kept else MOST_REQUESTS
+
+    def _has_system_route(self) -> bool:
+        return any(route.source == "system" for route in self._routes)
 
     def _least_seconds(self) -> float:
         return min(LEAST_SECONDS, self._timeout * LEAST_PART)
 
     def _has_next(self, position: int) -> bool:
         """Tell whether a route behind this one might still be taken."""
+        if self._notes.sent + 1 >= MOST_REQUESTS:
+            return False
+
         behind = self._routes[position + 1 :]
 
         if self._routes[position].source == "system":
@@ -163,18 +160,38 @@ class Walk(t.Generic[T]):
 
         return any(r.source == "company" or self._policy != "never" for r in behind)
 
-    def _take(self, route: Route, has_next: bool) -> Arrived[T] | None:
-        target = self._target(route)
-        now = self._state.now()
-        gate = enter(
-            self._rooms.circuits, target, route.model, now, self._deadline.left()
-        )
-
-        if not gate.is_open:
-            self._skip(route, target, gate)
+    def _try_last_resort(self) -> Arrived[T] | None:
+        """Try a key that is out for an outage alone, when there is nothing else."""
+        if self._notes.sent:
             return None
 
-        return self._try(route, target, gate, has_next)
+        for step in self._notes.skipped:
+            is_company = step.route.source == "company"
+            allowed = is_company or self._may_use_system_key()
+
+            if step.gate.is_circuit and may_try_last(step.gate.letter) and allowed:
+                return self._try(dataclasses.replace(step, gate=Gate()), False)
+
+        return None
+
+    # --- one route ----------------------------------------------------------------
+
+    def _take(self, route: Route, has_next: bool) -> Arrived[T] | None:
+        target = self._target(route)
+        gate = enter(
+            self._rooms.circuits,
+            target,
+            route.model,
+            self._state.now(),
+            self._deadline.left(),
+        )
+        step = Step(route=route, target=target, gate=gate)
+
+        if gate.is_open:
+            return self._try(step, has_next)
+
+        self._notes.skip(step)
+        return None
 
     def _target(self, route: Route) -> Target:
         if route.credential is not None:
@@ -184,102 +201,98 @@ class Walk(t.Generic[T]):
             route.provider.id, self._rooms.fingerprints[route.provider.id]
         )
 
-    def _skip(self, route: Route, target: Target, gate: Gate) -> None:
-        reason = gate.reason or "state"
-        self._attempts.append(
-            Attempt(
-                source=route.source,
-                provider=route.provider.id,
-                model=route.model,
-                reason=reason,
-                code=gate.code,
-                sent=False,
-            )
-        )
-        self._skipped.append((route, target, gate))
-        self._note_first(_unavailable(route, gate))
-        self._note_letter(route, class_of(reason).letter)
-
-        if route.credential is not None:
-            episode = target.circuit.episode if gate.is_circuit else None
-            model = None if gate.is_circuit else route.model
-            self._note_out(route.credential, reason, episode, model)
-
-    def _try(
-        self, route: Route, target: Target, gate: Gate, has_next: bool
-    ) -> Arrived[T] | None:
+    def _try(self, step: Step, has_next: bool) -> Arrived[T] | None:
         retried = False
 
         while True:
-            outcome = self._attempt(route, target, gate, has_next)
+            outcome = self._attempt(step, has_next, retried)
 
-            if not isinstance(outcome, tuple):
+            if not isinstance(outcome, _Failed):
                 return outcome
 
-            failure, verdict = outcome
-            delay = None if retried else self._retry_delay(route, failure, verdict)
+            delay = None if retried else self._retry_delay(step.route, outcome)
 
             if delay is None:
-                self._judge(route, target, gate, failure, verdict)
+                self._conclude(step, outcome)
                 return None
 
             time.sleep(delay)
             retried = True
 
-    def _retry_delay(
-        self, route: Route, failure: Failure, verdict: Verdict
-    ) -> float | None:
+    def _retry_delay(self, route: Route, failed: _Failed) -> float | None:
         """Tell after how many seconds the same route is asked once more, if at all."""
-        letters = [*self._letters, verdict.letter] if route.credential else []
-        kept = (
-            route.source == "company"
-            and any(r.source == "system" for r in self._routes)
-            and may_use_system_key(letters, self._policy)
-        )
-
-        if self._sent >= (MOST_COMPANY_REQUESTS if kept else MOST_REQUESTS):
+        if self._notes.sent >= self._most_with_retry(route, failed.verdict):
             return None
 
-        if failure.kind == "reset_reused":
+        if failed.failure.kind == "reset_reused":
             return 0.0
 
-        delay = inline_delay(verdict)
+        delay = inline_delay(failed.verdict)
         return delay if delay is not None and delay < self._deadline.left() else None
 
+    def _most_with_retry(self, route: Route, verdict: Verdict) -> int:
+        if route.source == "system":
+            return MOST_REQUESTS
+
+        letters = [*self._notes.letters, verdict.letter]
+        kept = self._has_system_route() and may_use_system_key(letters, self._policy)
+        return MOST_COMPANY_REQUESTS if kept else MOST_REQUESTS
+
+    def _conclude(self, step: Step, failed: _Failed) -> None:
+        """Remember a failure, and end the call if no other route may follow."""
+        self._lessons.failed(step, failed.verdict)
+
+        if failed.failure.kind == "unreached":
+            self._notes.unreached.add(_host(step.route))
+
+        if self._ends_the_call(step.route, failed.verdict):
+            raise self._give_up()
+
+    def _ends_the_call(self, route: Route, verdict: Verdict) -> bool:
+        """Tell whether no other key would help, or might be asked."""
+        if not may_try_next(verdict.letter):
+            return True
+
+        is_mapped = self._rooms.planner.is_mapped(route.provider, self._call.ask.model)
+        return verdict.ambiguous and not is_mapped
+
+    def _give_up(self) -> CallError:
+        error = self._notes.first or _no_route(self._routes)
+        error.attempts = tuple(self._notes.attempts)
+        return error
+
+    # --- one request --------------------------------------------------------------
+
     def _attempt(
-        self, route: Route, target: Target, gate: Gate, has_next: bool
-    ) -> Arrived[T] | tuple[Failure, Verdict] | None:
-        api_key = self._open_key(route, target, gate)
+        self, step: Step, has_next: bool, retried: bool
+    ) -> Arrived[T] | _Failed | None:
+        """Make one request; ``None`` when the stored key does not open."""
+        api_key = self._open_key(step)
 
         if api_key is None:
             return None
 
-        ticket = self._begin(route, target, gate)
+        ticket = self._begin(step)
         deadline = self._deadline.share(SHARE) if has_next else self._deadline
-        failure = None
-        self._sent += 1
+        self._notes.sent += 1
         began = time.perf_counter()
 
         try:
-            value = self._perform(route, self._rooms.sender, api_key, deadline)
+            value = self._perform(step.route, self._rooms.sender, api_key, deadline)
         except AttemptFailed as error:
             failure = error.failure
         except BaseException as error:
-            # Our caller is leaving, or wrote a request no wire can carry.
-            state: EndState = "failed" if isinstance(error, Exception) else "cancelled"
-            ticket.break_off(state, "cancelled", None, None)
-            self._release(target, gate)
+            self._break_off(step, ticket, error)
             raise
+        else:
+            return self._arrive(step, ticket, value, _milliseconds(began))
 
-        latency_ms = round((time.perf_counter() - began) * 1000)
+        return self._fail(step.route, ticket, failure, _milliseconds(began), retried)
 
-        if failure is None:
-            return self._arrive(route, target, gate, ticket, value, latency_ms)
-
-        return failure, self._fail(route, ticket, failure, latency_ms)
-
-    def _open_key(self, route: Route, target: Target, gate: Gate) -> Secret | None:
+    def _open_key(self, step: Step) -> Secret | None:
         """Give the plaintext for one attempt; ``None`` for an unreadable key."""
+        route = step.route
+
         if route.system_key is not None:
             return route.system_key
 
@@ -294,39 +307,10 @@ class Walk(t.Generic[T]):
         except StoredKeyUnreadable as error:
             reason = error.reason
 
-        self._be_unreadable(route, target, gate, credential, reason)
+        self._lessons.unreadable(step, credential, reason)
         return None
 
-    def _be_unreadable(
-        self,
-        route: Route,
-        target: Target,
-        gate: Gate,
-        credential: Credential,
-        reason: str,
-    ) -> None:
-        now = self._state.now()
-        self._release(target, gate)
-        change = self._rooms.circuits.unreadable(target, reason, now)
-        self._rooms.teller.changed(change, now)
-        self._attempts.append(
-            Attempt(
-                source=route.source,
-                provider=route.provider.id,
-                model=route.model,
-                reason="unreadable",
-                sent=False,
-            )
-        )
-        self._note_first(
-            StoredKeyUnreadable(
-                reason, record_id=credential.id, key_id=credential.key_id
-            )
-        )
-        self._note_letter(route, "H")
-        self._note_out(credential, "unreadable", None, None)
-
-    def _begin(self, route: Route, target: Target, gate: Gate) -> Ticket:
+    def _begin(self, step: Step) -> Ticket:
         """Record the use of a system key before it happens."""
         refused: SystemBudgetExceeded | SystemKeyRefused | None = None
 
@@ -334,223 +318,61 @@ class Walk(t.Generic[T]):
             return Ticket.begin(
                 self._rooms.ledger,
                 self._call,
-                route,
+                step.route,
                 self._state.now(),
                 self._timeout,
             )
         except (SystemBudgetExceeded, SystemKeyRefused) as error:
             refused = error
 
-        self._release(target, gate)
-        refused.attempts = tuple(self._attempts)
+        self._lessons.release(step)
+        refused.attempts = tuple(self._notes.attempts)
 
         if isinstance(refused, SystemBudgetExceeded):
-            refused.first = self._first
+            refused.first = self._notes.first
 
         raise refused
 
-    def _release(self, target: Target, gate: Gate) -> None:
-        if gate.token is not None:
-            self._rooms.circuits.release(target, gate.token, self._state.now())
+    def _break_off(self, step: Step, ticket: Ticket, error: BaseException) -> None:
+        """End an attempt whose caller is leaving, or asked what no wire can carry."""
+        if isinstance(error, Exception):
+            ticket.break_off("failed", "request", None, None)
+        else:
+            ticket.break_off("cancelled", "cancelled", None, None)
+
+        self._lessons.release(step)
 
     def _fail(
-        self, route: Route, ticket: Ticket, failure: Failure, latency_ms: int
-    ) -> Verdict:
+        self,
+        route: Route,
+        ticket: Ticket,
+        failure: Failure,
+        latency_ms: int,
+        retried: bool,
+    ) -> _Failed:
         verdict = classify(
             failure, dialect=route.provider.dialect, now=self._state.now()
         )
-        attempt = Attempt(
-            source=route.source,
-            provider=route.provider.id,
-            model=route.model,
-            reason=verdict.reason,
-            status=verdict.status,
-            code=verdict.code,
-            request_id=verdict.request_id,
-            latency_ms=latency_ms,
-            sent=verdict.sent,
-        )
-        self._attempts.append(attempt)
-        ticket.fail(verdict, attempt)
-        return verdict
-
-    def _judge(
-        self,
-        route: Route,
-        target: Target,
-        gate: Gate,
-        failure: Failure,
-        verdict: Verdict,
-    ) -> None:
-        """Remember a failure, tell of it, and end the call if no route may follow."""
-        now = self._state.now()
-        change = self._rooms.circuits.failed(
-            target, verdict, now, model=route.model, token=gate.token
-        )
-        self._rooms.teller.changed(change, now)
-        self._note_first(build_error(verdict, route, ()))
-        self._note_letter(route, verdict.letter)
-
-        if route.credential is not None and change is not None:
-            self._note_change(route.credential, change)
-
-        if failure.kind == "unreached":
-            self._unreached.add(_host(route))
-
-        if verdict.ambiguous:
-            self._unconfirmed.append((route, target, verdict))
-
-        if verdict.letter == "L":
-            self._rooms.teller.our_side_failed(route.provider.id, verdict)
-
-        if self._ends_the_call(route, verdict):
-            raise self._give_up()
-
-    def _ends_the_call(self, route: Route, verdict: Verdict) -> bool:
-        """Tell whether no other key would help, or might be asked."""
-        if "auto" not in verdict.failure_class.policies:
-            return True
-
-        is_mapped = self._rooms.planner.is_mapped(route.provider, self._call.ask.model)
-        return verdict.ambiguous and not is_mapped
-
-    def _note_first(self, error: CallError) -> None:
-        if self._first is None:
-            self._first = error
-
-    def _note_letter(self, route: Route, letter: Letter) -> None:
-        if route.source == "company":
-            self._letters.append(letter)
-
-    def _note_change(self, credential: Credential, change: Change) -> None:
-        if change.kind in ("opened", "reopened"):
-            reason = change.reason or ""
-            self._note_out(credential, reason, change.episode, None)
-        elif change.kind == "blocked":
-            self._note_out(credential, change.reason or "", None, change.model)
-
-    def _note_out(
-        self,
-        credential: Credential,
-        reason: str,
-        episode: int | None,
-        model: str | None,
-    ) -> None:
-        if self._out is None:
-            self._out = _Out(
-                credential=credential, reason=reason, episode=episode, model=model
-            )
-
-    def _give_up(self) -> CallError:
-        error = self._first or _no_route(self._routes)
-        error.attempts = tuple(self._attempts)
-        return error
+        attempt = self._notes.fail(route, verdict, latency_ms)
+        # A connection that had died in the pool: the provider never saw the request.
+        is_stale = failure.kind == "reset_reused" and not retried
+        ticket.fail(verdict, attempt, unseen=is_stale)
+        return _Failed(failure=failure, verdict=verdict)
 
     def _arrive(
-        self,
-        route: Route,
-        target: Target,
-        gate: Gate,
-        ticket: Ticket,
-        value: T,
-        latency_ms: int,
+        self, step: Step, ticket: Ticket, value: T, latency_ms: int
     ) -> Arrived[T]:
-        now = self._state.now()
-        attempt = Attempt(
-            source=route.source,
-            provider=route.provider.id,
-            model=route.model,
-            request_id=getattr(value, "request_id", None),
-            latency_ms=latency_ms,
-        )
-        self._attempts.append(attempt)
-        self._note_success(route, target, gate, now)
-        self._confirm_blocks(now)
-
-        if route.source == "system":
-            self._tell_fallback(route, now)
-
+        request_id = getattr(value, "request_id", None)
+        self._notes.answer(step.route, request_id, latency_ms)
+        self._lessons.answered(step)
         return Arrived(
             value=value,
-            route=route,
-            target=target,
+            route=step.route,
+            target=step.target,
             ticket=ticket,
             latency_ms=latency_ms,
-            attempts=tuple(self._attempts),
+            attempts=tuple(self._notes.attempts),
         )
-
-    def _note_success(
-        self, route: Route, target: Target, gate: Gate, now: dt.datetime
-    ) -> None:
-        circuits = self._rooms.circuits
-        change = None
-
-        if circuits.view(target).circuit == "open":
-            change = circuits.close(target, now, token=gate.token)
-        else:
-            circuits.succeeded(target, now)
-
-        self._rooms.teller.changed(change, now)
-
-        if gate.tries_block:
-            circuits.unblock(target, route.model, now)
-
-    def _confirm_blocks(self, now: dt.datetime) -> None:
-        """Remember a missing model, now that another route has answered."""
-        denied = {
-            r.provider.id for r, _, _ in self._unconfirmed if r.source == "system"
-        }
-
-        for route, target, verdict in self._unconfirmed:
-            if route.credential is None or route.provider.id in denied:
-                continue
-
-            change = self._rooms.circuits.block(target, route.model, verdict, now)
-
-            if change is not None:
-                self._note_change(route.credential, change)
-
-    def _tell_fallback(self, route: Route, now: dt.datetime) -> None:
-        """Tell, once per episode or block, that the system key serves."""
-        out = self._out
-
-        if out is None:
-            return
-
-        circuits, episode = self._rooms.circuits, out.episode or 0
-        is_first = (
-            circuits.claim_fallback_notice(out.credential, episode)
-            if out.episode is not None
-            else out.model is not None
-            and circuits.claim_block_notice(out.credential, out.model)
-        )
-
-        if is_first:
-            self._rooms.teller.fell_back(
-                self._call.company,
-                out.credential.provider,
-                out.reason,
-                episode,
-                route.provider.id,
-                now,
-            )
-
-        if not self._call.streamed:
-            self._rooms.teller.flash(out.reason, out.credential.provider)
-
-    def _try_last_resort(self) -> Arrived[T] | None:
-        """Try a key that is out for an outage alone, when there is nothing else."""
-        if self._sent:
-            return None
-
-        for route, target, gate in self._skipped:
-            letter = class_of(gate.reason or "state").letter
-            allowed = route.source == "company" or self._may_use_system_key()
-
-            if gate.is_circuit and may_try_last(letter) and allowed:
-                return self._try(route, target, Gate(), has_next=False)
-
-        return None
 
 
 def seal_context(credential: Credential) -> SealContext:
@@ -567,19 +389,8 @@ def _host(route: Route) -> str:
     return urlsplit(route.provider.base_url).netloc
 
 
-def _unavailable(route: Route, gate: Gate) -> CallError:
-    if route.source == "company":
-        return CompanyKeyUnavailable(
-            f"The company's key of {route.provider.label} is out ({gate.reason}) and "
-            "no other key may answer.",
-            reason=gate.reason or "state",
-            until=gate.until,
-        )
-
-    return NoRoute(
-        f"The system key of {route.provider.label} is out ({gate.reason}) and no other "
-        "key may answer."
-    )
+def _milliseconds(began: float) -> int:
+    return round((time.perf_counter() - began) * 1000)
 
 
 def _no_route(routes: list[Route]) -> CallError:
