@@ -77,7 +77,7 @@ def _put(
         company_id,
         provider,
         body.get("api_key"),
-        model=bodies.read_model({"model": model}),
+        model=bodies.read_model({"model": model}, byok.registry),
         expires_on=expiry,
         actor=byok.load_actor(),
         activate=body.get("activate", True),
@@ -93,8 +93,10 @@ def _saved(result: SaveResult) -> Response:
 
     members: dict[str, object] = {"verdict": result.verdict}
 
+    # Not the whole report: it repeats the model that was asked for.
     if result.report is not None:
-        members["report"] = jsonable.report_json(result.report)
+        members["reason"] = result.report.reason
+        members["models"] = list(result.report.models)
 
     if result.other_provider is not None:
         members["other_provider"] = result.other_provider

@@ -11,7 +11,11 @@ import typing as t
 from flask import request
 
 from .forms import is_model_name
+from .forms import looks_like_key
 from .guard import Refused
+
+if t.TYPE_CHECKING:
+    from ..providers.registry import Registry
 
 #: By field of a body: the types it may have, besides being absent.
 Fields: t.TypeAlias = "cabc.Mapping[str, tuple[type, ...]]"
@@ -101,7 +105,7 @@ def _fits(parsed: cabc.Mapping[str, object], fields: Fields) -> bool:
     return True
 
 
-def read_model(body: cabc.Mapping[str, t.Any]) -> str | None:
+def read_model(body: cabc.Mapping[str, t.Any], registry: Registry) -> str | None:
     """Read the model; ``None`` for the choice of the app."""
     model = (body.get("model") or "").strip()
 
@@ -109,6 +113,9 @@ def read_model(body: cabc.Mapping[str, t.Any]) -> str | None:
         raise Unusable(
             "model", "A model's name is at most 200 visible ASCII characters."
         )
+
+    if looks_like_key(model, registry):
+        raise Unusable("model", "This looks like an API key.")
 
     return model or None
 

@@ -70,7 +70,7 @@ def read_save(
     if not api_key.strip():
         errors.append("empty")
 
-    errors.extend(_mistakes(model, expires_on, today))
+    errors.extend(_mistakes(model, expires_on, today, registry))
     return SaveForm(
         provider=provider,
         api_key=api_key,
@@ -99,7 +99,7 @@ def read_details(form: _Form, registry: Registry, today: dt.date) -> DetailsInpu
         model=model or None,
         expires_on=_date(expires_on),
         generation=_generation(form, provider),
-        errors=tuple(_mistakes(model, expires_on, today)),
+        errors=tuple(_mistakes(model, expires_on, today, registry)),
     )
 
 
@@ -152,9 +152,19 @@ def is_model_name(text: str) -> bool:
     return _MODEL.fullmatch(text) is not None
 
 
-def _mistakes(model: str, expires_on: str, today: dt.date) -> t.Iterator[str]:
+def looks_like_key(text: str, registry: Registry) -> bool:
+    """Tell whether a model's name begins as keys do: it may travel in an address."""
+    hints = [hint for name in registry.ids for hint in registry.get(name).prefix_hints]
+    return text.startswith(tuple(hints))
+
+
+def _mistakes(
+    model: str, expires_on: str, today: dt.date, registry: Registry
+) -> t.Iterator[str]:
     if model and not is_model_name(model):
         yield "bad_model"
+    elif looks_like_key(model, registry):
+        yield "model_is_key"
 
     if expires_on and not is_date_ahead(expires_on, today):
         yield "bad_date"

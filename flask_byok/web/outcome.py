@@ -58,6 +58,10 @@ FIELD_ERRORS: t.Final[cabc.Mapping[str, tuple[str, str]]] = {
         "Enter the model's name in one piece, at most 200 characters, or leave it "
         "empty.",
     ),
+    "model_is_key": (
+        "model",
+        "This looks like an API key. Paste it into the field for the key.",
+    ),
     "model_not_available": (
         "model",
         "{vendor} does not give this key that model. The old one stays.",

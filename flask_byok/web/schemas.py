@@ -116,7 +116,8 @@ def _problem() -> Schema:
             "code": _TEXT,
             "verdict": _TEXT,
             "other_provider": _TEXT,
-            "report": reference("Report"),
+            "reason": _or_null(_TEXT),
+            "models": {"type": "array", "items": _TEXT},
         },
         "required": ["type", "title", "status", "detail"],
     }
