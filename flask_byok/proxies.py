@@ -67,6 +67,17 @@ def stating_company(app: Flask, company_id: CompanyId) -> cabc.Iterator[None]:
         _as_company.reset(token)
 
 
+class _ClientProxy(LocalProxy[AIClient]):
+    """A proxy that says what it is without asking who is calling.
+
+    ``flask run`` looks through a module for its app with ``isinstance``, outside every
+    context, where finding the client must fail.
+    """
+
+    __slots__ = ()
+    __class__ = property(lambda self: AIClient)
+
+
 def _find_client() -> AIClient:
     # Nothing is kept on ``g``: under a pushed app context a kept client would serve
     # the next company that comes along.
@@ -76,7 +87,7 @@ def _find_client() -> AIClient:
 
 #: The AI client of the company that is calling. Asks ``company_loader`` each time it is
 #: used; :exc:`NoCompany` when nobody is, :exc:`SetupError` outside an app context.
-current_ai_client: AIClient = LocalProxy(_find_client)  # type: ignore[assignment]
+current_ai_client: AIClient = _ClientProxy(_find_client)  # type: ignore[assignment]
 
 #: The extension of the current app, for the package's own views.
 current_byok: BYOK = LocalProxy(find_byok)  # type: ignore[assignment]
