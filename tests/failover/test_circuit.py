@@ -445,6 +445,33 @@ def test_counts_that_wait_open_here(room: CircuitRoom) -> None:
     assert [change.kind for change in room.late] == ["opened"]
 
 
+def test_probe_that_closes_while_writes_wait_holds_here(room: CircuitRoom) -> None:
+    """A success that cannot be written closes the circuit in this process."""
+    room.make_due()
+    credential, now = room.credential(), room.now()
+    token = room.circuits.claim(credential, LEASE, now)
+
+    with room.locked():
+        assert room.circuits.close(credential, now, token=token) is None
+        assert room.circuits.view(room.credential()).circuit == "closed"
+
+    room.vault.database.flush(force=True)
+    assert room.credential().circuit.circuit == "closed"
+    assert [change.kind for change in room.late] == ["closed"]
+
+
+def test_success_without_a_token_does_not_hide_a_rejection(room: CircuitRoom) -> None:
+    """A slow success beside a rejection that waits leaves the key out here, too."""
+    with room.locked():
+        credential, now = room.credential(), room.now()
+        room.circuits.failed(credential, verdict("A"), now)
+        room.circuits.close(credential, now)
+        assert room.circuits.view(credential).circuit == "open"
+
+    room.vault.database.flush(force=True)
+    assert room.credential().circuit.circuit == "open"
+
+
 def test_claim_that_cannot_be_written_is_lost(room: CircuitRoom) -> None:
     """Nobody probes on a claim that waits: there might be two."""
     room.make_due()

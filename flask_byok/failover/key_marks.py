@@ -1,0 +1,124 @@
+"""What a key's row notes beside its circuit: successes, unreadable keys, notices."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import typing as t
+
+import sqlalchemy as sa
+
+from ..vault.types import CircuitState
+from .changes import build_change
+from .changes import Change
+from .changes import Target
+from .key_writer import if_done
+from .key_writer import KeyWriter
+
+#: A success is noted so often at most.
+_OK_INTERVAL: t.Final = dt.timedelta(minutes=5)
+
+#: An unreadable key is told so often at most.
+_TELL_INTERVAL: t.Final = dt.timedelta(hours=1)
+
+
+class KeyMarks(KeyWriter):
+    """Notes on a key's row what does not move its circuit."""
+
+    def succeeded(self, target: Target, now: dt.datetime) -> Change | None:
+        """Note a success, with a write only where the row has something to clear.
+
+        ``last_ok_at`` is written every 5 minutes at most. An open circuit is closed by
+        :meth:`close`, a block ended by :meth:`unblock`, not here.
+
+        :return: a change when the key had been unreadable until now.
+        """
+        columns = self._table(target).c
+        state = self.view(target)
+        was_unreadable = state.unreadable_at is not None
+        before_that = now - _OK_INTERVAL
+        update = self._update(target)
+
+        if was_unreadable:
+            update = update.where(columns.unreadable_at.is_not(None))
+        elif not state.fail_count:
+            if state.last_ok_at is not None and state.last_ok_at > before_that:
+                return None
+
+            update = update.where(
+                sa.or_(columns.last_ok_at.is_(None), columns.last_ok_at <= before_that)
+            )
+
+        values: dict[str, t.Any] = {
+            "last_ok_at": now,
+            "fail_count": 0,
+            "unreadable_at": None,
+        }
+
+        def transition(before: CircuitState) -> CircuitState:
+            return dataclasses.replace(before, **values)
+
+        change = build_change("readable", target) if was_unreadable else None
+        return self._record(target, transition, if_done(update.values(values), change))
+
+    def unreadable(
+        self, target: Target, reason: str, now: dt.datetime
+    ) -> Change | None:
+        """Note that the stored key does not open here. Its circuit stays as it is.
+
+        :return: a change when it is to be told: once until it opens again, and hourly
+            at most.
+        """
+        columns = self._table(target).c
+        hour_ago = now - _TELL_INTERVAL
+        state = self.view(target)
+
+        if not _may_tell(state, hour_ago):
+            return None
+
+        noting = self._update(target, columns.unreadable_at.is_(None)).values(
+            unreadable_at=now
+        )
+        telling = self._update(
+            target,
+            columns.unreadable_at.is_not(None),
+            sa.or_(
+                columns.unreadable_told_at.is_(None),
+                sa.and_(
+                    columns.unreadable_told_at < columns.unreadable_at,
+                    columns.unreadable_told_at <= hour_ago,
+                ),
+            ),
+        ).values(unreadable_told_at=now)
+        change = build_change("unreadable", target, reason=reason)
+
+        def transition(before: CircuitState) -> CircuitState:
+            return dataclasses.replace(
+                before,
+                unreadable_at=before.unreadable_at or now,
+                unreadable_told_at=now,
+            )
+
+        def work(conn: sa.Connection) -> Change | None:
+            conn.execute(noting)
+            return change if conn.execute(telling).rowcount == 1 else None
+
+        return self._record(target, transition, work)
+
+    def claim_fallback_notice(self, target: Target, episode: int) -> bool:
+        """Tell whether this call is the one that tells the episode's fallback."""
+        columns = self._table(target).c
+        update = self._update(
+            target, columns.fallback_episode < episode, columns.episode == episode
+        ).values(fallback_episode=episode)
+        return self._claim(update)
+
+
+def _may_tell(state: CircuitState, hour_ago: dt.datetime) -> bool:
+    """Tell whether an unreadable key has something to write at all."""
+    if state.unreadable_at is None or state.unreadable_told_at is None:
+        return True
+
+    return state.unreadable_told_at < state.unreadable_at and (
+        state.unreadable_told_at <= hour_ago
+    )

@@ -1,0 +1,119 @@
+"""How a verdict about a key is written: at once, or as soon as it can be."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import threading
+
+import sqlalchemy as sa
+
+from ..vault.database import Database
+from ..vault.database import WriteBusy
+from ..vault.models import Tables
+from ..vault.types import CircuitState
+from .changes import Change
+from .changes import Target
+from .overlay import Overlay
+from .overlay import Transition
+from .system_keys import SystemKey
+
+#: Writes inside a transaction and says what changed.
+Work = cabc.Callable[[sa.Connection], "Change | None"]
+
+
+class KeyWriter:
+    """Writes to the rows of company keys and system keys by id and generation.
+
+    :param late: is called with each change that was written only after the call that
+        made it had gone on.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        *,
+        late: cabc.Callable[[Change], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self._late = late
+        self._overlay = Overlay()
+
+    def view(self, target: Target) -> CircuitState:
+        """Give the state to act on: the row that was read, and what waits here."""
+        return self._overlay.view(target.circuit)
+
+    def _table(self, target: Target) -> sa.Table:
+        if isinstance(target, SystemKey):
+            return self._tables.system_key
+
+        return self._tables.credential
+
+    def _update(self, target: Target, *conditions: sa.ColumnElement[bool]) -> sa.Update:
+        table = self._table(target)
+        return sa.update(table).where(
+            table.c.id == target.circuit.id,
+            table.c.generation == target.circuit.generation,
+            *conditions,
+        )
+
+    def _claim(self, update: sa.Update) -> bool:
+        """Write one row now or never; tell whether it was written."""
+        return self._claim_by(lambda conn: conn.execute(update).rowcount == 1)
+
+    def _claim_by(self, work: cabc.Callable[[sa.Connection], bool]) -> bool:
+        """Write now or never: a claim that waits would be two winners."""
+        try:
+            return self._database.try_write(work)
+        except WriteBusy:
+            return False
+
+    def _record(
+        self,
+        target: Target,
+        transition: Transition,
+        work: Work,
+    ) -> Change | None:
+        """Write a verdict at once, or let it hold here until it is written."""
+        pending = self._overlay.add(target.circuit, transition)
+        handover = _Handover(self._late)
+
+        def then(change: Change | None) -> None:
+            self._overlay.remove(pending)
+            handover.put(change)
+
+        self._database.record(work, weight="verdict", then=then)
+        return handover.take()
+
+
+class _Handover:
+    """Gives a change to the call that made it, or to ``late`` once that has gone on."""
+
+    def __init__(self, late: cabc.Callable[[Change], None] | None) -> None:
+        self._late = late
+        self._lock = threading.Lock()
+        self._change: Change | None = None
+        self._gone_on = False
+
+    def put(self, change: Change | None) -> None:
+        with self._lock:
+            self._change = change
+            gone_on = self._gone_on
+
+        if gone_on and change is not None and self._late is not None:
+            self._late(change)
+
+    def take(self) -> Change | None:
+        with self._lock:
+            self._gone_on = True
+            return self._change
+
+
+def if_done(update: sa.Update, change: Change | None) -> Work:
+    """Make the work of one UPDATE; ``change`` is what its one row means."""
+
+    def work(conn: sa.Connection) -> Change | None:
+        return change if conn.execute(update).rowcount == 1 else None
+
+    return work

@@ -1,0 +1,140 @@
+"""Which models a key cannot use for now."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import datetime as dt
+import logging
+
+import sqlalchemy as sa
+
+from ..vault.database import Database
+from ..vault.models import Tables
+from ..vault.types import CircuitState
+from . import blocks
+from .blocks import Block
+from .changes import build_change
+from .changes import Change
+from .changes import Target
+from .key_writer import KeyWriter
+from .transitions import rest_until
+from .verdict import Verdict
+
+_log = logging.getLogger(__name__)
+
+
+class ModelBlocks(KeyWriter):
+    """Reads and changes the model blocks on a key's row."""
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        *,
+        late: cabc.Callable[[Change], None] | None = None,
+    ) -> None:
+        super().__init__(database, tables, late=late)
+        self._told_damage: set[tuple[str, int]] = set()
+
+    def find_block(self, target: Target, model: str | None) -> Block | None:
+        """Find the block of one model, over or not; ``None`` when there is none.
+
+        While ``until`` lies ahead the model is out. After it, :meth:`claim_block`
+        picks the one caller who tries.
+        """
+        return self._blocks(self.view(target)).get(model or blocks.NO_MODEL)
+
+    def _blocks(self, state: CircuitState) -> dict[str, Block]:
+        found = blocks.parse_blocks(state.model_blocks)
+
+        if found is None:
+            self._tell_damage(state)
+
+        return found or {}
+
+    def _tell_damage(self, state: CircuitState) -> None:
+        seen = (state.id, state.blocks_rev)
+
+        if seen not in self._told_damage and len(self._told_damage) < 1000:
+            self._told_damage.add(seen)
+            _log.error(
+                "The model blocks of the key %s are damaged; they count as none and "
+                "are mended by the next write.",
+                state.id,
+            )
+
+    def block(
+        self, target: Target, model: str | None, verdict: Verdict, now: dt.datetime
+    ) -> Change | None:
+        """Block one model of this key, for longer each time in a row."""
+        model = model or blocks.NO_MODEL
+        # As the row said: who was refused beside another is no second step of growth.
+        seen = self._blocks(target.circuit).get(model)
+        count = 1 if seen is None else seen.count + 1
+        block = Block(
+            reason=verdict.reason,
+            code=verdict.code,
+            until=rest_until(verdict, count, now),
+            count=count,
+        )
+        change = build_change(
+            "blocked",
+            target,
+            reason=block.reason,
+            code=block.code,
+            until=block.until,
+            model=model,
+        )
+        return self._edit(target, blocks.adding(model, block, now), change)
+
+    def claim_block(
+        self, target: Target, model: str | None, lease: float, now: dt.datetime
+    ) -> bool:
+        """Claim the one try of a model whose block is over.
+
+        :param lease: seconds for which the block holds for all others.
+        """
+        until = now + dt.timedelta(seconds=lease)
+        edit = blocks.claiming(model or blocks.NO_MODEL, until, now)
+        return self._claim_edit(target, edit)
+
+    def unblock(
+        self, target: Target, model: str | None, now: dt.datetime
+    ) -> Change | None:
+        """Take a model's block away after a success; nothing when none was seen."""
+        model = model or blocks.NO_MODEL
+        seen = self._blocks(target.circuit).get(model)
+
+        if seen is None:
+            return None
+
+        change = build_change(
+            "unblocked",
+            target,
+            reason=seen.reason,
+            code=seen.code,
+            model=model,
+            fell_back=seen.told,
+        )
+        return self._edit(target, blocks.removing(model, seen, now), change)
+
+    def _edit(self, target: Target, edit: blocks.Edit, change: Change) -> Change | None:
+        def transition(before: CircuitState) -> CircuitState:
+            return blocks.apply_edit(before, edit)
+
+        def work(conn: sa.Connection) -> Change | None:
+            table = self._table(target)
+            done = blocks.write_edit(conn, table, target.circuit, edit)
+            return change if done else None
+
+        return self._record(target, transition, work)
+
+    def claim_block_notice(self, target: Target, model: str | None) -> bool:
+        """Tell whether this call is the one that tells the block's fallback."""
+        return self._claim_edit(target, blocks.telling(model or blocks.NO_MODEL))
+
+    def _claim_edit(self, target: Target, edit: blocks.Edit) -> bool:
+        table = self._table(target)
+        return self._claim_by(
+            lambda conn: blocks.write_edit(conn, table, target.circuit, edit)
+        )
