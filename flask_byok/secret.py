@@ -53,7 +53,7 @@ class Secret:
         )
 
     # A hash of the plaintext would be a fingerprint of it.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: t.ClassVar[None] = None  # type: ignore[assignment]
 
     def __bool__(self) -> bool:
         return bool(self.__value)

@@ -146,7 +146,7 @@ class Ledger:
         self._settling = Budget(database, tables, limits or {})
         self._turn = threading.Lock()
         #: Who changed what.
-        self.audit = Audit(database, tables)
+        self.audit: Audit = Audit(database, tables)
 
     # --- company keys -------------------------------------------------------------
 

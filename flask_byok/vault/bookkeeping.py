@@ -37,7 +37,7 @@ class Bookkeeper:
 
     def __init__(self, connections: Connections, buffer_limit: int) -> None:
         self.connections = connections
-        self.buffer = Buffer(buffer_limit)
+        self.buffer: Buffer = Buffer(buffer_limit)
         self._flushing = threading.Lock()
         self._rest_until = 0.0
 

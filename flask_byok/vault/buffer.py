@@ -45,7 +45,7 @@ class Buffer:
         self._lock = threading.Lock()
         self._told_at: float | None = None
         #: How many records were given up.
-        self.lost = 0
+        self.lost: int = 0
 
     def __len__(self) -> int:
         return len(self._records)

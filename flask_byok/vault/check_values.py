@@ -22,18 +22,22 @@ class CheckValueRow(t.Protocol):
     @property
     def key_id(self) -> str:
         """The id of the master key."""
+        ...
 
     @property
     def kcv(self) -> str:
         """Its check value when it first sealed here, lower-case hex."""
+        ...
 
     @property
     def namespace(self) -> str:
         """The namespace it sealed under."""
+        ...
 
     @property
     def retired_at(self) -> object | None:
         """When it was retired; ``None`` while it may seal."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,8 +13,8 @@ from sqlalchemy.sql.functions import FunctionElement
 class db_now(FunctionElement[dt.datetime]):
     """The database's time in UTC with microseconds, at the moment of the statement."""
 
-    type = sa.DateTime(timezone=True)
-    inherit_cache = True
+    type: sa.types.TypeEngine[dt.datetime] = sa.DateTime(timezone=True)
+    inherit_cache: bool | None = True
 
 
 @compiles(db_now)

@@ -61,7 +61,7 @@ class Database:
         self._buffer_limit = buffer_limit
         self._processes: dict[int, Bookkeeper] = {}
         #: Added to the database's clock. Tests move time with it.
-        self.clock_offset = dt.timedelta(0)
+        self.clock_offset: dt.timedelta = dt.timedelta(0)
 
     def _own(self) -> Bookkeeper:
         """Find what belongs to this process: a fork must not share connections.

@@ -6,6 +6,7 @@ import collections.abc as cabc
 import typing as t
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from .guest import GuestConnection
 from .guest import HostConnection
@@ -53,7 +54,7 @@ def own_engine(host: sa.Engine) -> sa.Engine:
         isolation_level="AUTOCOMMIT",
         **options,
     )
-    sa.event.listen(engine, "connect", _host_listeners(host), insert=True)
+    event.listen(engine, "connect", _host_listeners(host), insert=True)
     return engine
 
 

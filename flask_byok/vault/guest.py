@@ -27,7 +27,7 @@ class HostConnection:
         self._engine = engine
         self._pool: sa.Pool | None = None
         self._held: sa.PoolProxiedConnection | None = None
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
 
     def raw(self) -> t.Any:
         """Give the driver's connection; anew after the host disposed its engine."""

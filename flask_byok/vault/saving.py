@@ -7,6 +7,7 @@ import datetime as dt
 import typing as t
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from ..errors import CredentialChanged
 from ..errors import StateUnavailable
@@ -91,7 +92,7 @@ def insert_key(
 
     try:
         connection.execute(sa.insert(table), row)
-    except sa.exc.IntegrityError:
+    except exc.IntegrityError:
         pass
     else:
         return
@@ -165,7 +166,7 @@ def insert_unless_there(
     try:
         with connection.begin_nested():
             connection.execute(sa.insert(table), row)
-    except sa.exc.IntegrityError:
+    except exc.IntegrityError:
         return False
 
     return True

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ..errors import CredentialChanged
 from ..errors import CredentialNotFound
 from ..errors import StateUnavailable
+from .check_values import CheckValueRow
 from .check_values import judge
 from .check_values import KeyringProblem
 from .database import Database
@@ -287,7 +288,7 @@ class Store:
         with self._database.read() as connection:
             rows = connection.execute(sa.select(self._tables.keyring)).all()
 
-        return judge(rows, keyring)
+        return judge(t.cast("cabc.Sequence[CheckValueRow]", rows), keyring)
 
     def forget(self, connection: sa.Connection, company: str) -> None:
         """Delete every row of a company in every table."""
