@@ -1,0 +1,121 @@
+"""The host's layout, its overrides, its nonce."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import typing as t
+
+import flask
+import jinja2
+import pytest
+
+from tests.web.conftest import Host
+from tests.web.conftest import MakeHost
+from tests.web.conftest import text_of
+
+TEMPLATES = pathlib.Path(__file__).parents[2] / "flask_byok" / "templates" / "byok"
+
+BASE = """<!doctype html><html lang="en"><head><title>{% block title %}{% endblock %}
+</title></head><body><header>The host's header</header><main>{% block content %}
+{% endblock %}</main></body></html>"""
+
+
+def host_with(
+    make_host: MakeHost, templates: dict[str, str], **settings: t.Any
+) -> Host:
+    """A host that brings templates of its own."""
+
+    def prepare(app: flask.Flask) -> None:
+        app.jinja_loader = jinja2.DictLoader(templates)
+
+    return make_host(prepare=prepare, **settings)
+
+
+def test_a_host_with_two_blocks(make_host: MakeHost) -> None:
+    """A layout with "title" and "content" alone gets style, script and every page."""
+    host = host_with(make_host, {"base.html": BASE}, BYOK_BASE_TEMPLATE="base.html")
+    host.save()
+    ada = host.client()
+    pages = [ada.get(), ada.get("/remove/OPENAI"), host.client("max").get()]
+    pages += [ada.post("/key", action="nope")]
+
+    for page in pages:
+        assert "The host's header" in text_of(page)
+        assert 'href="/settings/ai/static/byok.css"' in page.text
+        assert 'src="/settings/ai/static/byok.js"' in page.text
+        assert page.text.count("<main") == 1
+        assert page.text.count("data-byok-state=") == 1
+
+    title = re.findall(r"<title>(.*?)</title>", pages[0].text, re.S)[0]
+    assert title.strip() == "AI Configuration - Studio"
+
+
+def test_without_an_app_name(make_host: MakeHost) -> None:
+    """Without BYOK_APP_NAME the page says "this app" and the title stands alone."""
+    page = make_host(BYOK_APP_NAME=None).client().get()
+    title = re.findall(r"<title>(.*?)</title>", page.text, re.S)[0]
+    assert title.strip() == "AI Configuration"
+    assert "Key provided by this app" in text_of(page)
+
+
+def test_a_nonce(make_host: MakeHost) -> None:
+    """BYOK_CSP_NONCE stands on every script and style tag of ours."""
+    page = make_host(BYOK_CSP_NONCE=lambda: "n0nce").client().get()
+    tags = re.findall(r"<(?:script|link rel=\"stylesheet\")[^>]*>", page.text, re.S)
+    assert len(tags) == 2
+    assert all('nonce="n0nce"' in tag for tag in tags)
+    plain = make_host(BYOK_CSP_NONCE=None).client().get()
+    assert "nonce" not in plain.text
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "byok_breadcrumb",
+        "byok_notice",
+        "byok_status",
+        "byok_keys",
+        "byok_key_form",
+        "byok_policy",
+        "byok_usage",
+        "byok_history",
+    ],
+)
+def test_every_block_can_be_overridden(make_host: MakeHost, block: str) -> None:
+    """Three lines of a host replace one part of the page."""
+    mine = '{% extends "mine/settings.html" %}'
+    mine += f"{{% block {block} %}}the host's own part{{% endblock %}}"
+    ours = (TEMPLATES / "settings.html").read_text()
+    host = host_with(
+        make_host, {"byok/settings.html": mine, "mine/settings.html": ours}
+    )
+    assert "the host's own part" in text_of(host.client().get())
+
+
+@pytest.mark.parametrize("name", ["settings", "remove", "denied", "message", "base"])
+def test_every_template_can_be_replaced(make_host: MakeHost, name: str) -> None:
+    """A template of the same path wins over ours."""
+    host = host_with(make_host, {f"byok/{name}.html": "the host's own template"})
+    host.save()
+    ada = host.client()
+    pages = [ada.get(), ada.get("/remove/OPENAI"), host.client("max").get()]
+    pages += [ada.post("/key", action="nope")]
+    assert any("the host's own template" in page.text for page in pages)
+
+
+def test_markup_in_names_is_text(make_host: MakeHost) -> None:
+    """Names, people and models are escaped wherever they stand."""
+    host = make_host(BYOK_APP_NAME="<b>App</b> {{ 7 * 7 }} {limit}")
+    host.save(actor="<i>Ada</i>", model="<u>{{model}}</u>")
+    ada = host.client()
+
+    for page in (
+        ada.get(),
+        ada.post("/test", provider="OPENAI"),
+        ada.get("/remove/OPENAI"),
+    ):
+        for tag in ("<b>App", "<i>Ada", "<u>"):
+            assert tag not in page.text
+
+        assert "{{ 7 * 7 }} {limit}" in page.text or "remove" in page.request.path
