@@ -145,9 +145,13 @@ class _MessagesReader(StreamReader):
 
     def __init__(self, model: str) -> None:
         super().__init__(model)
-        self._counts: dict[str, t.Any] = {}
         self._thinking: dict[object, dict[str, t.Any]] = {}
         self._places: dict[object, int] = {}
+
+    @staticmethod
+    def parse_usage(counts: Json) -> Usage:
+        """Read usage as this wire states it."""
+        return _parse_usage(counts)
 
     def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
         """Read one event; unknown ones are passed over."""
@@ -177,8 +181,8 @@ class _MessagesReader(StreamReader):
     def _count(self, usage: object) -> None:
         """Take usage over: later numbers are cumulative, missing ones stand."""
         counts = read_object(usage)
-        self._counts.update({k: v for k, v in counts.items() if v is not None})
-        self.usage = _parse_usage(self._counts)
+        told = {name: count for name, count in counts.items() if count is not None}
+        self.counts = {**self.counts, **told}
 
     def _take_block(self, payload: Json) -> cabc.Iterable[ChatChunk]:
         block = read_object(payload.get("content_block"))

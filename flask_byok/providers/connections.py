@@ -34,6 +34,7 @@ class Watch:
     """
 
     __slots__ = (
+        "answer",
         "answered",
         "connected",
         "connect_timeout",
@@ -53,6 +54,8 @@ class Watch:
         self.reused: bool = False
         #: At least one byte of the answer arrived.
         self.answered: bool = False
+        #: The answer as ``http.client`` has it, once its headers are here.
+        self.answer: http.client.HTTPResponse | None = None
         #: Seconds of waiting allowed between two events; ``None`` outside streams.
         self.gap: float | None = None
         self.gap_left: float = 0.0
@@ -151,10 +154,10 @@ class _Guarded(HTTPConnection):
     def response_class(  # type: ignore[override]
         self, sock: t.Any, debuglevel: int = 0, method: str | None = None
     ) -> http.client.HTTPResponse:
-        answer = _Answer(
+        self.watch.answer = _Answer(
             t.cast(socket.socket, _TimedSocket(sock, self.watch)), method=method
         )
-        return answer
+        return self.watch.answer
 
     def _new_conn(self) -> socket.socket:
         # As in urllib3, but all addresses of a name share one connect timeout.

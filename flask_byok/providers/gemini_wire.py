@@ -115,6 +115,11 @@ class _GenerateReader(StreamReader):
     dialect = "GEMINI"
     ends_with_connection = True
 
+    @staticmethod
+    def parse_usage(counts: Json) -> Usage:
+        """Read usage as this wire states it."""
+        return _parse_usage(counts)
+
     def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
         """Read one response."""
         if payload.get("error"):
@@ -125,7 +130,7 @@ class _GenerateReader(StreamReader):
 
         if isinstance(payload.get("usageMetadata"), dict):
             # Early ones are partial, the last is whole.
-            self.usage = _parse_usage(payload["usageMetadata"])
+            self.counts = payload["usageMetadata"]
 
         if read_object(payload.get("promptFeedback")).get("blockReason"):
             self.ended = True

@@ -10,49 +10,33 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
-import http.client
 import ipaddress
 import os
 import re
-import ssl
 import typing as t
 import urllib.parse
-import zlib
 
 import requests
 import requests.adapters
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import DecodeError
-from urllib3.exceptions import HTTPError
-from urllib3.exceptions import IncompleteRead
 
 from ..secret import Secret
+from .body import ANSWER_CAP as ANSWER_CAP
+from .body import ERROR_CAP as ERROR_CAP
+from .body import GAP_LIMIT as GAP_LIMIT
+from .body import HttpStream as HttpStream
+from .body import LIST_CAP as LIST_CAP
+from .body import STREAM_LIMIT as STREAM_LIMIT
+from .body import VECTORS_CAP as VECTORS_CAP
 from .connections import build_pool
 from .connections import Watch
 from .connections import WatchedTimeout
 from .deadline import Deadline as Deadline
+from .troubles import judge
 from .types import AttemptFailed
 from .types import Failure
-from .types import FailureKind
-
-#: Decoded bytes of an error answer: its telling part is a few hundred bytes.
-ERROR_CAP = 64 * 1024
-#: Decoded bytes of a list of models: about 500 bytes for each of 2,000 models.
-LIST_CAP = 1024 * 1024
-#: Decoded bytes of an answer: 128,000 tokens, escaped, with reasoning, fit many times.
-ANSWER_CAP = 32 * 1024 * 1024
-#: Decoded bytes of vectors: 2,048 texts of 1,536 numbers of 20 characters.
-VECTORS_CAP = 64 * 1024 * 1024
-
-#: Seconds of silence allowed between two events of a stream.
-GAP_LIMIT = 30.0
-#: Seconds of waiting allowed in all after the first content of a stream.
-STREAM_LIMIT = 15 * 60.0
 
 _SENDABLE = re.compile(r"[\x21-\x7e]{8,2048}")
-_BLOCK = 64 * 1024
-# Seconds to wait for the end of a transfer whose content is complete.
-_LAST_BYTES = 0.02
 
 
 class Auth(t.NamedTuple):
@@ -181,7 +165,7 @@ class Sender:
         except BaseException as error:
             caught = error
 
-        return None, _judge(caught, watch)
+        return None, judge(caught, watch)
 
 
 class _Parts(t.NamedTuple):
@@ -190,135 +174,6 @@ class _Parts(t.NamedTuple):
     headers: cabc.Mapping[str, str]
     auth: Auth
     body: bytes | None
-
-
-class HttpStream:
-    """An answer whose body is still on its way.
-
-    :param raw: urllib3's response.
-    """
-
-    def __init__(self, raw: t.Any, watch: Watch) -> None:
-        self._raw = raw
-        self._watch = watch
-        self._inflate = _build_inflate(raw.headers.get("content-encoding"))
-        self._size = 0
-        self.status: int = raw.status
-        #: Names in lower case; of repeated headers the last.
-        self.headers: cabc.Mapping[str, str] = {
-            name.lower(): value for name, value in raw.headers.items()
-        }
-        self.reused_connection: bool = watch.reused
-
-    def read(self, cap: int) -> bytes:
-        """Read the rest. Of an error answer at most :data:`ERROR_CAP` is read.
-
-        :raise AttemptFailed: when the body breaks off, is too large or too slow.
-        """
-        is_error = self.status >= 400
-        pieces = []
-
-        try:
-            for piece in self.read_chunks(ERROR_CAP if is_error else cap):
-                pieces.append(piece)
-        except AttemptFailed as error:
-            failure = error.failure
-
-            # The status of an error answer says more than its missing end.
-            if not is_error or failure.kind not in ("too_large", "unreadable_answer"):
-                self.close()
-                pieces.clear()
-                raise
-
-        return b"".join(pieces)
-
-    def read_chunks(self, cap: int = ANSWER_CAP) -> cabc.Iterator[bytes]:
-        """Give the body in decoded pieces, as they come.
-
-        :param cap: decoded bytes allowed; what lies within it is given first.
-        :raise AttemptFailed: when the body breaks off, is too large or too slow.
-        """
-        size = 0
-
-        while True:
-            piece, error = self._read_piece(cap - size + 1)
-
-            if error is not None:
-                self.close()
-                raise error
-
-            if piece is None:
-                return
-
-            size += len(piece)
-
-            if size > cap:
-                self.close()
-                yield piece[: cap - size]
-                raise AttemptFailed(Failure(kind="too_large", status=self.status))
-
-            if piece:
-                yield piece
-
-    def limit_gaps(self, seconds: float) -> None:
-        """Allow so many seconds of waiting between two events."""
-        self._watch.limit_gaps(seconds)
-
-    def note_event(self) -> None:
-        """Start the next gap: an event is complete."""
-        self._watch.note_event()
-
-    def limit_total(self, seconds: float) -> None:
-        """Replace the deadline by so many seconds of waiting in all."""
-        self._watch.limit_total(seconds)
-
-    def finish(self) -> None:
-        """Let go of a stream whose end mark was read.
-
-        The last bytes of the transfer coding mostly are here already: with them the
-        connection can be kept. Nobody waits for them.
-        """
-        self.limit_total(_LAST_BYTES)
-        piece, error = self._read_piece(_BLOCK)
-
-        while error is None and piece is not None:
-            piece, error = self._read_piece(_BLOCK)
-
-        self.close()
-
-    def close(self) -> None:
-        """Give the connection back when the body was read to its end, else cut it."""
-        try:
-            self._raw.close()
-            self._raw.release_conn()
-        except (HTTPError, OSError):  # pragma: no cover - nothing is left to do
-            pass
-
-    def _read_piece(self, limit: int) -> tuple[bytes | None, BaseException | None]:
-        """Read what is there: a piece (perhaps empty), or ``None`` at the end.
-
-        :return: the piece, and what to raise instead.
-        """
-        try:
-            piece = self._raw.read1(_BLOCK, decode_content=False)
-
-            if self._inflate is not None:
-                return self._decode(piece, limit), None
-
-            return piece or None, None
-        except BaseException as error:
-            caught = error
-
-        return None, _judge(caught, self._watch, status=self.status)
-
-    def _decode(self, piece: bytes, limit: int) -> bytes | None:
-        if self._inflate is None or piece:
-            return self._inflate.decompress(piece, limit) if self._inflate else piece
-
-        if not self._inflate.eof:
-            raise zlib.error("cut")
-
-        return None
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
@@ -430,89 +285,3 @@ def _refuse_status(status: int) -> Failure | None:
         return Failure(kind="unreadable_answer", status=status)
 
     return None
-
-
-def _build_inflate(encoding: str | None) -> t.Any:
-    """Make a decoder for the encodings a server may send although not asked to."""
-    if encoding is None or encoding.strip().lower() in ("", "identity"):
-        return None
-
-    # 47: gzip or zlib, told apart by their first bytes; any other fails to decode.
-    return zlib.decompressobj(47)
-
-
-def _judge(
-    caught: BaseException, watch: Watch, *, status: int | None = None
-) -> BaseException:
-    """Give what is to be raised instead of an exception that has seen the key.
-
-    :param status: of the answer, when it had come so far.
-    :return: a failure; an interrupt itself, stripped of its frames; or a mistake of
-        ours, told by the name of its type alone.
-    """
-    if not isinstance(caught, Exception):
-        caught.__cause__ = caught.__context__ = None
-        return caught.with_traceback(None)
-
-    kind = _kind_of(_causes(caught), watch)
-
-    if kind is None:
-        return RuntimeError(f"The sender failed with {type(caught).__name__}.")
-
-    return AttemptFailed(
-        Failure(
-            kind=kind,
-            status=status if kind == "unreadable_answer" else None,
-            reasons=("request",) if kind == "not_sendable" else (),
-            sent=watch.connected and kind != "not_sendable",
-        )
-    )
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """List an exception with all it wraps; the libraries wrap in four ways."""
-    found: list[BaseException] = []
-    waiting: list[object] = [error]
-
-    while waiting:
-        one = waiting.pop()
-
-        if isinstance(one, BaseException) and not any(one is seen for seen in found):
-            found.append(one)
-            waiting += (*one.args, one.__cause__, one.__context__)
-            waiting.append(getattr(one, "reason", None))
-
-    return found
-
-
-def _kind_of(causes: list[BaseException], watch: Watch) -> FailureKind | None:
-    def any_of(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
-    if not any_of(
-        OSError, HTTPError, http.client.HTTPException, ValueError, zlib.error
-    ):
-        return None
-
-    if not watch.connected:
-        # A handshake that just ends is a host out of reach, as a reset is.
-        refused = any_of(ssl.SSLError) and not any_of(ssl.SSLEOFError)
-        return "tls" if refused else "unreached"
-
-    if any_of(TimeoutError):
-        return "timeout"
-
-    if any_of(http.client.InvalidURL) and not watch.answered:
-        return "not_sendable"
-
-    if any_of(http.client.LineTooLong):
-        return "too_large"
-
-    if any_of(IncompleteRead, http.client.IncompleteRead, DecodeError, zlib.error):
-        return "unreadable_answer"
-
-    if any_of(ConnectionError, ssl.SSLError):
-        is_stale = watch.reused and not watch.answered
-        return "reset_reused" if is_stale else "reset"
-
-    return "unreadable_answer" if watch.answered else "reset"

@@ -149,6 +149,11 @@ class _ChatReader(StreamReader):
         self._refused = False
         self._places: dict[object, int] = {}
 
+    @staticmethod
+    def parse_usage(counts: Json) -> Usage:
+        """Read usage as this wire states it."""
+        return _parse_usage(counts)
+
     def take_event(self, event: Event) -> cabc.Iterable[ChatChunk]:
         """Read one event; the end mark is the only one that is no JSON."""
         if event.data == "[DONE]":
@@ -165,7 +170,7 @@ class _ChatReader(StreamReader):
         self.model = payload.get("model") or self.model
 
         if payload.get("usage"):
-            self.usage = _parse_usage(payload["usage"])
+            self.counts = read_object(payload["usage"])
 
         chunks: list[ChatChunk] = []
 

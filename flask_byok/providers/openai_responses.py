@@ -129,6 +129,11 @@ class _ResponsesReader(StreamReader):
         self._refused = False
         self._places: dict[object, int] = {}
 
+    @staticmethod
+    def parse_usage(counts: Json) -> Usage:
+        """Read usage as this wire states it."""
+        return _parse_usage(counts)
+
     def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
         """Read one event; unknown ones are passed over."""
         kind = payload.get("type")
@@ -173,7 +178,7 @@ class _ResponsesReader(StreamReader):
     def _take_end(self, response: Json) -> None:
         self.ended = True
         self.model = response.get("model")
-        self.usage = _parse_usage(response.get("usage"))
+        self.counts = read_object(response.get("usage"))
         self.finish_reason = _parse_finish(response, bool(self.calls), self._refused)
 
     def _fail(self, error: Json) -> t.NoReturn:

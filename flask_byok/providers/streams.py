@@ -52,7 +52,8 @@ class StreamReader(abc.ABC):
         self.asked: str = model
         self.texts: list[str] = []
         self.calls: list[_OpenCall] = []
-        self.usage: Usage = Usage()
+        #: Usage as the provider stated it last; read late, for each chunk may hold it.
+        self.counts: Json = {}
         self.finish_reason: FinishReason = "other"
         self.raw: Json = {}
         #: As the provider wrote them; cleaned before anybody sees them.
@@ -60,6 +61,16 @@ class StreamReader(abc.ABC):
         self.request_id: object = None
         #: The end mark was read, or may come with the connection's end.
         self.ended: bool = False
+
+    @property
+    def usage(self) -> Usage:
+        """The last usage stated so far."""
+        return self.parse_usage(self.counts)
+
+    @staticmethod
+    @abc.abstractmethod
+    def parse_usage(counts: Json) -> Usage:
+        """Read usage as this wire states it; nothing stated is unknown."""
 
     @abc.abstractmethod
     def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:

@@ -656,11 +656,14 @@ def test_a_mistake_of_ours_is_told_by_its_type_alone(
 
 def test_a_stream_counts_only_its_own_waiting(serve: Serve, sender: Sender) -> None:
     """A consumer may take its time; the gap between two events may not."""
+    goes_on = threading.Event()
     release = threading.Event()
 
     def behave(conn: socket.socket, request: Request) -> None:
         conn.sendall(build_head(200, {"transfer-encoding": "chunked"}))
-        conn.sendall(b"3\r\nabc\r\n3\r\ndef\r\n")
+        conn.sendall(b"3\r\nabc\r\n")
+        goes_on.wait(5)
+        conn.sendall(b"3\r\ndef\r\n")
         release.wait(5)
 
     server = serve(behave)
@@ -676,6 +679,7 @@ def test_a_stream_counts_only_its_own_waiting(serve: Serve, sender: Sender) -> N
     stream.limit_total(5.0)
     pieces = stream.read_chunks()
     assert next(pieces) == b"abc"
+    goes_on.set()
     time.sleep(0.4)
     assert next(pieces) == b"def"
 
