@@ -45,6 +45,26 @@ def test_bookkeeping_waits_for_nobody(
     assert room.rows(room.tables.company)[0]["fallback"] == "never"
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_lock_that_costs_time_is_not_asked_again_at_once(
+    contested: tuple[Room, sa.Connection],
+) -> None:
+    """PostgreSQL waits a quarter of a second; the calls after the first do not."""
+    room, connection = contested
+    room.database.record(set_fallback(room, "never"))
+    began = time.monotonic()
+
+    for number in range(20):
+        room.database.record(insert_company(room, f"i:{number}"))
+        room.database.flush()
+
+    assert time.monotonic() - began < 0.2
+    assert room.database.pending == 21
+    connection.rollback()
+    room.database.flush(force=True)
+    assert room.database.pending == 0
+
+
 def test_bookkeeping_may_wait_a_little(
     contested: tuple[Room, sa.Connection],
 ) -> None:

@@ -11,6 +11,12 @@ import sqlalchemy as sa
 from flask_byok.errors import CredentialChanged
 from flask_byok.errors import CredentialNotFound
 from flask_byok.errors import StateUnavailable
+from flask_byok.secret import Secret
+from flask_byok.vault.keyring import API_KEY
+from flask_byok.vault.keyring import SealContext
+from flask_byok.vault.types import Credential
+from flask_byok.vault.types import SealedKey
+from tests.support import vectors
 from tests.support.vault_room import any_row
 from tests.support.vault_room import AT
 from tests.support.vault_room import COMPANY
@@ -134,6 +140,44 @@ def test_a_lenient_mariadb_is_found_out(mariadb_url: str) -> None:
             room.put(sealed_key(company_id="s:" + "x" * 300))
 
         assert room.rows(room.tables.credential) == []
+
+
+def test_a_moved_row_does_not_open(room: Room) -> None:
+    """Whoever edits company, provider or id by hand gets no key out of it."""
+    ring, api_key = vectors.keyring(), Secret("not-a-real-openai-key-0009-AbCd")
+    sealed = sealed_key()
+    blob = ring.seal(api_key, context_of(sealed))
+    room.put(dataclasses.replace(sealed, blob=blob))
+
+    (found,) = room.store.read_state(COMPANY).credentials
+    assert ring.open(found.blob, context_of(found), key_id=found.key_id) == api_key
+
+    room.change(company_id="i:43")
+    (moved,) = room.store.read_state("i:43").credentials
+    reason = vectors.reason_of(ring, moved.blob, context_of(moved))
+    assert reason == "wrong_key_or_context"
+
+
+def test_an_older_state_of_a_row_opens(room: Room) -> None:
+    """What remains: whoever writes to the database can put an old key back."""
+    ring = vectors.keyring()
+    old, new = (Secret(f"not-a-real-openai-key-000{n}-AbCd") for n in (1, 2))
+    sealed = sealed_key()
+    before = ring.seal(old, context_of(sealed))
+    room.put(dataclasses.replace(sealed, blob=before))
+    after = ring.seal(new, context_of(sealed))
+    room.put(dataclasses.replace(sealed, blob=after), seen=1)
+    room.change(blob=before)
+
+    (found,) = room.store.read_state(COMPANY).credentials
+    assert ring.open(found.blob, context_of(found), key_id="k001") == old
+
+
+def context_of(row: Credential | SealedKey) -> SealContext:
+    """Bind a key to the row it stands in."""
+    return SealContext(
+        purpose=API_KEY, company=row.company_id, provider=row.provider, record=row.id
+    )
 
 
 def test_details_change_without_the_key(room: Room) -> None:
