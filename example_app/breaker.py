@@ -25,6 +25,9 @@ from .receipts import name_provider
 blueprint = Blueprint("breaker", __name__)
 blueprint.before_request(require_sign_in)
 
+#: Messages of this category stand in the panel, where the visitor looks.
+_CATEGORY: t.Final = "simulator"
+
 #: Seconds the simulator may take to switch.
 _TIMEOUT: t.Final = 3.0
 
@@ -168,9 +171,9 @@ def switch(provider: str) -> ResponseReturnValue:
     try:
         Switchboard(address).set(provider, None if fault is None else fault.name, keys)
     except OSError:
-        flash("The simulator does not answer. Is it still running?", "error")
+        flash("The simulator does not answer. Is it still running?", _CATEGORY)
     else:
-        flash(_told(name_provider(provider), fault), "info")
+        flash(_told(name_provider(provider), fault), _CATEGORY)
 
     return redirect(url_for("pages.dashboard", _anchor="simulator"), 303)
 
@@ -182,6 +185,4 @@ def _told(label: str, fault: Fault | None) -> str:
             "Test Connection, or when it is tried again."
         )
 
-    return (
-        f"From now on {label} {fault.what}. Run one of the tools to see what happens."
-    )
+    return f"From now on {label} {fault.what}. Run a tool to see what happens."

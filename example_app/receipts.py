@@ -112,9 +112,7 @@ def _step(attempt: cabc.Mapping[str, t.Any]) -> Step:
     reason = attempt["reason"]
 
     if reason is None:
-        return Step(
-            tone="ok", who=who, outcome=f"answered in {attempt['latency_ms']:,} ms"
-        )
+        return Step(tone="ok", who=who, outcome="answered")
 
     words = _REASONS.get(reason, "no answer")
 
