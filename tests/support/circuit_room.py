@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import datetime as dt
 import functools
-import multiprocessing
 import multiprocessing.synchronize
 import threading
 import typing as t
@@ -22,6 +21,7 @@ from flask_byok.failover.reasons import Letter
 from flask_byok.failover.verdict import Verdict
 from flask_byok.ledger.usage import Ledger
 from flask_byok.vault.types import Credential
+from tests.support.processes import worker_context
 from tests.support.vault_room import COMPANY
 from tests.support.vault_room import open_room
 from tests.support.vault_room import Room
@@ -109,7 +109,7 @@ def run_everywhere(
     :param action: a function of this module; it gets a worker's :class:`CircuitRoom`
         and the number of the caller.
     """
-    context = multiprocessing.get_context("spawn")
+    context = worker_context()
     barrier = context.Barrier(PROCESSES)
 
     with concurrent.futures.ProcessPoolExecutor(

@@ -7,7 +7,6 @@ import concurrent.futures
 import dataclasses
 import datetime as dt
 import functools
-import multiprocessing
 import threading
 import typing as t
 
@@ -18,6 +17,7 @@ from flask_byok.ledger.usage import AttemptStart
 from flask_byok.ledger.usage import Ledger
 from flask_byok.ledger.usage import Started
 from flask_byok.providers.types import Usage
+from tests.support.processes import worker_context
 from tests.support.vault_room import COMPANY
 from tests.support.vault_room import open_room
 from tests.support.vault_room import Room
@@ -66,7 +66,7 @@ def reserve_everywhere(
     settle_twice: bool = False,
 ) -> list[str]:
     """Reserve ``each`` times in every thread of every process; give the outcomes."""
-    context = multiprocessing.get_context("spawn")
+    context = worker_context()
     options = (url, dict(limits), threads, each, settle_twice)
 
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
