@@ -76,14 +76,17 @@ def test_responses_stream_adds_up(make: Make) -> None:
 
 
 def test_responses_thinks_when_asked(make: Make) -> None:
-    """With an effort there is a reasoning item, and its tokens are counted."""
+    """With an effort there is a reasoning item; its tokens are part of the output."""
+    plain = make().responses.create(model="gpt-6-sol", input="hi")
     answer = make().responses.create(
         model="gpt-6-sol", input="hi", reasoning={"effort": "low"}
     )
 
     assert [item.type for item in answer.output] == ["reasoning", "message"]
-    assert answer.usage is not None
-    assert answer.usage.output_tokens_details.reasoning_tokens > 0
+    assert answer.usage is not None and plain.usage is not None
+    thought = answer.usage.output_tokens_details.reasoning_tokens
+    assert thought > 0
+    assert answer.usage.output_tokens == plain.usage.output_tokens + thought
 
 
 @pytest.mark.parametrize("streamed", [False, True])
