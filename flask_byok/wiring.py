@@ -62,7 +62,7 @@ class AppState:
     connections: Connections
     saving: Saving
     companies: Companies
-    limiter: CheckLimiter
+    desk: Desk
     doctor: Doctor
 
 
@@ -71,10 +71,28 @@ class TableMaker:
 
     def __init__(self, credential_class: type[t.Any] | None) -> None:
         self._credential_class = credential_class
+        self._foreseen: Tables | None = None
 
-    def make(self, db: SQLAlchemy, bind_key: str | None = None) -> Tables:
-        """Build the tables in the metadata of ``db``, or find them there."""
+    def foresee(self, db: SQLAlchemy) -> None:
+        """Build the tables before any app has told where it keeps them."""
+        self._foreseen = self._build(db, None)
+
+    def make(self, db: SQLAlchemy, bind_key: str | None) -> Tables:
+        """Build the tables in the metadata of a bind, or find them there."""
+        if bind_key is not None:
+            self._take_back(db)
+
+        self._foreseen = None
+        return self._build(db, bind_key)
+
+    def _build(self, db: SQLAlchemy, bind_key: str | None) -> Tables:
         return build_tables(_metadata(db, bind_key), credential=self._credential())
+
+    def _take_back(self, db: SQLAlchemy) -> None:
+        """Remove foreseen tables, or the app's main database would get them too."""
+        for table in () if self._foreseen is None else self._foreseen.all():
+            if table is not self._credential():
+                db.metadata.remove(table)
 
     def _credential(self) -> sa.Table | None:
         if self._credential_class is None:
@@ -171,7 +189,7 @@ def _assemble(
         connections=Connections(desk),
         saving=Saving(desk, companies),
         companies=companies,
-        limiter=desk.limiter,
+        desk=desk,
         doctor=Doctor(
             settings=settings,
             registry=registry,

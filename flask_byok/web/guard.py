@@ -106,7 +106,7 @@ def count_address() -> None:
 
     :raises CheckLimited: after too many checks from one address in a minute.
     """
-    current_byok.state.limiter.hit(address=request.remote_addr)
+    current_byok.state.desk.limiter.hit(address=request.remote_addr)
 
 
 def csrf_field() -> str:

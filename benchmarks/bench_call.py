@@ -1,0 +1,215 @@
+"""What a whole call costs: look-up, opening the key, sending, and the ledger's row.
+
+Run it from the repository: ``python benchmarks/bench_call.py [--url DATABASE_URL]``.
+Beside it in the same run: bare ``requests`` and the official SDKs kept warm. CPU time
+of this process; the server is another one. It also counts the statements and the
+connections of one healthy call, and compares the import with Flask's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections.abc as cabc
+import contextlib
+import multiprocessing
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import typing as t
+
+import bench_sender as sender_bench
+import sqlalchemy as sa
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_byok import BYOK
+from flask_byok.masterkeys import generate
+from flask_byok.secret import Secret
+from flask_byok.vault.keyring import API_KEY
+from flask_byok.vault.keyring import SealContext
+from flask_byok.vault.types import SealedKey
+
+COMPANIES = {"OPENAI": 1, "CLAUDE": 2, "GEMINI": 3}
+RECORDS = {
+    "OPENAI": "c2d41f08-96b7-4e35-8a60-f3917be20c44",
+    "CLAUDE": "7b0f6a52-3c1e-4d8a-9f27-1e5c40aa9d13",
+    "GEMINI": "e81a2c77-0b4d-4c59-a3f6-92d05b7e1c3a",
+}
+
+
+def build_app(database_url: str, url: str) -> tuple[Flask, SQLAlchemy, BYOK]:
+    """Make a host app with one company per provider, each with a stored key."""
+    db = SQLAlchemy()
+    byok = BYOK(db=db)
+    app = Flask("benchmark")
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=database_url,
+        BYOK_MASTER_KEYS={"k001": generate()},
+        BYOK_PROVIDER_URLS={
+            "OPENAI": f"{url}/v1",
+            "CLAUDE": f"{url}/v1",
+            "GEMINI": f"{url}/v1beta",
+        },
+    )
+    db.init_app(app)
+    byok.init_app(app)
+
+    with app.app_context():
+        db.create_all()
+
+        for provider in COMPANIES:
+            byok.forget_company(COMPANIES[provider])
+            _store_key(byok, provider)
+
+    return app, db, byok
+
+
+def _store_key(byok: BYOK, provider: str) -> None:
+    """Store a key without asking anybody: the server here answers content alone."""
+    state, company = byok.state, f"i:{COMPANIES[provider]}"
+    keyring = state.desk.open_keyring()
+    context = SealContext(
+        purpose=API_KEY, company=company, provider=provider, record=RECORDS[provider]
+    )
+    sealed = SealedKey(
+        id=RECORDS[provider],
+        company_id=company,
+        provider=provider,
+        blob=keyring.seal(Secret(sender_bench.API_KEY), context),
+        key_id=keyring.primary,
+        prefix="",
+        last4="",
+        model="m",
+        expires_on=None,
+        state="working",
+    )
+
+    with state.database.write() as connection:
+        state.store.put(connection, sealed, seen_generation=None, actor=None)
+
+
+def build_whole(
+    byok: BYOK,
+) -> tuple[dict[str, sender_bench.Call], dict[str, sender_bench.Stream]]:
+    """Give one whole call and one whole stream per provider."""
+    calls: dict[str, sender_bench.Call] = {}
+    streams: dict[str, sender_bench.Stream] = {}
+
+    for provider, company in COMPANIES.items():
+
+        def call(company: int = company) -> object:
+            client = byok.client_for(company)
+            return client.chat(sender_bench.QUESTION, max_tokens=64).text
+
+        def stream(company: int = company) -> int:
+            client = byok.client_for(company)
+
+            with client.stream(sender_bench.QUESTION, max_tokens=64) as pieces:
+                return sum(1 for piece in pieces if piece.text)
+
+        calls[provider] = call
+        streams[provider] = stream
+
+    return calls, streams
+
+
+@contextlib.contextmanager
+def counting(engine: sa.Engine) -> cabc.Iterator[dict[str, int]]:
+    """Count what one engine is asked for: check-outs, and what SQLAlchemy executes."""
+    seen = {"check-outs": 0}
+
+    def note(*ignored: object) -> None:
+        seen["check-outs"] += 1
+
+    sa.event.listen(engine, "checkout", note)
+
+    try:
+        yield seen
+    finally:
+        sa.event.remove(engine, "checkout", note)
+
+
+def report_database(byok: BYOK, call: sender_bench.Call) -> None:
+    """Print how often a healthy call takes a connection, and for what."""
+    with counting(byok.state.database.engine) as seen:
+        call()
+
+    print(
+        f"A healthy call takes a connection {seen['check-outs']} times: one indexed "
+        "query before the request, one short write after it."
+    )
+
+
+def report_import() -> None:
+    """Print what the import costs beside the one of Flask and Flask-SQLAlchemy."""
+    base = _import_cost("import flask, flask_sqlalchemy, requests, cryptography")
+    ours = _import_cost("import flask_byok")
+    print(f"import flask_byok: {ours / base:.2f} of importing what it stands on")
+
+
+def _import_cost(statement: str) -> float:
+    """Give CPU seconds of a fresh process, the least of five."""
+    return min(_run_once(statement) for _ in range(5))
+
+
+def _run_once(statement: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", statement], check=True, env=os.environ)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", help="the database; else a SQLite file that is removed")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--calls", type=int, default=60, help="per round")
+    parser.add_argument("--streams", type=int, default=4, help="per round")
+    options = parser.parse_args()
+    ours, theirs = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    server = context.Process(target=sender_bench._serve, args=(theirs,), daemon=True)
+    server.start()
+    url = f"http://127.0.0.1:{ours.recv()}"
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "benchmark.db"
+        app, db, byok = build_app(options.url or f"sqlite:///{file}", url)
+
+        try:
+            with app.app_context():
+                _measure(byok, url, options)
+                byok.state.database.close()
+                db.engine.dispose()
+        finally:
+            server.terminate()
+            server.join()
+
+    report_import()
+    return 0
+
+
+def _measure(byok: BYOK, url: str, options: t.Any) -> None:
+    built = {
+        "flask-byok": build_whole(byok),
+        "requests": sender_bench.build_bare(url),
+        "official SDK": sender_bench.build_official(url),
+    }
+    print("CPU time of the client, and its ratio to bare requests")
+
+    for provider in COMPANIES:
+        calls = {name: made[0][provider] for name, made in built.items()}
+        results = sender_bench.measure(calls, options.rounds, options.calls)
+        sender_bench.report(f"{provider} call", results)
+        streams = {name: made[1][provider] for name, made in built.items()}
+        results = sender_bench.measure(streams, options.rounds, options.streams)
+        sender_bench.report(f"{provider} chunk", results, sender_bench.PIECES)
+
+    report_database(byok, built["flask-byok"][0]["OPENAI"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
