@@ -31,7 +31,8 @@ blueprint = Blueprint("accounts", __name__)
 # Browsers read "/\\" as "//", and drop tabs and line breaks before they look.
 _OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
 
-login_manager.login_view = "accounts.sign_in"
+# Flask-Login has no types: a checker takes the None it starts with for all it may be.
+login_manager.login_view = "accounts.sign_in"  # pyright: ignore
 login_manager.login_message = "Sign in to go on."
 login_manager.login_message_category = "info"
 

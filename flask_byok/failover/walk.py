@@ -38,6 +38,7 @@ from .policy import inline_delay
 from .policy import may_try_last
 from .policy import may_try_next
 from .policy import may_use_system_key
+from .reasons import Letter
 from .rooms import Call
 from .rooms import Perform
 from .rooms import Rooms
@@ -234,7 +235,7 @@ class Walk(t.Generic[T]):
         if route.source == "system":
             return MOST_REQUESTS
 
-        letters = [*self._notes.letters, verdict.letter]
+        letters: list[Letter] = [*self._notes.letters, verdict.letter]
         kept = self._has_system_route() and may_use_system_key(letters, self._policy)
         return MOST_COMPANY_REQUESTS if kept else MOST_REQUESTS
 
