@@ -19,6 +19,7 @@ import typing as t
 
 from flask import Flask
 from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler
 
 from flask_byok.testing import Simulator
 
@@ -41,6 +42,15 @@ folder, which git ignores. With {settings.REAL_VARIABLE}=1 in the environment th
 asks the real providers, on keys you save there, in a database of its own; the key the
 studio pays for comes from FLASK_BYOK_SYSTEM_KEYS, as JSON: {{"OPENAI": "..."}}.
 """
+
+
+class Handler(WSGIRequestHandler):
+    """Takes it quietly when a visitor stops a stream or closes the window."""
+
+    def finish(self) -> None:
+        """End a connection, also one that is gone."""
+        with contextlib.suppress(ConnectionError):
+            super().finish()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -87,9 +97,7 @@ def main(arguments: cabc.Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     folder = None if options.folder is None else str(options.folder.resolve())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    logging.getLogger("flask_byok").setLevel(logging.INFO)
+    set_up_logging()
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
@@ -102,13 +110,26 @@ def main(arguments: cabc.Sequence[str] | None = None) -> int:
         app = build_app(folder, simulator, reset=options.reset)
         listener = stack.enter_context(open_port(options.port))
         port = listener.getsockname()[1]
-        server = make_server(_HOST, port, app, threaded=True, fd=listener.fileno())
-        address = f"http://{_HOST}:{port}"
-        print(describe(address, simulator), flush=True)
+        server = make_server(
+            _HOST,
+            port,
+            app,
+            threaded=True,
+            request_handler=Handler,
+            fd=listener.fileno(),
+        )
+        print(describe(f"http://{_HOST}:{port}", simulator), flush=True)
         server.serve_forever()
 
     print("\nStopped.", flush=True)
     return 0
+
+
+def set_up_logging() -> None:
+    """Show what flask-byok tells an operator, and leave out the access log."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    logging.getLogger("flask_byok").setLevel(logging.INFO)
 
 
 def start_simulator(port: int, pace: float) -> Simulator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import re
+import time
 import typing as t
 
 import playwright.sync_api
@@ -17,6 +18,9 @@ from .conftest import Studio
 
 COMPANY_KEY = demo_keys.company_keys("northwind")["OPENAI"]
 SYSTEM_KEY = demo_keys.system_keys()["OPENAI"]
+
+# Two cores and a browser: the default of five seconds is short on a busy machine.
+expect.set_options(timeout=20_000)
 
 #: Runs before every page: what the policy blocks is told on the console.
 WATCH = """
@@ -195,10 +199,22 @@ def remove_the_key(walk: Walk) -> None:
     expect(page.get_by_text("OpenAI key removed")).not_to_have_count(0)
 
 
-def test_an_answer_appears_piece_by_piece(scripted: Walk, studio: Studio) -> None:
+def soon(is_true: cabc.Callable[[], bool]) -> bool:
+    """Wait up to ten seconds for something to become true."""
+    until = time.monotonic() + 10
+
+    while not is_true() and time.monotonic() < until:
+        time.sleep(0.05)
+
+    return is_true()
+
+
+def test_an_answer_appears_piece_by_piece(
+    scripted: Walk, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first words are there while the rest is still on its way."""
     page = scripted.page
-    studio.simulator.pace = 0.05
+    monkeypatch.setattr(studio.simulator, "pace", 0.05)
     scripted.sign_in()
     scripted.go("/write")
     scripted.press("Write a draft")
@@ -214,9 +230,11 @@ def test_an_answer_appears_piece_by_piece(scripted: Walk, studio: Studio) -> Non
     assert scripted.complaints == []
 
 
-def test_stop_ends_the_request_to_the_provider(scripted: Walk, studio: Studio) -> None:
+def test_stop_ends_the_request_to_the_provider(
+    scripted: Walk, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody pays for words that nobody will read."""
-    studio.simulator.pace = 0.2
+    monkeypatch.setattr(studio.simulator, "pace", 0.5)
     scripted.sign_in()
     scripted.go("/write")
     scripted.press("Write a draft")
@@ -225,6 +243,8 @@ def test_stop_ends_the_request_to_the_provider(scripted: Walk, studio: Studio) -
     scripted.press("Stop")
 
     expect(scripted.page.get_by_text("Stopped.")).to_be_visible()
+    # The whole answer would take half a minute.
+    assert soon(lambda: studio.simulator.in_flight == 0)
     scripted.go("/")
     expect(scripted.page.get_by_text("Nothing yet.")).to_be_visible()
 
