@@ -76,7 +76,7 @@ class BYOK:
         self._actor_loader: cabc.Callable[[], str | None] | None = None
 
         if db is not None:
-            self._tables.make(db)
+            self._tables.foresee(db)
 
         if app is not None:
             self.init_app(app)

@@ -109,7 +109,7 @@ class Circuits(ModelBlocks, KeyMarks):
 
         if scoped:
             # On a probe of the whole key D and M say nothing: the next caller probes.
-            neutral = token is not None and not verdict.model_scoped
+            neutral = token is not None and verdict.failure_class.scope == "model"
             return None if neutral else self.block(target, model, verdict, now)
 
         if token is not None:

@@ -70,7 +70,8 @@ class Lessons:
         if circuits.view(target).circuit == "open":
             change = circuits.close(target, now, token=step.gate.token)
             self._teller.changed(change, now)
-        else:
+        elif not self._call.streamed:
+            # A stream has succeeded at its end: till then it may still break.
             circuits.succeeded(target, now)
 
         if step.gate.tries_block:

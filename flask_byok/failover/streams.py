@@ -77,10 +77,18 @@ class OpenStream:
 
     def _finish(self) -> None:
         self._end()
+        self._note_success()
         self.answer = self._stream.answer
         self._arrived.ticket.finish(
             self.answer.usage, self.answer.request_id, self.latency_ms
         )
+
+    def _note_success(self) -> None:
+        """Note a clean end; a probe's success was noted at its first content."""
+        circuits, target = self._rooms.circuits, self._arrived.target
+
+        if circuits.view(target).circuit == "closed":
+            circuits.succeeded(target, self._state.now())
 
     def _interrupt(self, failure: Failure) -> StreamInterrupted:
         self._end()

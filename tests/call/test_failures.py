@@ -369,4 +369,4 @@ def test_a_host_without_a_way_is_not_tried_twice(
         ("OPENAI", False),
         ("GEMINI", True),
     ]
-    assert host.refuse(errors.ProviderOutage, model="gpt-4o-raw").status is None
+    assert host.refuse(errors.ProviderOutage, model="gpt-4o-mini").status is None

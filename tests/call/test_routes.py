@@ -1,0 +1,283 @@
+"""Which keys may answer, in which order, under which policy."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import typing as t
+
+import pytest
+
+from flask_byok import BYOK
+from flask_byok import current_ai_client
+from flask_byok import errors
+from tests.support.calls import CallHost
+from tests.support.host import SYSTEM
+
+Make = cabc.Callable[..., CallHost]
+
+#: A fault of OPENAI for each class, and the error it raises where nobody answers.
+CLASSES: t.Final = {
+    "A": ("revoked", errors.KeyRejected),
+    "B": ("restricted", errors.KeyForbidden),
+    "M": ("project_no_model_access", errors.ModelNotFound),
+    "C": ("nocredit", errors.QuotaExceeded),
+    "D": ("ratelimited_38s", errors.RateLimited),
+    "E": ("outage", errors.ProviderOutage),
+    "F": ("hang", errors.ProviderTimeout),
+    "G": ("bad_request", errors.RequestRefused),
+    "L": ("redirect", errors.OurSideError),
+}
+OUTAGES: t.Final = ("D", "E", "F")
+
+
+def test_the_other_own_key_comes_before_the_system_key(any_host: CallHost) -> None:
+    """With ``use_other_keys`` on, the company's second key answers."""
+    any_host.store("OPENAI", "CLAUDE")
+    any_host.byok.set_policy(1, use_other_keys=True)
+    any_host.fail("revoked")
+    answer = any_host.chat()
+    assert any_host.paid == "cc"
+    assert (answer.provider, answer.source) == ("CLAUDE", "company")
+    assert not any_host.told("fallback_used") and any_host.client.fallback_active
+
+
+@pytest.mark.parametrize("why", ["off", "scope", "raw model", "extra"])
+def test_the_other_own_key_is_left_alone(make: Make, why: str) -> None:
+    """Off, by the operator's scope, or for a model only one provider has."""
+    scope = "same_provider" if why == "scope" else "any"
+    host = make(BYOK_FALLBACK_SCOPE=scope)
+    host.store("OPENAI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=why != "off")
+    host.fail("revoked")
+    more: dict[str, t.Any] = {
+        "raw model": {"model": "gpt-4o-mini"},
+        "extra": {"extra": {"user": "u1"}},
+    }.get(why, {})
+    assert host.chat(**more).provider == "OPENAI"
+    assert host.paid == "cs"
+
+
+def test_the_third_request_is_the_system_keys(host: CallHost) -> None:
+    """Three own keys, all rejected: two are tried, then the system key."""
+    host.store("OPENAI", "GEMINI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=True)
+
+    for provider in ("OPENAI", "GEMINI", "CLAUDE"):
+        host.fail("revoked", provider)
+
+    assert host.chat().source == "system"
+    assert host.paid == "ccs"
+
+
+def test_without_a_system_key_all_three_are_the_companys(make: Make) -> None:
+    """Nothing is kept back for a system key that does not exist."""
+    host = make(BYOK_SYSTEM_KEYS={})
+    host.store("OPENAI", "GEMINI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=True)
+    host.fail("revoked", "OPENAI")
+    host.fail("revoked", "GEMINI")
+    assert host.chat().provider == "CLAUDE"
+    assert host.paid == "ccc"
+
+
+def test_the_system_key_of_another_provider_comes_last(host: CallHost) -> None:
+    """Own key and system key of one provider down: another system key answers."""
+    host.store()
+    host.fail("outage", keys=None)
+    answer = host.chat()
+    assert host.paid == "css"
+    assert (answer.provider, answer.source) == ("GEMINI", "system")
+
+
+@pytest.mark.parametrize("why", ["raw model", "scope", "extra"])
+def test_no_other_provider_without_a_mapped_model(make: Make, why: str) -> None:
+    """The company key's error is raised: it names what a person can mend."""
+    scope = "same_provider" if why == "scope" else "any"
+    host = make(BYOK_FALLBACK_SCOPE=scope)
+    host.store()
+    host.fail("outage", keys=None)
+    more: dict[str, t.Any] = {
+        "raw model": {"model": "gpt-4o-mini"},
+        "extra": {"extra": {"user": "u1"}},
+    }.get(why, {})
+    error = host.refuse(errors.ProviderOutage, **more)
+    assert host.paid == "cs" and error.source == "company"
+    assert [a.source for a in error.attempts] == ["company", "system"]
+
+
+@pytest.mark.parametrize("letter", CLASSES)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_never_means_never(make: Make, letter: str, streamed: bool) -> None:
+    """Under ``never`` no class reaches the system key."""
+    host = make(BYOK_FALLBACK="never")
+    host.store()
+    fault, error = CLASSES[letter]
+    host.fail(fault)
+
+    with pytest.raises(error):
+        ask = host.stream if streamed else host.chat
+        ask(timeout=1 if letter == "F" else None)
+
+    assert host.paid == "c"
+
+
+def test_never_still_lets_the_other_own_keys_serve(make: Make) -> None:
+    """The policy guards the system key alone."""
+    host = make(BYOK_FALLBACK="never")
+    host.store("OPENAI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=True)
+    host.fail("revoked")
+    assert (host.chat().provider, host.paid) == ("CLAUDE", "cc")
+
+
+@pytest.mark.parametrize("letter", CLASSES)
+def test_outage_only_is_for_outages(make: Make, letter: str) -> None:
+    """``outage_only`` lets D, E and F fall back and nothing else."""
+    host = make(BYOK_FALLBACK="outage_only")
+    host.store()
+    fault, error = CLASSES[letter]
+    host.fail(fault)
+
+    if letter in OUTAGES:
+        answer = host.chat(timeout=2 if letter == "F" else None)
+        assert (answer.source, host.paid) == ("system", "cs")
+    else:
+        host.refuse(error)
+        assert host.paid == "c"
+
+
+def test_one_own_key_in_an_outage_is_enough(make: Make) -> None:
+    """``outage_only``: the first key was rejected before, the second is down now."""
+    host = make(BYOK_FALLBACK="outage_only")
+    host.store("OPENAI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=True)
+    host.fail("revoked")
+    assert (host.chat().source, host.paid) == ("company", "cc")
+    host.fail("outage", "CLAUDE")
+    assert (host.chat().source, host.paid) == ("system", "cs")
+
+
+def test_a_locked_policy_is_the_operators(sqlite_url: str, make: Make) -> None:
+    """What a company stored before does not count, and a new choice is refused."""
+    before = make()
+    before.store()
+    before.byok.set_policy(1, fallback="never")
+    host = make(BYOK_FALLBACK_LOCKED=True)
+    host.fail("revoked")
+    assert host.chat().source == "system"
+
+    with pytest.raises(errors.PolicyLocked):
+        host.byok.set_policy(1, fallback="never")
+
+
+@pytest.mark.parametrize("policy", ["auto", "outage_only", "never"])
+def test_without_a_key_the_system_key_simply_serves(make: Make, policy: str) -> None:
+    """No key stored: under every policy, without a fallback's signs."""
+    host = make(BYOK_FALLBACK=policy, BYOK_SYSTEM_BUDGET={"requests": 5})
+    answer = host.chat(fallback=False)
+    assert (answer.source, host.paid) == ("system", "s")
+    assert not host.client.fallback_active and not host.signals
+    assert host.byok.allowance(1)[0].used == 1
+
+
+def test_no_key_at_all_is_no_route(make: Make) -> None:
+    """Neither a company key nor a system key: nothing is sent."""
+    host = make(BYOK_SYSTEM_KEYS={})
+    assert host.refuse(errors.NoRoute).attempts == ()
+    assert host.paid == "" and host.client.source is None
+
+
+def test_an_unknown_company_is_an_error(host: CallHost) -> None:
+    """Nobody calling is never served by the system key."""
+    host.company = t.cast("int", None)
+
+    with pytest.raises(errors.NoCompany):
+        current_ai_client.chat("Say hello.")
+
+    assert host.paid == ""
+
+
+@pytest.mark.parametrize(
+    ("system", "code"), [("revoked", "system_key_failed"), ("bad_request", "")]
+)
+def test_the_first_error_is_the_companys(make: Make, system: str, code: str) -> None:
+    """Both keys fail: the company key's error is raised, both attempts are listed."""
+    host = make(
+        BYOK_FALLBACK_SCOPE="same_provider",
+        BYOK_SYSTEM_KEYS={"OPENAI": SYSTEM.format(provider="openai")},
+    )
+    host.store()
+    host.fail("revoked")
+    host.fail(system, keys="system-key")
+    error = host.refuse(errors.KeyRejected)
+    assert host.paid == "cs" and error.source == "company"
+    assert [a.source for a in error.attempts] == ["company", "system"]
+    assert [name for name, _ in host.signals if name == code] == [code] * bool(code)
+
+
+def test_a_system_key_that_is_out_is_passed_over(host: CallHost) -> None:
+    """The next system route answers; the rejected one rests on a circuit of its own."""
+    host.fail("revoked", keys="system-key")
+    assert [host.chat().provider for _ in range(2)] == ["GEMINI", "GEMINI"]
+    assert host.paid == "sss" and len(host.told("system_key_failed")) == 1
+    assert host.told("circuit_opened")[0]["company_id"] is None
+
+
+def test_the_operators_model_runs_on_the_operators_key(make: Make) -> None:
+    """What the company chose for its own key is not spent on the app's account."""
+    models = {"OPENAI": {"default": "gpt-4.1", "fast": "gpt-5.2"}}
+    host = make(BYOK_MODELS=models)
+    host.store(model="gpt-4o")
+    assert host.chat().attempts[0].model == "gpt-4o"
+    host.fail("revoked")
+    assert [a.model for a in host.chat().attempts] == ["gpt-4o", "gpt-4.1"]
+
+
+def test_a_spent_budget_is_told_with_the_first_error(make: Make) -> None:
+    """The company key fails and the allowance is gone: both are said."""
+    host = make(BYOK_SYSTEM_BUDGET={"requests": 1})
+    host.store()
+    host.fail("outage")
+    host.chat()
+    error = host.refuse(errors.SystemBudgetExceeded)
+    assert host.paid == "csc" and isinstance(error.first, errors.ProviderOutage)
+    assert error.resets_on.day == 1
+
+
+@pytest.mark.parametrize("policy", ["auto", "never"])
+def test_vectors_never_change_their_model(make: Make, policy: str) -> None:
+    """An embedding falls back to the same provider and model or not at all."""
+    host = make(BYOK_FALLBACK=policy)
+    host.store()
+    assert host.client.embed("hello").source == "company"
+    host.fail("revoked", keys=None)
+
+    with pytest.raises(errors.KeyRejected):
+        host.counted(lambda: host.client.embed("hello"))
+
+    assert host.paid == ("ccs" if policy == "auto" else "cc")
+
+
+def test_a_provider_without_vectors_starts_elsewhere(host: CallHost) -> None:
+    """CLAUDE has no embeddings: the first route that has them is taken, always."""
+    host.store("CLAUDE")
+    found = host.client.embed(["one", "two"])
+    assert (found.provider, found.source, len(found.vectors)) == (
+        "OPENAI",
+        "system",
+        2,
+    )
+
+
+def test_the_extension_answers_for_two_companies(host: CallHost) -> None:
+    """One company's broken key says nothing about another's."""
+    host.store()
+    host.company = 2
+    host.store(api_key="not-a-real-company-key-0002-EfGh")
+    host.fail("revoked", keys="company-key-0001")
+    assert host.chat().source == "company"
+    host.company = 1
+    assert host.chat().source == "system"
+    host.company = 2
+    assert host.chat().source == "company"
+    assert host.byok is not BYOK and len(host.told("circuit_opened")) == 1

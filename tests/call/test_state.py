@@ -1,0 +1,274 @@
+"""What a key's state does to the next call: probes, leases, saves in between."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import contextlib
+import signal
+
+import pytest
+import sqlalchemy as sa
+
+from flask_byok import errors
+from flask_byok.errors import StoredKeyUnreadable
+from flask_byok.masterkeys import generate
+from flask_byok.testing import Simulator
+from tests.support.calls import CallHost
+from tests.support.calls import calling
+from tests.support.host import BETTER
+
+Make = cabc.Callable[..., CallHost]
+
+
+def test_a_probe_that_works_closes_the_circuit(any_host: CallHost) -> None:
+    """After the cool-down one call asks the company key again, and it serves."""
+    any_host.store()
+    any_host.fail("revoked")
+    any_host.chat()
+    any_host.move_clock(minutes=20)
+    any_host.fail(None)
+    assert any_host.chat().source == "company"
+    assert any_host.paid == "csc" and any_host.circuit().circuit == "closed"
+    assert len(any_host.told("circuit_closed")) == 1
+    assert any_host.actions()[-2:] == ["fallback_started", "fallback_ended"]
+    assert not any_host.client.fallback_active
+
+
+def test_a_probe_that_fails_rests_longer(host: CallHost) -> None:
+    """A, B and C grow fourfold or twofold; nobody is told a second time."""
+    host.store()
+    host.fail("revoked")
+    host.chat()
+    host.move_clock(minutes=20)
+    assert (host.chat().source, host.paid) == ("system", "cscs")
+    assert 50 * 60 < host.rest(host.circuit().open_until) < 70 * 60
+    assert len(host.told("circuit_opened")) == len(host.told("fallback_used")) == 1
+
+
+@pytest.mark.parametrize("fault", ["bad_request", "ratelimited_38s"])
+def test_a_probe_without_a_verdict_gives_its_lease_back(
+    host: CallHost, fault: str
+) -> None:
+    """400 and 429 say nothing of a rejected key: the next caller probes."""
+    host.store()
+    host.fail("revoked")
+    host.chat()
+    host.move_clock(minutes=20)
+    host.fail(fault, times=1)
+
+    if fault == "bad_request":
+        host.refuse(errors.RequestRefused)
+    else:
+        host.chat()
+
+    assert host.circuit().circuit == "open" and host.circuit().probe_token is None
+    host.fail(None)
+    assert host.chat().source == "company"
+
+
+def test_a_probe_is_not_spent_on_a_blocked_model(host: CallHost) -> None:
+    """A model that is missing would be asked by every call while the circuit waits."""
+    host.store()
+    host.fail("project_no_model_access")
+    host.chat()
+    host.fail("outage")
+    host.chat(model="fast")
+    host.chat(model="fast")
+    host.move_clock(minutes=1)
+    host.fail(None)
+    assert host.paid == "cscscs"
+    assert (host.chat().source, host.paid) == ("system", "s")
+    assert (host.chat(model="fast").source, host.paid) == ("company", "c")
+
+
+def test_a_new_key_ends_the_episode(host: CallHost) -> None:
+    """A replaced key serves at once; the old one's circuit is no matter."""
+    host.store()
+    host.fail("revoked", times=1)
+    host.chat()
+    host.store(api_key=BETTER)
+    assert (host.chat().source, host.paid) == ("company", "c")
+
+
+def test_a_late_verdict_of_an_old_key_changes_nothing(host: CallHost) -> None:
+    """A call under way while the key is replaced must not close the new one out."""
+    host.store()
+    state = host.byok.state.store.read_state("i:1")
+    host.store(api_key=BETTER)
+    host.byok.state.store.__class__.read_state, real = (
+        lambda *args: state,
+        host.byok.state.store.__class__.read_state,
+    )
+
+    try:
+        host.fail("revoked", keys="0001")
+        host.chat()
+    finally:
+        host.byok.state.store.__class__.read_state = real  # type: ignore[method-assign]
+
+    assert host.paid == "cs" and host.circuit().circuit == "closed"
+    assert not host.told("circuit_opened")
+
+
+def test_a_key_removed_under_a_stream_stays_removed(host: CallHost) -> None:
+    """The stream ends well, no row comes back, and the next call is ours."""
+    host.store()
+    stream = host.client.stream("Say hello.")
+    host.byok.remove_key(1, "OPENAI")
+    assert "".join(c.text or "" for c in stream) == stream.response.text != ""
+    assert host.byok.credentials(1) == []
+    assert (host.chat().source, host.paid) == ("system", "cs")
+
+
+def test_a_test_that_works_closes_one_that_fails_opens_nothing(
+    host: CallHost,
+) -> None:
+    """Test Connection may mend a circuit and never breaks one."""
+    host.store()
+    host.fail("revoked")
+    host.byok.test_connection(1)
+    assert host.circuit().circuit == "closed"
+    host.chat()
+    host.fail(None)
+    assert host.circuit().circuit == "open"
+    assert host.byok.test_connection(1).verdict == "working"
+    host.simulator.clear()
+    assert (host.chat().source, host.paid) == ("company", "c")
+
+
+def test_an_outage_is_tried_anyway_when_there_is_nothing_else(make: Make) -> None:
+    """Open for an outage and no other route: refusing would make a bad patch sure."""
+    host = make(BYOK_FALLBACK="never")
+    host.store()
+    host.fail("outage", times=2)
+
+    for _ in range(2):
+        host.refuse(errors.ProviderOutage)
+
+    assert host.circuit().circuit == "open"
+    assert host.chat().source == "company"
+    assert host.paid == "ccc" and host.circuit().circuit == "closed"
+
+
+def test_a_rejected_key_is_not_tried_again(make: Make) -> None:
+    """Its answer is known: nothing is sent, and the caller reads until when."""
+    host = make(BYOK_FALLBACK="never")
+    host.store()
+    host.fail("revoked")
+    host.refuse(errors.KeyRejected)
+    error = host.refuse(errors.CompanyKeyUnavailable)
+    assert host.paid == "c" and error.reason == "auth"
+    assert 13 * 60 < host.rest(error.until) < 17 * 60
+
+
+def test_broken_streams_fall_back_like_an_outage(host: CallHost) -> None:
+    """Two streams cut open the circuit; the next call may use the system key."""
+    host.store()
+    host.fail("cut", times=2)
+
+    for _ in range(2):
+        with pytest.raises(errors.StreamInterrupted):
+            host.stream()
+
+    assert host.circuit().reason == "interrupted"
+    host.simulator.clear()
+    assert host.client.source == "system"
+    assert (host.chat().source, host.paid) == ("system", "s")
+
+
+def spoil(host: CallHost) -> None:
+    """Make the stored key unreadable."""
+    table = host.byok.state.tables.credential
+
+    with host.byok.state.database.write() as conn:
+        blob = bytearray(conn.scalar(sa.select(table.c.blob)))
+        blob[-1] ^= 1
+        conn.execute(sa.update(table).values(blob=bytes(blob)))
+
+
+def test_an_unreadable_key_falls_back_and_is_told_once(any_host: CallHost) -> None:
+    """Under ``auto`` the system key serves; the circuit stays closed."""
+    any_host.store()
+    spoil(any_host)
+    answers = [any_host.chat() for _ in range(3)]
+    assert any_host.paid == "sss" and any_host.circuit().circuit == "closed"
+    assert [a.attempts[0].reason for a in answers] == ["unreadable"] * 3
+    assert [name for name, _ in any_host.signals] == ["key_unreadable"]
+    assert any_host.actions().count("key_unreadable") == 1
+    assert any_host.byok.status(1).reason == "unreadable"
+
+
+@pytest.mark.parametrize("how", ["never", "outage_only", "fallback=False"])
+def test_an_unreadable_key_is_not_covered_up(host: CallHost, how: str) -> None:
+    """Where only outages may fall back, or nothing, the call fails."""
+    host.store()
+    spoil(host)
+
+    if how in ("never", "outage_only"):
+        host.byok.set_policy(1, fallback=how)
+
+    error = host.refuse(StoredKeyUnreadable, fallback=how != "fallback=False")
+    assert host.paid == "" and error.reason in ("tampered", "wrong_key_or_context")
+
+
+def test_a_worker_without_the_master_key_is_alone_with_it(
+    make: Make, sqlite_url: str, byok_simulator: Simulator
+) -> None:
+    """Another ring cannot open the key; the worker that can is unaffected."""
+    host = make()
+    host.store()
+
+    with calling(
+        sqlite_url, byok_simulator, BYOK_MASTER_KEYS={"k002": generate()}
+    ) as other:
+        assert (other.chat().source, other.paid) == ("system", "s")
+
+    assert (host.chat().source, host.paid) == ("company", "c")
+    assert host.circuit().unreadable_at is None
+
+
+def test_a_caller_who_leaves_a_probe_gives_it_back(host: CallHost) -> None:
+    """A worker told to stop in mid-request: cancelled, and the next caller probes."""
+    host.store()
+    host.fail("revoked")
+    host.chat()
+    host.move_clock(minutes=20)
+    host.fail("hang")
+
+    with leaving_after(0.3), pytest.raises(SystemExit):
+        host.chat()
+
+    assert host.circuit().probe_token is None and host.circuit().circuit == "open"
+    assert host.attempts()[-1].state == "cancelled"
+    host.fail(None)
+    assert host.chat().source == "company"
+
+
+@contextlib.contextmanager
+def leaving_after(seconds: float) -> cabc.Iterator[None]:
+    """Stop whatever runs in the main thread, as a server stops its worker."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit
+
+    before = signal.signal(signal.SIGALRM, leave)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_unknown_state_fails_closed(any_host: CallHost, streamed: bool) -> None:
+    """Our rows cannot be read: the company's opt-out is unknown, so nothing is sent."""
+    any_host.store()
+    any_host.byok.state.tables.credential.drop(any_host.db.engine)
+
+    with pytest.raises(errors.StateUnavailable) as caught:
+        any_host.stream() if streamed else any_host.chat()
+
+    assert any_host.paid == "" and caught.value.__context__ is None
+    any_host.db.create_all()
