@@ -131,6 +131,17 @@ def test_every_table_is_named() -> None:
     assert named == set(db.metadata.tables)
 
 
+def test_every_template_and_block_is_named() -> None:
+    """The page about the page names each template and each block a host may change."""
+    folder = ROOT / "flask_byok" / "templates"
+    templates = {path.relative_to(folder).as_posix() for path in folder.rglob("*.html")}
+    text = "".join((folder / name).read_text("utf-8") for name in templates)
+    blocks = set(re.findall(r"{% block (byok_\w+)", text))
+    named = {word for row in rows_of("page.md") for word in words(row[0])}
+
+    assert templates | blocks == {name for name in named if "byok" in name}
+
+
 def test_the_help_of_each_command_is_the_real_one() -> None:
     """If this fails: ``python -m tests.support.help_texts``, and read what changed."""
     assert help_texts.PAGE.read_text("utf-8") == help_texts.page_with_help()

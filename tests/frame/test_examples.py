@@ -7,7 +7,9 @@ import json
 import types
 import typing as t
 
+import flask
 import flask_sqlalchemy
+import jinja2
 import pytest
 
 from flask_byok import BYOK
@@ -84,6 +86,33 @@ def test_the_settings_that_are_shown_are_accepted() -> None:
 
     assert settings.models == shown["BYOK_MODELS"]
     assert settings.provider_urls == shown["BYOK_PROVIDER_URLS"]
+
+
+BASE = """<!doctype html><title>{% block page_title %}{% endblock %}</title>
+<main>{% block main %}{% endblock %}</main>"""
+
+
+def test_a_layout_of_the_host_takes_the_page_in(sqlite_url: str) -> None:
+    """The layout printed on the page about the page fits other block names."""
+    layout = examples.blocks("page.md", "jinja")[0]
+    host = flask.Flask("host")
+    host.config.update(SECRET_KEY="for this test alone", BYOK_MASTER_KEYS=False)
+    host.config["SQLALCHEMY_DATABASE_URI"] = sqlite_url
+    templates = {"my_base.html": BASE, "byok/layout.html": layout}
+    host.jinja_loader = jinja2.DictLoader(templates)
+    db = flask_sqlalchemy.SQLAlchemy(host)
+    byok = BYOK(host, db=db)
+    byok.company_loader(lambda: 7)
+    byok.access_check(lambda: True)
+
+    with host.app_context():
+        db.create_all()
+        db.engine.dispose()
+
+    page = host.test_client().get("/settings/ai/").text
+    assert "<title>AI Configuration</title>" in page
+    assert '<div class="byok">' in page.partition("<main>")[2]
+    assert "In use now" in page
 
 
 def test_a_class_of_the_host_holds_the_keys() -> None:
