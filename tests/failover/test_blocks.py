@@ -7,6 +7,7 @@ import json
 import logging
 
 import pytest
+import sqlalchemy as sa
 
 from flask_byok.failover import blocks
 from flask_byok.failover.blocks import Block
@@ -121,6 +122,30 @@ def test_lost_revision_is_tried_once_more(room: CircuitRoom) -> None:
     assert stored is not None
     assert set(stored) == {"one", "two"}
     assert room.credential().circuit.blocks_rev == 2
+
+
+@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+def test_writer_in_between_is_not_overwritten(room: CircuitRoom) -> None:
+    """Who was overtaken between reading and writing reads again."""
+    credential, now = room.credential(), room.now()
+    plain = blocks.adding("one", make_block(now + dt.timedelta(hours=1)), now)
+    seen: list[set[str]] = []
+
+    def overtaken(stored: dict[str, Block]) -> dict[str, Block] | None:
+        if not seen:
+            room.circuits.block(credential, "two", verdict("D"), now)
+
+        seen.append(set(stored))
+        return plain(stored)
+
+    def write(connection: sa.Connection) -> bool:
+        table = room.vault.tables.credential
+        return blocks.write_edit(connection, table, credential.circuit, overtaken)
+
+    assert room.vault.database.try_write(write)
+    assert seen == [set(), {"two"}]
+    stored = blocks.parse_blocks(room.credential().circuit.model_blocks)
+    assert set(stored or {}) == {"one", "two"}
 
 
 # --- claiming and removing ------------------------------------------------------------
