@@ -152,7 +152,10 @@ def build_app(folder: str | None, simulator: Simulator | None, *, reset: bool) -
         settings.write_simulator_url(place, simulator.address)
 
     if reset:
-        settings.database_path(place).unlink(missing_ok=True)
+        # What SQLite keeps beside a database must not outlive it.
+        for ending in ("", "-journal", "-wal", "-shm"):
+            path = f"{settings.database_path(place)}{ending}"
+            pathlib.Path(path).unlink(missing_ok=True)
 
     app = create_app(instance_path=folder)
 
