@@ -22,21 +22,25 @@ import sqlalchemy as sa
 from ..errors import SystemBudgetExceeded
 from ..errors import SystemKeyRefused
 from ..providers.types import Source
-from ..providers.types import Usage
 from ..vault.database import Database
 from ..vault.database import WriteBusy
 from ..vault.models import Tables
+from .attempts import AttemptEnd as AttemptEnd
+from .attempts import AttemptStart as AttemptStart
+from .attempts import charged_tokens
+from .attempts import end_values
+from .attempts import EndState as EndState
+from .attempts import Started as Started
 from .audit import Audit
 from .budget import Budget
 from .budget import RESERVE_WAIT
 from .budget import UnitAllowance
+from .counting import read_usage
+from .counting import UsageRow as UsageRow
 from .rows import fit
 from .rows import next_month
 from .rows import period_of
 from .rows import text_lengths
-
-#: How an attempt ended. ``unknown``: it was sent and nobody knows what it used.
-EndState = t.Literal["done", "failed", "unknown", "cancelled"]
 
 #: An attempt that nobody settled so long after its longest life is given up.
 SETTLE_GRACE: t.Final = dt.timedelta(minutes=5)
@@ -45,85 +49,6 @@ SETTLE_GRACE: t.Final = dt.timedelta(minutes=5)
 SWEEP_BATCH: t.Final = 500
 
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class AttemptStart:
-    """What is known of an attempt before it is sent.
-
-    :param company_id: the typed text.
-    :param label: the host's name of the feature that asked.
-    :param call_id: the same for all attempts of one call.
-    """
-
-    company_id: str
-    provider: str
-    model: str | None
-    label: str | None = None
-    call_id: str | None = None
-    streamed: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class AttemptEnd:
-    """How an attempt ended.
-
-    :param reason: a reason word; ``None`` when it answered.
-    :param code: a provider's code from our own table.
-    :param usage: as far as the provider told it.
-    """
-
-    state: EndState
-    reason: str | None = None
-    status: int | None = None
-    code: str | None = None
-    request_id: str | None = None
-    latency_ms: int | None = None
-    usage: Usage | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Started:
-    """An attempt on a system key that is under way; hand it to ``settle``.
-
-    :param id: of the row, for ever: usable as a key for exports.
-    :param period: the month it is charged to, however long it takes.
-    :param est_tokens: what is reserved; ``None`` without a budget.
-    :param written: whether the row exists already.
-    """
-
-    id: str
-    start: AttemptStart
-    started_at: dt.datetime
-    expires_at: dt.datetime
-    period: str
-    est_tokens: int | None
-    written: bool
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class UsageRow:
-    """Attempts and tokens of one day, key source, provider, model and label.
-
-    :param day: UTC.
-    :param requests: attempts that are over.
-    :param failed: of these, refused or never answered.
-    :param unknown: of these, sent and never heard of again.
-    :param input_tokens: cached ones included.
-    """
-
-    day: dt.date
-    source: Source
-    provider: str
-    model: str | None
-    label: str | None
-    requests: int
-    failed: int
-    unknown: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    reasoning_tokens: int
 
 
 class Ledger:
@@ -162,7 +87,7 @@ class Ledger:
         row = self._row(
             str(uuid.uuid4()), start, source, started_at, started_at + SETTLE_GRACE
         )
-        self._insert_later({**row, **_end_values(end)})
+        self._insert_later({**row, **end_values(end)})
 
     def _row(
         self,
@@ -322,7 +247,7 @@ class Ledger:
         attempt that failed. Never raises; what must wait is kept.
         """
         if not started.written:
-            row = {**self._started_row(started), **_end_values(end)}
+            row = {**self._started_row(started), **end_values(end)}
             self._insert_later(row)
             return
 
@@ -354,7 +279,7 @@ class Ledger:
         update = (
             sa.update(self._table)
             .where(self._table.c.id == attempt_id, self._table.c.state == "started")
-            .values(fit(self._lengths, _end_values(end)))
+            .values(fit(self._lengths, end_values(end)))
         )
 
         if conn.execute(update).rowcount != 1:
@@ -367,7 +292,7 @@ class Ledger:
                 period,
                 est_tokens=est_tokens,
                 requests=0 if end.state == "failed" else 1,
-                tokens=_charged_tokens(end, est_tokens),
+                tokens=charged_tokens(end, est_tokens),
             )
 
         return True
@@ -420,102 +345,4 @@ class Ledger:
         :param until: last day, UTC, included.
         :raises StateUnavailable: when the rows cannot be read.
         """
-        columns = self._table.c
-        begin, end = _midnight(since), _midnight(until + dt.timedelta(days=1))
-
-        with self._database.read() as conn:
-            day = _day_of(columns.started_at, conn.dialect.name).label("day")
-            keys = (day, columns.source, columns.provider, columns.model, columns.label)
-            query = (
-                sa.select(*keys, *_sums(columns))
-                .where(
-                    columns.company_id == company_id,
-                    columns.started_at >= begin,
-                    columns.started_at < end,
-                    columns.state != "started",
-                )
-                .group_by(*keys)
-            )
-            rows = conn.execute(query).all()
-
-        return sorted((_usage_row(row) for row in rows), key=_reading_order)
-
-
-def _end_values(end: AttemptEnd) -> dict[str, t.Any]:
-    usage = end.usage or Usage()
-    known = end.usage is not None
-    return {
-        "state": end.state,
-        "reason": end.reason,
-        "status": end.status,
-        "code": end.code,
-        "request_id": end.request_id,
-        "latency_ms": end.latency_ms,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cached_tokens": usage.cached_tokens if known else None,
-        "reasoning_tokens": usage.reasoning_tokens if known else None,
-    }
-
-
-def _charged_tokens(end: AttemptEnd, est_tokens: int) -> int:
-    """Charge real use; without any, the estimate: never silently nothing."""
-    if end.state == "failed":
-        return 0
-
-    usage = end.usage or Usage()
-
-    if usage.input_tokens is None and usage.output_tokens is None:
-        return est_tokens
-
-    return (usage.input_tokens or 0) + (usage.output_tokens or 0)
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time.min, tzinfo=dt.timezone.utc)
-
-
-def _day_of(
-    column: sa.ColumnElement[dt.datetime], dialect: str
-) -> sa.ColumnElement[t.Any]:
-    if dialect == "postgresql":
-        # Else the day would begin in the zone of the connection.
-        return sa.func.date(sa.func.timezone("UTC", column))
-
-    return sa.func.date(column)
-
-
-def _sums(
-    columns: sa.sql.base.ReadOnlyColumnCollection[str, sa.Column[t.Any]],
-) -> cabc.Iterator[sa.ColumnElement[t.Any]]:
-    yield sa.func.count().label("requests")
-
-    for state in ("failed", "unknown"):
-        is_state = sa.case((columns.state == state, 1), else_=0)
-        yield sa.func.sum(is_state).label(state)
-
-    for name in ("input", "cached", "output", "reasoning"):
-        column = columns[f"{name}_tokens"]
-        yield sa.func.coalesce(sa.func.sum(column), 0).label(column.name)
-
-
-def _usage_row(row: sa.Row[t.Any]) -> UsageRow:
-    day = row.day if isinstance(row.day, dt.date) else dt.date.fromisoformat(row.day)
-    return UsageRow(
-        day=day,
-        source=row.source,
-        provider=row.provider,
-        model=row.model,
-        label=row.label,
-        requests=int(row.requests),
-        failed=int(row.failed),
-        unknown=int(row.unknown),
-        input_tokens=int(row.input_tokens),
-        cached_tokens=int(row.cached_tokens),
-        output_tokens=int(row.output_tokens),
-        reasoning_tokens=int(row.reasoning_tokens),
-    )
-
-
-def _reading_order(row: UsageRow) -> tuple[dt.date, str, str, str, str]:
-    return (row.day, row.source, row.provider, row.model or "", row.label or "")
+        return read_usage(self._database, self._table, company_id, since, until)
