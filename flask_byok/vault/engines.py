@@ -12,10 +12,11 @@ from .guest import GuestConnection
 from .guest import HostConnection
 from .guest import is_in_memory
 
-#: Connections kept, further ones allowed, and seconds to wait for a free one.
-POOL_SIZE = 2
-POOL_OVERFLOW = 3
-POOL_TIMEOUT = 1.0
+#: Connections at most, opened as they are needed, and seconds to wait for a free one.
+#: All are kept: threads that each close and open one would spend their time on that.
+POOL_SIZE = 5
+POOL_OVERFLOW = 0
+POOL_TIMEOUT = 5.0
 
 
 def own_engine(host: sa.Engine) -> sa.Engine:
