@@ -164,7 +164,7 @@ def _run_once(statement: str) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", help="the database; else a SQLite file that is removed")
+    parser.add_argument("--url", help="the database; else a SQLite file")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--calls", type=int, default=60, help="per round")
     parser.add_argument("--streams", type=int, default=4, help="per round")
