@@ -64,7 +64,7 @@ def dashboard() -> str:
     )
 
 
-@blueprint.get("/work/<int:piece_id>")
+@blueprint.get("/texts/<int:piece_id>")
 def work(piece_id: int) -> str:
     """Show a finished text and who paid for it."""
     piece = find_piece(piece_id)

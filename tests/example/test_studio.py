@@ -166,7 +166,7 @@ def test_a_text_of_another_company_is_not_there(studio: Studio) -> None:
     studio.visit("Ada").run("summarise", "A secret of Northwind.")
     grace = studio.visit("Grace")
 
-    assert grace.get("/work/1").status_code == 404
+    assert grace.get("/texts/1").status_code == 404
     assert "secret of Northwind" not in grace.get("/improve?from=1").text
     assert "secret of Northwind" in studio.visit("Max").get("/improve?from=1").text
 
@@ -284,7 +284,7 @@ def test_a_text_that_cannot_be_used_is_not_sent(
     assert studio.simulator.requests == []
 
 
-@pytest.mark.parametrize("path", ["/", "/write", "/work/1", "/settings/"])
+@pytest.mark.parametrize("path", ["/", "/write", "/texts/1", "/settings/"])
 def test_strangers_sign_in_first(studio: Studio, path: str) -> None:
     """Every page of the studio leads to the sign-in page."""
     answer = studio.app.test_client().get(path)

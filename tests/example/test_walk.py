@@ -277,7 +277,7 @@ def test_no_page_scrolls_sideways_at_320_pixels(
     walk = Walk(context.new_page(), serve(studio.app))
     wide = []
 
-    for path in ("/sign-in", "/", "/write", "/work/1", "/settings/", "/settings/ai/"):
+    for path in ("/sign-in", "/", "/write", "/texts/1", "/settings/", "/settings/ai/"):
         if path == "/":
             walk.sign_in()
             walk.run("summarise")
