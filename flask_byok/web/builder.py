@@ -149,14 +149,17 @@ class PageBuilder:
 
     def _serving(self, standing: Standing) -> Serving:
         status = self._status
-        provider = None if status.provider is None else self._provider(status.provider)
         headline = say("No key in use")
+        initial = "–"
 
-        if provider is not None and status.serving is not None:
-            headline = say("{provider}", provider=provider.label)
+        if status.provider is not None and status.serving is not None:
+            label = self._registry.get(status.provider).label
+            headline = say("{provider}", provider=label)
+            initial = label[:1]
 
         return Serving(
             badge=standing.badge,
+            initial=initial,
             headline=headline,
             line=standing.line,
             facts=tuple(self._serving_facts(standing)),

@@ -124,8 +124,14 @@ class NoticeMaker:
         lines = [self._why_refused(outcome, names)]
 
         if stored is not None:
+            serves = stored.active and not self._status.fallback_active
             lines.append(
-                say("Your saved key {key} stays in use.", key=masked(stored.masked))
+                say(
+                    "Your saved key {key} stays in use."
+                    if serves
+                    else "Your saved key {key} has not changed.",
+                    key=masked(stored.masked),
+                )
             )
 
         if outcome.confirm is not None:

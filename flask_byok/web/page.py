@@ -59,9 +59,13 @@ class Notice:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Serving:
-    """Whose key the next AI request uses."""
+    """Whose key the next AI request uses.
+
+    :param initial: decoration in front of the headline.
+    """
 
     badge: Badge
+    initial: str
     headline: Markup
     line: Markup | None
     facts: tuple[Fact, ...]

@@ -182,15 +182,30 @@ def test_a_failing_fetch_becomes_a_plain_form(
     site.complaints.clear()
 
 
+@pytest.fixture
+def slow(byok_simulator: Simulator) -> cabc.Iterator[None]:
+    """Let OPENAI take a second for each answer."""
+    usual, byok_simulator.slow_seconds = byok_simulator.slow_seconds, 1.0
+    byok_simulator.set_fault("OPENAI", "slow")
+    yield
+    byok_simulator.slow_seconds = usual
+
+
 def test_a_double_click_saves_once(
-    site: Site, page: playwright.sync_api.Page, byok_simulator: Simulator
+    site: Site, page: playwright.sync_api.Page, slow: None
 ) -> None:
-    """The second press within a second sends nothing."""
+    """A second press within a second, with the first under way, sends nothing."""
     site.open(page)
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.method))
     page.select_option("#byok-provider", "OPENAI")
     page.fill("#byok-api-key", GOOD_KEY)
-    page.locator("[data-byok-save] button[type=submit]").dblclick()
-    page.get_by_text("OpenAI key saved", exact=True).first.wait_for()
+    button = page.locator("[data-byok-save] button[type=submit]")
+    button.click(no_wait_after=True)
+    page.get_by_text("Asking the provider.").wait_for()
+    button.click(no_wait_after=True)
+    page.get_by_role("heading", name="OpenAI key saved").wait_for()
+    assert posts.count("POST") == 1
     assert site.host.status().credentials[0].generation == 1
 
 
