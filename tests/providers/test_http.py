@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 import traceback
+import tracemalloc
 import typing as t
 import zlib
 
@@ -317,6 +318,38 @@ def test_a_bomb_is_cut_at_the_cap(serve: Serve, sender: Sender, encoding: str) -
     failure = fail(sender, server.url, cap=100_000)
 
     assert (failure.kind, failure.status) == ("too_large", 200)
+
+
+def test_a_bomb_takes_no_memory(serve: Serve, sender: Sender) -> None:
+    """Of 64 MiB in one small piece only what the cap allows is ever unpacked."""
+    packed = gzip.compress(b"0" * (64 * 1024 * 1024))
+    server = serve(answer_with(200, packed, {"content-encoding": "gzip"}))
+    tracemalloc.start()
+
+    try:
+        fail(sender, server.url, cap=100_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8 * 1024 * 1024
+
+
+def test_a_connection_with_bytes_behind_the_end_is_not_kept(
+    serve: Serve, sender: Sender
+) -> None:
+    """An answer nobody asked for yet must not become the next caller's."""
+    planted = build_answer(200, b"planted")
+
+    def behave(conn: socket.socket, request: Request) -> None:
+        head = build_head(200, {"transfer-encoding": "chunked"})
+        conn.sendall(head + b"2\r\n{}\r\n0\r\n\r\n" + planted)
+
+    server = serve(behave)
+
+    for _ in range(2):
+        answer = send(sender, server.url)
+        assert (answer.body, answer.reused_connection) == (b"{}", False)
 
 
 def test_compressed_answers_are_read_although_not_asked_for(

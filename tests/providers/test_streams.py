@@ -419,3 +419,60 @@ def test_a_plain_answer_is_no_stream(serve: Serve, sender: Sender) -> None:
 
     failure = fail_to_open("openai-chat", serve(behave), sender)
     assert failure.kind == "unreadable_answer"
+
+
+def flow(
+    parts: cabc.Sequence[bytes], every: float, last: bytes
+) -> cabc.Callable[[socket.socket, Request], None]:
+    """Send the parts one by one, with a pause before each, and then the last."""
+
+    def behave(conn: socket.socket, request: Request) -> None:
+        pause = threading.Event()
+        conn.sendall(build_head(200, {"transfer-encoding": "chunked"}))
+
+        for part in parts:
+            pause.wait(every)
+            conn.sendall(b"%x\r\n%b\r\n" % (len(part), part))
+
+        conn.sendall(b"".join(build_chunks([last])))
+
+    return behave
+
+
+@pytest.mark.parametrize("sign", [CONTENT["openai"], b": still here\n\n"])
+def test_every_sign_of_life_starts_the_gap_anew(
+    serve: Serve, sender: Sender, monkeypatch: pytest.MonkeyPatch, sign: bytes
+) -> None:
+    """Events and comments may go on for longer than a gap, in all."""
+    monkeypatch.setattr("flask_byok.providers.streams.GAP_LIMIT", 0.4)
+    parts = [CONTENT["openai"], *[sign] * 6]
+    server = serve(flow(parts, 0.1, CONTENT["openai"] + END["openai"]))
+
+    stream = open_stream("openai", server, sender)
+    list(stream)
+
+    assert stream.answer.finish_reason == "stop"
+
+
+def test_bytes_without_an_event_are_silence(
+    serve: Serve, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first content, a line that never ends is cut by the gap."""
+    monkeypatch.setattr("flask_byok.providers.streams.GAP_LIMIT", 0.3)
+    server = serve(flow([CONTENT["openai"], *[b"x"] * 30], 0.05, END["openai"]))
+
+    failure = drain(open_stream("openai", server, sender))
+
+    assert (failure.kind, failure.committed) == ("timeout", True)
+
+
+def test_a_stream_has_a_limit_in_all(
+    serve: Serve, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However lively, its waiting adds up to so much and no more."""
+    monkeypatch.setattr("flask_byok.providers.streams.STREAM_LIMIT", 0.3)
+    server = serve(flow([CONTENT["openai"]] * 30, 0.05, END["openai"]))
+
+    failure = drain(open_stream("openai", server, sender))
+
+    assert (failure.kind, failure.committed) == ("timeout", True)
