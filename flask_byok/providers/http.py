@@ -209,8 +209,13 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return url[len(_origin(url)) :]
 
     def build_response(self, req: t.Any, resp: t.Any) -> requests.Response:
-        """Wrap urllib3's answer; no cookie is looked at, and no request is kept."""
+        """Wrap urllib3's answer; no cookie is looked at.
+
+        The wrapping, with the request in it, is let go at once; stand-ins that hosts use
+        in their tests look at it.
+        """
         response = requests.Response()
+        response.request = req
         response.status_code = resp.status
         response.raw = resp
         return response

@@ -17,6 +17,7 @@ import typing as t
 import zlib
 
 import pytest
+import responses
 
 from flask_byok.providers.connections import build_tls_context as build_client_context
 from flask_byok.providers.deadline import Deadline
@@ -747,3 +748,12 @@ def test_a_finished_stream_gives_its_connection_back(
     assert again.reused_connection
     again.close()
     assert not open_stream().reused_connection
+
+
+def test_a_host_may_put_responses_in_the_adapters_place(sender: Sender) -> None:
+    """The usual stand-in for requests works for hosts' own tests too."""
+    with responses.RequestsMock() as stand_in:
+        stand_in.post("https://api.example/v1/x", body=b'{"a": 1}', status=201)
+        answer = send(sender, "https://api.example/v1")
+
+    assert (answer.status, answer.body) == (201, b'{"a": 1}')
