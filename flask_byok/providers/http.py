@@ -211,8 +211,8 @@ class _Adapter(requests.adapters.HTTPAdapter):
     def build_response(self, req: t.Any, resp: t.Any) -> requests.Response:
         """Wrap urllib3's answer; no cookie is looked at.
 
-        The wrapping, with the request in it, is let go at once; stand-ins that hosts use
-        in their tests look at it.
+        The wrapping, with the request in it, is let go at once; stand-ins that
+        hosts use in their tests look at it.
         """
         response = requests.Response()
         response.request = req
