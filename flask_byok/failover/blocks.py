@@ -17,6 +17,7 @@ import typing as t
 import sqlalchemy as sa
 
 from ..vault.types import CircuitState
+from .reasons import class_of
 
 #: So many models a key remembers; the ones that end soonest give way.
 MOST_BLOCKS: t.Final = 16
@@ -58,7 +59,14 @@ def parse_blocks(text: str | None) -> dict[str, Block] | None:
     try:
         found = json.loads(text)
         return {str(model): _block(entry) for model, entry in found.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ):
         return None
 
 
@@ -68,9 +76,10 @@ def _block(entry: cabc.Mapping[str, t.Any]) -> Block:
     if until.tzinfo is None:
         raise ValueError("A time without a zone.")
 
-    code = entry["code"]
+    reason, code = str(entry["reason"]), entry["code"]
+    class_of(reason)
     return Block(
-        reason=str(entry["reason"]),
+        reason=reason,
         code=None if code is None else str(code),
         until=until,
         count=int(entry["count"]),

@@ -44,7 +44,12 @@ class Gate:
         A key that is out for broken streams counts as one in an outage: nothing of
         this call was passed on yet.
         """
-        letter = class_of(self.reason or "state").letter
+        try:
+            letter = class_of(self.reason or "state").letter
+        except KeyError:
+            # Another version's word, or nobody's: it never spends the system key.
+            return "I"
+
         return "E" if letter == "K" else letter
 
 

@@ -156,7 +156,8 @@ class Planner:
         asked = ask.model or DEFAULT
 
         if asked == DEFAULT:
-            return own or names.get(DEFAULT)
+            # What a company chose may be one of the app's own names, as in its check.
+            return names.get(own or DEFAULT) or own
 
         if asked in names:
             return names[asked]

@@ -23,6 +23,18 @@ _COMPANY = ("company_id", "fallback", "active_provider", "use_other_keys")
 _SEALED = ("company_id", "provider", "blob", "key_id", "model", "expires_on", "state")
 _CREDENTIAL_AT = 1 + len(_COMPANY)
 _CIRCUIT_AT = _CREDENTIAL_AT + len(_SEALED)
+_SHOWN = (
+    "prefix",
+    "last4",
+    "state_reason",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "updated_by",
+    "test_report",
+    "tested_at",
+)
+_SHOWN_AT = _CIRCUIT_AT + len(CIRCUIT_COLUMNS)
 _INFO = (
     "last4",
     "model",
@@ -59,10 +71,12 @@ CIRCUIT_TIMES: tuple[str, ...] = (
 )
 
 
-def state_query(tables: Tables) -> Query:
+def state_query(tables: Tables, *, shown: bool = False) -> Query:
     """Build the one query a call makes before it sends anything.
 
     It answers with at least one row, for the clock, also for an unknown company.
+
+    :param shown: read what managers may see of the keys, too.
     """
     company, credential = tables.company.c, tables.credential.c
     one = sa.select(sa.literal_column("1").label("one")).subquery("o")
@@ -74,6 +88,7 @@ def state_query(tables: Tables) -> Query:
             db_now(),
             *(company[name] for name in _COMPANY),
             *(credential[name] for name in _SEALED + CIRCUIT_COLUMNS),
+            *(credential[name] for name in _SHOWN if shown),
         ).select_from(source)
     )
 
@@ -110,12 +125,12 @@ def read_company(
 def _read_credential(row: tuple[t.Any, ...]) -> Credential:
     sealed = row[_CREDENTIAL_AT:_CIRCUIT_AT]
     company_id, provider, blob, key_id, model, expires_on, state = sealed
-    circuit = read_circuit(row[_CIRCUIT_AT:])
+    circuit = read_circuit(row[_CIRCUIT_AT:_SHOWN_AT])
     return Credential(
         id=circuit.id,
         company_id=company_id,
         provider=provider,
-        blob=bytes(blob),
+        blob=_read_blob(blob),
         key_id=key_id,
         model=model,
         expires_on=read_date(expires_on),
@@ -123,6 +138,15 @@ def _read_credential(row: tuple[t.Any, ...]) -> Credential:
         generation=circuit.generation,
         circuit=circuit,
     )
+
+
+def _read_blob(value: t.Any) -> bytes:
+    """Give a stored blob; what is none is empty, and the keyring refuses that.
+
+    SQLite keeps a text or a number in a column of bytes. It must not hide the rest of
+    the company's rows.
+    """
+    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else b""
 
 
 def read_circuit(values: cabc.Sequence[t.Any]) -> CircuitState:
@@ -152,14 +176,28 @@ def read_stored(row: sa.RowMapping) -> Credential:
     )
 
 
-def read_info(row: sa.RowMapping, active_provider: str | None) -> CredentialInfo:
-    """Build what managers may see of a stored key."""
+def read_infos(
+    company: str, rows: cabc.Sequence[tuple[t.Any, ...]]
+) -> tuple[CredentialInfo, ...]:
+    """Build what managers may see from rows of :func:`state_query`, shown ones."""
+    names = (*_SEALED, *CIRCUIT_COLUMNS, *_SHOWN)
+    found = [
+        _read_info(dict(zip(names, row[_CREDENTIAL_AT:], strict=True)), row[3])
+        for row in rows
+        if row[_CREDENTIAL_AT] == company
+    ]
+    return tuple(sorted(found, key=lambda info: info.provider))
+
+
+def _read_info(
+    row: cabc.Mapping[str, t.Any], active_provider: str | None
+) -> CredentialInfo:
     return CredentialInfo(
         **{name: row[name] for name in _INFO},
         **{name: read_time(row[name]) for name in _INFO_TIMES},
         provider=row["provider"],
         masked=f"{row['prefix']}...{row['last4']}",
-        expires_on=row["expires_on"],
+        expires_on=read_date(row["expires_on"]),
         active=row["provider"] == active_provider,
         report=row["test_report"],
     )

@@ -281,3 +281,14 @@ def test_the_extension_answers_for_two_companies(host: CallHost) -> None:
     host.company = 2
     assert host.chat().source == "company"
     assert host.byok is not BYOK and len(host.told("circuit_opened")) == 1
+
+
+@pytest.mark.parametrize("chosen", ["default", "fast", "gpt-6-sol"])
+def test_a_company_may_choose_a_model_by_the_apps_name(
+    host: CallHost, chosen: str
+) -> None:
+    """What the check resolved, the calls resolve too: the company's own key serves."""
+    host.store(model=chosen)
+    answer = host.chat()
+    assert host.paid == "c" and answer.source == "company"
+    assert answer.attempts[0].model.startswith("gpt-6-")

@@ -272,3 +272,51 @@ def test_unknown_state_fails_closed(any_host: CallHost, streamed: bool) -> None:
 
     assert any_host.paid == "" and caught.value.__context__ is None
     any_host.db.create_all()
+
+
+@pytest.mark.parametrize("damaged", ["not-a-sealed-key-but-a-text", 10**12, b""])
+def test_a_damaged_blob_hides_nothing_else(host: CallHost, damaged: object) -> None:
+    """Rule U, and the page opens: the key can be entered again."""
+    host.store()
+    set_columns(host, blob=damaged)
+    assert host.chat().source == "system" and host.paid == "s"
+    assert host.told("key_unreadable")[0]["reason"] == "malformed"
+    assert host.byok.status(1).credentials[0].unreadable_at is not None
+    host.store(api_key=BETTER)
+    assert host.chat().source == "company"
+
+
+@pytest.mark.parametrize(
+    ("reason", "count"), [("of-another-version", "1"), ("model", "Infinity")]
+)
+def test_damaged_blocks_count_as_none(host: CallHost, reason: str, count: str) -> None:
+    """A word nobody knows is rubbish like any other; the call goes on."""
+    host.store()
+    set_columns(
+        host,
+        model_blocks='{"gpt-6-sol": {"reason": "%s", "code": null, "count": %s, '
+        '"until": "2999-01-01T00:00:00+00:00"}}' % (reason, count),
+    )
+    assert host.client.source == "company" and host.chat().source == "company"
+
+
+def test_a_circuit_open_for_a_word_nobody_knows(host: CallHost) -> None:
+    """Neither a crash nor the system key: nobody can tell what the policy says."""
+    host.store()
+    set_columns(
+        host,
+        circuit="open",
+        reason="of-another-version",
+        open_until="2999-01-01 00:00:00.000000",
+    )
+    assert host.client.source is None
+    assert host.refuse(errors.CompanyKeyUnavailable).reason == "of-another-version"
+    assert host.paid == ""
+
+
+def set_columns(host: CallHost, **values: object) -> None:
+    """Write into the stored key's row as somebody with the database could."""
+    names = ", ".join(f"{name} = :{name}" for name in values)
+
+    with host.db.engine.begin() as conn:
+        conn.execute(sa.text(f"UPDATE byok_credential SET {names}"), values)
