@@ -33,18 +33,22 @@ class KeyMarks(KeyWriter):
 
         :return: a change when the key had been unreadable until now.
         """
-        columns = self._table(target).c
         state = self.view(target)
         was_unreadable = state.unreadable_at is not None
+        has_trouble = was_unreadable or state.fail_count > 0
         before_that = now - _OK_INTERVAL
+        was_noted = state.last_ok_at is not None and state.last_ok_at > before_that
+
+        # Before a statement is built: this is the way of every healthy call.
+        if was_noted and not has_trouble:
+            return None
+
+        columns = self._table(target).c
         update = self._update(target)
 
         if was_unreadable:
             update = update.where(columns.unreadable_at.is_not(None))
-        elif not state.fail_count:
-            if state.last_ok_at is not None and state.last_ok_at > before_that:
-                return None
-
+        elif not has_trouble:
             update = update.where(
                 sa.or_(columns.last_ok_at.is_(None), columns.last_ok_at <= before_that)
             )
