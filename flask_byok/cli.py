@@ -22,8 +22,8 @@ from .vault.types import CredentialInfo
 if t.TYPE_CHECKING:
     from .extension import BYOK
 
-#: Who stands in the history for what is done here.
-ACTOR: t.Final = "The people who run the app (command line)"
+#: Who stands in the history for what is done here; the page puts it into words.
+ACTOR: t.Final = "cli"
 
 _MARKS: t.Final = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 

@@ -141,7 +141,7 @@ class Companies:
 
     def status(self, company: str) -> CompanyStatus:
         """Tell whose key serves now, and why not the company's."""
-        state = self._desk.store.read_state(company)
+        state, infos = self._desk.store.read_page(company)
         policy = self._policy(state)
         outlook = self._desk.engine.look_ahead(state)
         active = self._desk.planner.active(state)
@@ -150,7 +150,7 @@ class Companies:
         return CompanyStatus(
             now=state.now(),
             policy=policy,
-            credentials=tuple(self._infos(company, policy.active_provider)),
+            credentials=tuple(self._in_order(infos, policy.active_provider)),
             serving=outlook.source,
             provider=outlook.provider,
             model=outlook.model,
@@ -162,10 +162,10 @@ class Companies:
             vault_open=self._desk.keyring is not None,
         )
 
-    def _infos(self, company: str, active: str | None) -> cabc.Iterator[CredentialInfo]:
-        by_provider = {
-            info.provider: info for info in self._desk.store.credentials(company)
-        }
+    def _in_order(
+        self, infos: tuple[CredentialInfo, ...], active: str | None
+    ) -> cabc.Iterator[CredentialInfo]:
+        by_provider = {info.provider: info for info in infos}
 
         for provider_id in self._desk.registry.ids:
             if provider_id in by_provider:

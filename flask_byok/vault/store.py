@@ -20,7 +20,7 @@ from .models import Tables
 from .presence import missing_names
 from .ring_rows import ensure_check_value
 from .rows import read_company
-from .rows import read_info
+from .rows import read_infos
 from .rows import read_stored
 from .rows import state_query
 from .saving import CHANGED
@@ -53,6 +53,7 @@ class Store:
         self._database = database
         self._tables = tables
         self._state_query = state_query(tables)
+        self._page_query = state_query(tables, shown=True)
 
     def read_state(self, company: str) -> CompanyState:
         """Read all that a call must know, by one query.
@@ -68,25 +69,30 @@ class Store:
 
         raise StateUnavailable(_UNREADABLE_ROW)
 
+    def read_page(
+        self, company: str
+    ) -> tuple[CompanyState, tuple[CredentialInfo, ...]]:
+        """Read the same, and what managers may see of the keys, by one query.
+
+        :return: the keys masked, in the order of their provider ids.
+        :raises StateUnavailable: when it cannot be read.
+        """
+        rows = self._database.fetch(self._page_query, {"company": company})
+
+        try:
+            state = read_company(company, rows, self._database.moved)
+            return state, read_infos(company, rows)
+        except (TypeError, ValueError):
+            pass
+
+        raise StateUnavailable(_UNREADABLE_ROW)
+
     def credentials(self, company: str) -> tuple[CredentialInfo, ...]:
         """List a company's keys, masked, in the order of their provider ids.
 
         :raises StateUnavailable: when they cannot be read.
         """
-        table, companies = self._tables.credential, self._tables.company
-        active = sa.select(companies.c.active_provider).where(
-            companies.c.company_id == company
-        )
-        found = sa.select(table).where(table.c.company_id == company)
-
-        with self._database.read() as connection:
-            active_provider = connection.scalar(active)
-            rows = connection.execute(found.order_by(table.c.provider)).mappings()
-            return tuple(
-                read_info(row, active_provider)
-                for row in rows
-                if row["company_id"] == company
-            )
+        return self.read_page(company)[1]
 
     def all_credentials(self, batch: int = 500) -> cabc.Iterator[Credential]:
         """Go through every stored key, by id, without holding a connection between.

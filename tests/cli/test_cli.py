@@ -175,7 +175,7 @@ def test_remove_deletes(saved: Host, run: Run) -> None:
 
     with saved.app.app_context():
         assert saved.byok.credentials(1) == []
-        assert "command line" in saved.byok.history(1)[0].actor
+        assert saved.byok.history(1)[0].actor == "cli"
 
 
 def test_remove_of_nothing_says_so(host: Host, run: Run) -> None:
