@@ -251,8 +251,10 @@ def test_the_keyboard_alone(site: Site, page: playwright.sync_api.Page) -> None:
     assert page.input_value("#byok-api-key") == GOOD_KEY
     page.keyboard.press("Tab")
     assert page.locator("#byok-api-key:focus").count() == 1
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
     assert state(page) == "saved"
 
 
