@@ -77,7 +77,7 @@ class Settings:
         default_factory=lambda: dict(DEFAULT_RATE_LIMIT)
     )
     #: Where checks are counted: ``memory://`` or a URL of the ``limits`` library.
-    rate_limit_storage: str = "memory://"
+    rate_limit_storage: str = dataclasses.field(default="memory://", repr=False)
     #: The Flask-SQLAlchemy bind that holds the tables; ``None`` for the default one.
     bind_key: str | None = None
 
@@ -87,6 +87,17 @@ class Settings:
 
         :raises ConfigError: for the first setting that is unknown or unusable.
         """
+        found = _try_read(cls, config)
+        # No frame of the error may hold the app's configuration: reporters send locals.
+        del config
+
+        if isinstance(found, ConfigError):
+            raise found
+
+        return found
+
+    @classmethod
+    def _read(cls, config: cabc.Mapping[str, t.Any]) -> Settings:
         refuse_unknown(config)
         given = {
             field: reader(f"BYOK_{field.upper()}", config[f"BYOK_{field.upper()}"])
@@ -100,6 +111,16 @@ class Settings:
     def is_vault_open(self) -> bool:
         """Whether keys can be sealed and opened at all."""
         return self.ring is not None
+
+
+def _try_read(
+    settings: type[Settings], config: cabc.Mapping[str, t.Any]
+) -> Settings | ConfigError:
+    try:
+        return settings._read(config)
+    except ConfigError as error:
+        error.__context__ = None
+        return error.with_traceback(None)
 
 
 _READERS: t.Final[cabc.Mapping[str, cabc.Callable[[str, t.Any], t.Any]]] = {

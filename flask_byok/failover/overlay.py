@@ -41,7 +41,8 @@ class Overlay:
 
     def __init__(self, clock: cabc.Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may close a stream in the midst of this.
+        self._lock = threading.RLock()
         self._pending: collections.deque[Pending] = collections.deque(
             maxlen=MOST_PENDING
         )
@@ -76,7 +77,7 @@ class Overlay:
         with self._lock:
             waiting = [
                 pending
-                for pending in self._pending
+                for pending in self._pending.copy()
                 if (pending.credential_id, pending.generation)
                 == (state.id, state.generation)
                 and pending.since > oldest

@@ -42,7 +42,8 @@ class Buffer:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._records: list[Record] = []
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may close a stream in the midst of this.
+        self._lock = threading.RLock()
         self._told_at: float | None = None
         #: How many records were given up.
         self.lost: int = 0

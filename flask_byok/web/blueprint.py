@@ -147,6 +147,8 @@ def _add(blueprint: Blueprint, route: Route) -> None:
         view_func=dispatch,
         methods=_METHODS,
         provide_automatic_options=False,
+        # Else a missing slash is a redirect to whatever host the request names.
+        strict_slashes=False,
     )
 
 

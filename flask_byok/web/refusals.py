@@ -120,7 +120,9 @@ def _denied() -> DeniedPage | None:
         status = current_byok.status(current_byok.load_company())
     except NoCompany:
         return None
-    except (SetupError, StateUnavailable):
+    except Exception as error:
+        # The host's loader too may fail, or abort, for somebody who is not signed in.
+        _log.info("Nobody can tell a member more: %s.", type(error).__name__)
         return DeniedPage(state="denied", lines=tuple(lines))
 
     settings, registry = current_byok.settings, current_byok.registry

@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import datetime as dt
 import io
+import re
 import typing as t
 
 from flask import url_for
@@ -75,7 +76,9 @@ def read_range(args: cabc.Mapping[str, str], today: dt.date) -> DayRange | None:
         return None
 
     days = DayRange(since=since, until=until)
-    return days if 1 <= days.days <= MOST_DAYS else None
+    # The day after the last one is asked for as the end.
+    is_last = until == dt.date.max
+    return days if 1 <= days.days <= MOST_DAYS and not is_last else None
 
 
 def _read_day(text: str | None) -> dt.date | None:
@@ -83,7 +86,7 @@ def _read_day(text: str | None) -> dt.date | None:
         return None
 
     # Python 3.11 reads more forms than 3.10; the address takes one.
-    if len(text) != len("2026-11-30"):
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
         raise ValueError("not a day")
 
     return dt.date.fromisoformat(text)

@@ -294,8 +294,8 @@ def test_damaged_blocks_count_as_none(host: CallHost, reason: str, count: str) -
     host.store()
     set_columns(
         host,
-        model_blocks='{"gpt-6-sol": {"reason": "%s", "code": null, "count": %s, '
-        '"until": "2999-01-01T00:00:00+00:00"}}' % (reason, count),
+        model_blocks=f'{{"gpt-6-sol": {{"reason": "{reason}", "code": null, '
+        f'"count": {count}, "until": "2999-01-01T00:00:00+00:00"}}}}',
     )
     assert host.client.source == "company" and host.chat().source == "company"
 

@@ -367,3 +367,30 @@ def test_a_form_nobody_knows(host: Host, form: dict[str, str]) -> None:
     answer = host.client().post("/key", **form)
     assert (answer.status_code, state_of(answer)) == (400, "bad-request")
     assert 'href="/settings/ai/"' in answer.text
+
+
+def test_a_failing_company_loader_leaves_a_refusal(host: Host) -> None:
+    """Who may not manage is told so, also where the host cannot name a company."""
+
+    @host.byok.company_loader
+    def company() -> int:
+        raise AttributeError("somebody who is not signed in")
+
+    assert host.client("max").get().status_code == 403
+
+
+def test_a_missing_slash_leads_nowhere(host: Host) -> None:
+    """The page opens without its last slash: no redirect to a forged host."""
+    assert host.client().get("").status_code == 200
+    answer = host.client().get("", headers={"Host": "evil.example"})
+    # Signed in on this host alone.
+    assert answer.status_code == 401 and "Location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/", 200), ("/usage.csv", 400), ("/api/usage", 422)]
+)
+def test_the_end_of_time(host: Host, path: str, status: int) -> None:
+    """The last day there is has no day after it: no range of days, no crash."""
+    answer = host.client().get(f"{path}?since=9999-12-01&until=9999-12-31")
+    assert answer.status_code == status

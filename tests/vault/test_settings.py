@@ -1,0 +1,83 @@
+"""Settings that are refused, and threads that meet the garbage collector."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import traceback
+import typing as t
+
+import pytest
+
+from flask_byok.config import Settings
+from flask_byok.errors import ConfigError
+from flask_byok.failover.overlay import Overlay
+from flask_byok.masterkeys import generate
+from flask_byok.vault.buffer import Buffer
+from flask_byok.vault.buffer import Record
+
+SYSTEM_KEY = "not-a-real-system-key-0001-AbCd"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"BYOK_TIMEOUTT": 3},
+        {"BYOK_MASTER_KEYS": {"k001": "short"}},
+        {"BYOK_SYSTEM_KEYS": {"OPENAI": SYSTEM_KEY, "GEMINI": "x y"}},
+        {"BYOK_SYSTEM_KEYS": '{"OPENAI": "' + SYSTEM_KEY},
+    ],
+)
+def test_no_frame_of_a_refusal_holds_the_settings(wrong: dict[str, t.Any]) -> None:
+    """An error reporter sends the locals of every frame: none of them has a key."""
+    master_key = generate()
+    config = {
+        "BYOK_MASTER_KEYS": {"k001": master_key},
+        "BYOK_SYSTEM_KEYS": {"OPENAI": SYSTEM_KEY},
+        **wrong,
+    }
+
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_config(config)
+
+    assert caught.value.__context__ is None
+    frames = caught.value.__traceback__
+    ours = t.cast("t.Any", frames).tb_next
+    told = "".join(
+        str(frame.locals)
+        for frame in traceback.StackSummary.extract(
+            traceback.walk_tb(ours), capture_locals=True
+        )
+    )
+    assert told and SYSTEM_KEY not in told and master_key not in told
+
+
+def test_the_limiters_password_is_not_shown() -> None:
+    """The URL of the counter may hold a password."""
+    settings = Settings(ring=None, rate_limit_storage="redis://:hidden@localhost")
+    assert "hidden" not in repr(settings)
+
+
+@pytest.mark.parametrize("kept", [Buffer(10), Overlay()])
+def test_the_collector_may_come_in_between(kept: t.Any) -> None:
+    """A stream that is collected while the lock is held writes, and nobody hangs."""
+
+    class Stream:
+        def __del__(self) -> None:
+            if isinstance(kept, Buffer):
+                kept.add(Record(work=lambda conn: None, weight="attempt", then=None))
+            else:
+                kept.remove(t.cast("t.Any", None))
+
+    def collect() -> None:
+        stream: t.Any = Stream()
+        stream.itself = stream
+        del stream
+
+        with kept._lock:
+            gc.collect()
+
+    thread = threading.Thread(target=collect, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
