@@ -79,8 +79,9 @@ def save(
     """Fill the key form and press *Save*."""
     page.select_option("#byok-provider", provider)
     page.fill("#byok-api-key", api_key)
-    page.locator("[data-byok-save] button[type=submit]").click()
-    page.wait_for_load_state()
+
+    with page.expect_navigation():
+        page.locator("[data-byok-save] button[type=submit]").click()
 
 
 def walk(page: playwright.sync_api.Page) -> None:
