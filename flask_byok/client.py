@@ -210,7 +210,7 @@ class AIClient:
             company=self._company,
             ask=Ask(model=model, fallback=fallback, embeds=True),
             timeout=_read_timeout(timeout),
-            label=label,
+            label=_read_label(label),
             input_tokens=sum(map(len, wanted)) // 3,
             output_tokens=1,
         )
@@ -245,7 +245,7 @@ class AIClient:
             company=self._company,
             ask=Ask(model=model, one_provider=is_bound(request), fallback=fallback),
             timeout=_read_timeout(timeout),
-            label=label,
+            label=_read_label(label),
             input_tokens=estimate_tokens(request),
             output_tokens=request.max_tokens,
             streamed=streamed,
@@ -329,6 +329,15 @@ def _read_timeout(timeout: float | None) -> float | None:
         raise ValueError("'timeout' must be more than 0 seconds.")
 
     return timeout
+
+
+def _read_label(label: str | None) -> str | None:
+    """Refuse what no column takes: it would keep every later record waiting."""
+    if label is not None and not isinstance(label, str):
+        raise TypeError("'label' must be a text.")
+
+    # A lone surrogate goes into no database.
+    return None if label is None else label.encode("utf-8", "replace").decode("utf-8")
 
 
 def _chat(request: ChatRequest) -> Perform[ChatAnswer]:

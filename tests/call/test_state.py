@@ -320,3 +320,18 @@ def set_columns(host: CallHost, **values: object) -> None:
 
     with host.db.engine.begin() as conn:
         conn.execute(sa.text(f"UPDATE byok_credential SET {names}"), values)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_label_that_no_column_takes(host: CallHost, own: bool) -> None:
+    """A lone surrogate is replaced; what is no text is refused before anything."""
+    if own:
+        host.store()
+
+    host.chat(label="a\ud800b")
+    assert host.attempts()[-1].label == "a?b"
+
+    with pytest.raises(TypeError):
+        host.chat(label=object())
+
+    assert host.byok.state.database.pending == 0
