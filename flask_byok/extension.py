@@ -19,6 +19,7 @@ from .errors import SetupError
 from .providers.base import Provider
 from .proxies import stated_company
 from .proxies import stating_company
+from .secret import Secret
 from .service.types import Allowance
 from .service.types import CompanyStatus
 from .service.types import ConnectionReport
@@ -231,7 +232,7 @@ class BYOK:
         return self.state.registry
 
     def check_key(
-        self, provider: str, api_key: str, model: str | None = None
+        self, provider: str, api_key: str | Secret, model: str | None = None
     ) -> ConnectionReport:
         """Ask the provider whether a key works; nothing is stored.
 
@@ -239,13 +240,13 @@ class BYOK:
         :raises UnknownProvider: for a provider that is not registered.
         :raises CheckLimited: after too many checks in a minute.
         """
-        return self.state.connections.check(provider, api_key, model=model)
+        return self.state.connections.check(provider, _secret(api_key), model=model)
 
     def save_key(
         self,
         company_id: CompanyId,
         provider: str,
-        api_key: str | None,
+        api_key: str | Secret | None,
         *,
         model: str | None = None,
         expires_on: dt.date | None = None,
@@ -262,7 +263,8 @@ class BYOK:
         :param api_key: ``None`` changes model and expiry date of the stored key alone.
         :param model: what ``default`` means with this key; ``None``: the app's choice.
         :param activate: let AI features use this key, if it works.
-        :param generation: of the stored key the caller looked at; ``None`` accepts any.
+        :param generation: of the stored key the caller looked at, 0 for none; ``None``
+            accepts any.
         :param confirm: a verdict to go on in spite of; ``rejected`` never is.
         :return: ``saved`` tells whether it is stored, ``verdict`` why (not).
         :raises ApiKeyFormatError: when the text cannot be an API key.
@@ -274,7 +276,7 @@ class BYOK:
         return self.state.saving.save(
             _text(company_id),
             provider,
-            api_key,
+            None if api_key is None else _secret(api_key),
             model=model,
             expires_on=expires_on,
             actor=actor,
@@ -381,6 +383,10 @@ def _current_app() -> Flask:
         )
 
     return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]
+
+
+def _secret(api_key: str | Secret) -> Secret:
+    return api_key if isinstance(api_key, Secret) else Secret(api_key)
 
 
 def _text(company_id: CompanyId) -> str:

@@ -100,8 +100,8 @@ class Engine:
         """Tell the same of a state that was read already."""
         planner, circuits = self._rooms.planner, self._rooms.circuits
         policy, now = planner.policy(state), state.now()
-        letters: list[Letter] = []
-        reason = None
+        letters: list[Letter] = ["H"] if planner.is_orphaned(state) else []
+        reason = "unreadable" if letters else None
 
         for position, route in enumerate(planner.routes(state, Ask())):
             if route.credential is None:

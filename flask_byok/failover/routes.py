@@ -82,6 +82,13 @@ class Planner:
         by_provider = {c.provider: c for c in state.credentials}
         return [by_provider[id] for id in self._registry.ids if id in by_provider]
 
+    def is_orphaned(self, state: CompanyState) -> bool:
+        """Tell whether all a company's keys are of providers nobody registered.
+
+        Such a company has keys: its policy guards the system key as ever.
+        """
+        return bool(state.credentials) and not self.stored(state)
+
     def routes(self, state: CompanyState, ask: Ask) -> list[Route]:
         """List every route of this call, whatever the policy says of them."""
         found = [*self._company_routes(state, ask), *self._system_routes(state, ask)]

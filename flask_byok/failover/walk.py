@@ -97,6 +97,10 @@ class Walk(t.Generic[T]):
         self._timeout = call.timeout or rooms.settings.timeout
         self._deadline = Deadline(self._timeout)
         self._notes = Notes()
+
+        if rooms.planner.is_orphaned(state):
+            self._notes.letters.append("H")
+
         self._lessons = Lessons(rooms, call, state, self._notes)
 
     def run(self) -> Arrived[T]:

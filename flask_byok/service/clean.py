@@ -55,20 +55,20 @@ _ADMIN_PREFIXES: t.Final = ("sk-ant-admin", "sk-admin-")
 
 
 def clean_api_key(
-    api_key: str,
+    pasted: Secret,
     provider: Provider,
     providers: cabc.Iterable[Provider],
     stored_masks: cabc.Collection[str] = (),
 ) -> Secret:
     """Take off what is around a pasted key; refuse what cannot be one.
 
-    :param api_key: as pasted, of any length.
+    :param pasted: the text as it came, of any length.
     :param provider: the one the key is meant for; named when to copy it again.
     :param providers: all of the app, whose prefixes may begin a mask.
     :param stored_masks: masked forms the page shows, which come back as keys.
     :raises ApiKeyFormatError: with a fixed sentence, which is also fit for people.
     """
-    api_key, is_wrapped_twice = _take_off(api_key)
+    api_key, is_wrapped_twice = _take_off(pasted.reveal())
     prefixes = {p for one in providers for p in (*one.mask_prefixes, *one.prefix_hints)}
     code = _judge(api_key, is_wrapped_twice, prefixes, stored_masks)
 

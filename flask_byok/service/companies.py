@@ -64,7 +64,9 @@ class Companies:
         return next((c.provider for c in [*working, *left]), None)
 
     def forget(self, company: str) -> None:
-        """Delete every row of a company."""
+        """Delete every row of a company, those that still wait here included."""
+        self._desk.database.flush(force=True)
+
         with self._desk.database.write() as conn:
             self._desk.store.forget(conn, company)
 

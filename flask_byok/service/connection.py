@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from ..errors import CredentialNotFound
+from ..secret import Secret
 from ..vault.types import CompanyState
 from ..vault.types import Credential
 from .clean import clean_api_key
@@ -22,11 +23,11 @@ class Connections:
         self._desk = desk
 
     def check(
-        self, provider_id: str, api_key: str, *, model: str | None = None
+        self, provider_id: str, pasted: Secret, *, model: str | None = None
     ) -> ConnectionReport:
         """Ask a provider about a key without storing it."""
         provider = self._desk.registry.get(provider_id)
-        secret = clean_api_key(api_key, provider, self._desk.providers())
+        secret = clean_api_key(pasted, provider, self._desk.providers())
         self._desk.limiter.hit(all="all")
         return self._desk.checker.check(
             provider, secret, model=self._desk.model(provider, read_model(model))

@@ -56,7 +56,7 @@ class Saving:
         self,
         company: str,
         provider_id: str,
-        api_key: str | None,
+        pasted: Secret | None,
         *,
         model: str | None = None,
         expires_on: dt.date | None = None,
@@ -79,20 +79,21 @@ class Saving:
         state = self._desk.store.read_state(company)
         stored = state.credential(provider_id)
 
-        if generation is not None and generation != _generation(stored):
+        # 0 says: there was no key when the caller looked.
+        if generation is not None and (generation or None) != _generation(stored):
             return self._changed(wish)
 
-        if api_key is None:
+        if pasted is None:
             return self._save_details(wish, state, stored)
 
-        return self._save_key(wish, state, stored, api_key)
+        return self._save_key(wish, state, stored, pasted)
 
     def _save_key(
-        self, wish: Save, state: CompanyState, stored: Credential | None, api_key: str
+        self, wish: Save, state: CompanyState, stored: Credential | None, pasted: Secret
     ) -> SaveResult:
         keyring = self._desk.open_keyring()
         secret = clean_api_key(
-            api_key, wish.provider, self._desk.providers(), self._masks(wish.company)
+            pasted, wish.provider, self._desk.providers(), self._masks(wish.company)
         )
         other = looks_like_other(secret, wish.provider, self._desk.providers())
 

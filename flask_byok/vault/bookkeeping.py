@@ -32,6 +32,10 @@ class DuplicateRow(Exception):
     """A bookkeeping write met a row that already exists. It has not happened."""
 
 
+class RowRefused(Exception):
+    """A bookkeeping write holds a value the database never takes."""
+
+
 class Bookkeeper:
     """What one process has of a database: its connections and its deferred writes."""
 
@@ -46,6 +50,7 @@ class Bookkeeper:
 
         :raises WriteBusy: when it cannot be made now.
         :raises DuplicateRow: when a row of the same key exists.
+        :raises RowRefused: when the database will never take the row.
         """
         connections = self.connections
 
@@ -55,7 +60,10 @@ class Bookkeeper:
         except connections.errors as error:
             trouble = connections.judge(error)
 
-        raise DuplicateRow if trouble == "duplicate" else WriteBusy(trouble)
+        if trouble == "duplicate":
+            raise DuplicateRow
+
+        raise RowRefused if trouble == "refused" else WriteBusy(trouble)
 
     def record(self, record: Record) -> bool:
         """Write now if nothing is waiting before it; else keep it."""

@@ -64,6 +64,9 @@ class Connections:
         if isinstance(error, exc.IntegrityError):
             return "duplicate"
 
+        if isinstance(error, exc.DataError):
+            return "refused"
+
         cause = getattr(error, "orig", None)
         return self._waiting.judge(error if cause is None else cause)
 

@@ -35,6 +35,8 @@ _SENTENCES: dict[Trouble, str] = {
     "no_tables": "The tables of flask-byok are missing or incomplete in this database. "
     "Run your migrations, or 'db.create_all()', and try again.",
     "duplicate": "The database refused a row of flask-byok because it already exists.",
+    "refused": "The database refused a value of flask-byok as too large or malformed. "
+    "Nothing was changed.",
     "down": "The database of flask-byok cannot be reached or used. Try again.",
 }
 

@@ -13,7 +13,9 @@ READ_WAIT = 5.0
 #: Seconds a person's change waits for a lock.
 WRITE_WAIT = 5.0
 
-Trouble = t.Literal["busy", "host_is_writing", "no_tables", "duplicate", "down"]
+Trouble = t.Literal[
+    "busy", "host_is_writing", "no_tables", "duplicate", "refused", "down"
+]
 
 
 class Waiting:

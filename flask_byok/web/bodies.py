@@ -16,6 +16,7 @@ from .guard import Refused
 
 if t.TYPE_CHECKING:
     from ..providers.registry import Registry
+from ..secret import Secret
 
 #: By field of a body: the types it may have, besides being absent.
 Fields: t.TypeAlias = "cabc.Mapping[str, tuple[type, ...]]"
@@ -64,6 +65,10 @@ def read_body(fields: Fields, *, may_be_empty: bool = False) -> dict[str, t.Any]
 
     if not isinstance(parsed, dict) or not _fits(parsed, fields):
         raise Refused("bad-request")
+
+    # From here on no frame holds it as plain text.
+    if "api_key" in parsed:
+        parsed["api_key"] = Secret(parsed["api_key"])
 
     return parsed
 

@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
 
     from ..config import Settings
     from ..providers.registry import Registry
+from ..secret import Secret
 
 _MODEL: t.Final = re.compile(r"[\x21-\x7e]{1,200}")
 _FORM_ID: t.Final = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -28,14 +29,14 @@ class SaveForm:
     """What *Save* was pressed with.
 
     :param provider: a registered id, or empty.
-    :param api_key: the raw text; the service cleans and judges it.
+    :param api_key: the text as it came; the service cleans and judges it.
     :param generation: of the stored key the person looked at, 0 for none; ``None``
         when the form does not say.
     :param errors: codes of the fields that have to be mended.
     """
 
     provider: str
-    api_key: str = dataclasses.field(repr=False)
+    api_key: Secret
     model: str | None
     expires_on: dt.date | None
     activate: bool
@@ -73,7 +74,7 @@ def read_save(
     errors.extend(_mistakes(model, expires_on, today, registry))
     return SaveForm(
         provider=provider,
-        api_key=api_key,
+        api_key=Secret(api_key),
         model=model or None,
         expires_on=_date(expires_on),
         activate=_is_ticked(form, "activate"),

@@ -16,6 +16,7 @@ from ..errors import CredentialNotFound
 from ..errors import StoredKeyUnreadable
 from ..errors import VaultClosed
 from ..proxies import current_byok
+from ..service.clean import looks_like_admin_key
 from . import forms
 from .answers import is_stored
 from .answers import require_stored
@@ -36,7 +37,6 @@ if t.TYPE_CHECKING:
     from ..vault.company import CompanyId
 
 _FORM_SLOT: t.Final = "byok_form"
-_ADMIN_KEYS: t.Final = ("sk-ant-admin", "sk-admin-")
 _POLICIES: t.Final = ("auto", "outage_only", "never")
 
 
@@ -114,7 +114,7 @@ def _saved(result: SaveResult, form: forms.SaveForm) -> Outcome:
     reason = None if result.report is None else result.report.reason
 
     if result.verdict == "rejected":
-        looks_admin = any(text in form.api_key for text in _ADMIN_KEYS)
+        looks_admin = looks_like_admin_key(form.api_key)
         code = "expired" if reason == "expired" else "rejected"
         return _mistakes(form, ("rejected_admin" if looks_admin else code,))
 

@@ -19,6 +19,7 @@ MAY_REVEAL = {
     "masterkeys.py",
     "providers/base.py",
     "providers/http.py",
+    "service/clean.py",
     "vault/keyring.py",
 }
 

@@ -168,7 +168,7 @@ REFUSED = [
 @pytest.mark.parametrize(("pasted", "api_key"), ACCEPTED)
 def test_accepted(pasted: str, api_key: str) -> None:
     """What is plainly around a key goes, the key itself stays as it is."""
-    cleaned = clean_api_key(pasted, OPENAI, PROVIDERS)
+    cleaned = clean_api_key(Secret(pasted), OPENAI, PROVIDERS)
 
     assert cleaned == Secret(api_key)
 
@@ -177,7 +177,7 @@ def test_accepted(pasted: str, api_key: str) -> None:
 def test_refused(pasted: str, sentence: str) -> None:
     """What cannot be a key is refused with the one sentence that names the cause."""
     with pytest.raises(ApiKeyFormatError) as caught:
-        clean_api_key(pasted, OPENAI, PROVIDERS, {"(hidden)"})
+        clean_api_key(Secret(pasted), OPENAI, PROVIDERS, {"(hidden)"})
 
     assert str(caught.value) == sentence
     assert caught.value.code == CODES[sentence]
@@ -187,13 +187,13 @@ def test_refused(pasted: str, sentence: str) -> None:
 def test_the_vendor_is_named(provider: OpenAIProvider) -> None:
     """The sentence about characters says where to copy the key again."""
     with pytest.raises(ApiKeyFormatError, match=f"from {provider.vendor} again"):
-        clean_api_key("sk–not-a-real-key", provider, PROVIDERS)
+        clean_api_key(Secret("sk–not-a-real-key"), provider, PROVIDERS)
 
 
 def test_a_refusal_carries_nothing_of_the_key() -> None:
     """Message, attributes, chain and traceback are free of what was pasted."""
     with pytest.raises(ApiKeyFormatError) as caught:
-        clean_api_key(f"{KEY} {KEY}", OPENAI, PROVIDERS)
+        clean_api_key(Secret(f"{KEY} {KEY}"), OPENAI, PROVIDERS)
 
     error = caught.value
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
@@ -239,7 +239,7 @@ def test_a_megabyte_takes_no_time(text: str) -> None:
     began = time.process_time()
 
     with pytest.raises(ApiKeyFormatError):
-        clean_api_key(pasted + "\x00", OPENAI, PROVIDERS)
+        clean_api_key(Secret(pasted + "\x00"), OPENAI, PROVIDERS)
 
     assert time.process_time() - began < 2.0
 

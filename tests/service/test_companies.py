@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 
 import pytest
 
+from flask_byok import CallError
 from flask_byok import CheckLimited
 from flask_byok import CredentialChanged
 from flask_byok import CredentialNotFound
@@ -244,3 +246,23 @@ def test_a_forgotten_company_leaves_nothing(host: Host) -> None:
         }
 
     assert left == {"i:2"}
+
+
+@pytest.mark.parametrize(("fallback", "paid"), [("auto", 1), ("never", 0)])
+def test_a_key_of_a_provider_that_is_gone_is_still_a_key(
+    host: Host, fallback: str, paid: int
+) -> None:
+    """Its company's policy guards the system key as before."""
+    host.byok.save_key(1, "OPENAI", GOOD)
+    host.byok.set_policy(1, fallback=fallback)
+    table = host.byok.state.tables.credential
+
+    with host.byok.state.database.write() as connection:
+        connection.execute(table.update().values(provider="GONE"))
+
+    host.simulator.clear()
+
+    with contextlib.suppress(CallError):
+        host.byok.client_for(1).chat("hello")
+
+    assert len(host.who_paid()) == paid

@@ -235,3 +235,12 @@ def test_a_closed_vault_saves_nothing(
         assert host.byok.client_for(1).chat("hello").source == "system"
 
     close_host(host)
+
+
+def test_zero_says_there_was_no_key(host: Host) -> None:
+    """Who saw no key does not overwrite one that came meanwhile."""
+    host.byok.save_key(1, "OPENAI", GOOD)
+
+    result = host.byok.save_key(1, "OPENAI", BETTER, generation=0)
+
+    assert (result.saved, result.verdict) == (False, "changed")
