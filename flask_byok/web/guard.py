@@ -9,10 +9,13 @@ import typing as t
 from flask import current_app
 from flask import request
 from flask import Response
+from flask import session
+from flask.sessions import NullSession
 from flask_wtf.csrf import generate_csrf
 from flask_wtf.csrf import validate_csrf
 from wtforms import ValidationError
 
+from ..errors import SetupError
 from ..proxies import current_byok
 
 if t.TYPE_CHECKING:
@@ -75,6 +78,17 @@ def admit() -> CompanyId:
         raise Refused("denied")
 
     return current_byok.load_company()
+
+
+def require_session() -> None:
+    """Stop where the app has no session to protect forms with.
+
+    :raises SetupError: when ``SECRET_KEY`` is not set.
+    """
+    if isinstance(session._get_current_object(), NullSession):  # type: ignore[attr-defined]
+        raise SetupError(
+            "The settings page needs a session: set SECRET_KEY of this app."
+        )
 
 
 def check_csrf() -> None:
@@ -168,6 +182,7 @@ def guarded(view: cabc.Callable[..., t.Any]) -> cabc.Callable[..., t.Any]:
 
     def run(**values: t.Any) -> t.Any:
         company_id = admit()
+        require_session()
 
         if request.method not in SAFE_METHODS:
             check_csrf()

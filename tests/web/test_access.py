@@ -394,3 +394,15 @@ def test_the_end_of_time(host: Host, path: str, status: int) -> None:
     """The last day there is has no day after it: no range of days, no crash."""
     answer = host.client().get(f"{path}?since=9999-12-01&until=9999-12-31")
     assert answer.status_code == status
+
+
+def test_without_a_session_the_log_says_what_to_set(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An app without SECRET_KEY gets a sentence, not a crash."""
+    host.byok.access_check(lambda: True)
+    host.byok.company_loader(lambda: 1)
+    host.app.secret_key = None
+    answer = host.app.test_client().get("/settings/ai/")
+    assert answer.status_code == 503
+    assert "set SECRET_KEY" in caplog.text
