@@ -268,7 +268,7 @@ def test_a_silent_provider_may_have_billed(host: CallHost) -> None:
     """After the company key's share of the time the system key answers."""
     host.store()
     host.fail("hang")
-    answer = host.chat(timeout=2)
+    answer = host.chat(timeout=5)
     assert host.paid == "cs" and answer.attempts[0].reason == "timeout"
     assert [row.state for row in host.attempts()] == ["unknown", "done"]
 
@@ -297,8 +297,8 @@ def test_the_deadline_ends_the_walk(host: CallHost) -> None:
         host.fail("hang", provider, keys=None)
 
     began = time.monotonic()
-    error = host.refuse(errors.ProviderTimeout, timeout=2)
-    assert host.paid == "cs" and time.monotonic() - began < 2.5
+    error = host.refuse(errors.ProviderTimeout, timeout=6)
+    assert host.paid == "cs" and time.monotonic() - began < 7
     assert [a.reason for a in error.attempts] == ["timeout", "timeout"]
 
 

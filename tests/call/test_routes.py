@@ -139,7 +139,7 @@ def test_outage_only_is_for_outages(make: Make, letter: str) -> None:
     host.fail(fault)
 
     if letter in OUTAGES:
-        answer = host.chat(timeout=2 if letter == "F" else None)
+        answer = host.chat(timeout=5 if letter == "F" else None)
         assert (answer.source, host.paid) == ("system", "cs")
     else:
         host.refuse(error)
