@@ -106,9 +106,6 @@ def render_blocks(blocks: cabc.Mapping[str, Block]) -> str | None:
     )
 
 
-# --- edits: what one event makes of the blocks --------------------------------------
-
-
 def adding(model: str, block: Block, now: dt.datetime) -> Edit:
     """Block ``model``, unless somebody blocked it further meanwhile."""
 
@@ -180,9 +177,6 @@ def _without(
 def _bounded(blocks: dict[str, Block]) -> dict[str, Block]:
     latest = sorted(blocks, key=lambda name: blocks[name].until, reverse=True)
     return {name: blocks[name] for name in latest[:MOST_BLOCKS]}
-
-
-# --- storing ------------------------------------------------------------------------
 
 
 def apply_edit(state: CircuitState, edit: Edit) -> CircuitState:

@@ -78,8 +78,6 @@ class Circuits(ModelBlocks, KeyMarks):
             and state.open_until <= now
         )
 
-    # --- failures -----------------------------------------------------------------
-
     def failed(
         self,
         target: Target,
@@ -194,8 +192,6 @@ class Circuits(ModelBlocks, KeyMarks):
             columns.episode == episode,
             columns.fail_count >= threshold,
         )
-
-    # --- probes -------------------------------------------------------------------
 
     def claim(self, target: Target, lease: float, now: dt.datetime) -> str | None:
         """Claim the one probe of an open circuit whose cool-down is over.

@@ -122,8 +122,6 @@ class Walk(t.Generic[T]):
 
         return arrived
 
-    # --- which routes -------------------------------------------------------------
-
     def _may_start(self, route: Route) -> bool:
         if self._notes.sent >= self._most_requests(route):
             return False
@@ -178,8 +176,6 @@ class Walk(t.Generic[T]):
                 return self._try(dataclasses.replace(step, gate=Gate()), False)
 
         return None
-
-    # --- one route ----------------------------------------------------------------
 
     def _take(self, route: Route, has_next: bool) -> Arrived[T] | None:
         target = self._target(route)
@@ -265,8 +261,6 @@ class Walk(t.Generic[T]):
         error = self._notes.first or _no_route(self._routes)
         error.attempts = tuple(self._notes.attempts)
         return error
-
-    # --- one request --------------------------------------------------------------
 
     def _attempt(
         self, step: Step, has_next: bool, retried: bool

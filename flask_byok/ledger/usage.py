@@ -73,8 +73,6 @@ class Ledger:
         #: Who changed what.
         self.audit: Audit = Audit(database, tables)
 
-    # --- company keys -------------------------------------------------------------
-
     def record(
         self,
         start: AttemptStart,
@@ -119,8 +117,6 @@ class Ledger:
 
     def _insert_later(self, row: cabc.Mapping[str, t.Any]) -> None:
         self._database.record(lambda conn: self._insert(conn, row), weight="attempt")
-
-    # --- system keys --------------------------------------------------------------
 
     def start(
         self,
@@ -325,8 +321,6 @@ class Ledger:
                 )
 
         return settled
-
-    # --- reading ------------------------------------------------------------------
 
     def allowance(self, company_id: str, now: dt.datetime) -> list[UnitAllowance]:
         """Tell what is left of the budget this month; empty without one.

@@ -11,9 +11,6 @@ Role = t.Literal["system", "user", "assistant", "tool"]
 Source = t.Literal["company", "system"]
 
 
-# --- what a caller sends -----------------------------------------------------------
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class TextPart:
     """A piece of text in a message.
@@ -107,9 +104,6 @@ class ChatRequest:
     tool_choice: str | None = None
     response_format: cabc.Mapping[str, t.Any] | None = None
     extra: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-
-
-# --- what comes back ---------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,8 +241,6 @@ class ModelInfo:
     label: str = ""
     kinds: frozenset[str] = frozenset({"chat"})
 
-
-# --- what went wrong ---------------------------------------------------------------
 
 FailureKind = t.Literal[
     "answer",  # a non-2xx answer, or an error object in a 2xx or in a stream
