@@ -232,8 +232,9 @@ def _find_weakness(
 
 def _is_same(master_key: Secret, app_secret: str | bytes) -> bool:
     """Compare bytes with bytes and text with text, however each side is written."""
-    if isinstance(app_secret, str):
-        app_secret = app_secret.encode("utf-8", "surrogatepass")
+    # A prefixed environment variable of digits arrives as a number.
+    if not isinstance(app_secret, bytes):
+        app_secret = str(app_secret).encode("utf-8", "surrogatepass")
 
     text = master_key.reveal().encode("ascii")
     spellings = (decode(master_key), text, text + b"=")

@@ -79,6 +79,10 @@ def _details(entry: HistoryEntry, names: Names) -> Markup | None:
 
     if isinstance(reason, str) and entry.action in _AUTOMATIC | {"key_tested"}:
         words = reason_in_words(reason, names).words
+
+        if entry.action == "fallback_ended":
+            return say("It was out for this reason: {reason}.", reason=words)
+
         return say("Reason: {reason}.", reason=words)
 
     return None

@@ -68,7 +68,8 @@ def answer_no_company(error: NoCompany) -> Response:
 
 
 def answer_unavailable(error: StateUnavailable) -> Response:
-    """Answer when our rows cannot be read or written."""
+    """Answer when our rows cannot be read or written; the log says what to do."""
+    _log.error("%s", error)
     return _answer("unavailable")
 
 

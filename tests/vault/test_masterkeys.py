@@ -383,3 +383,10 @@ def test_decode_refuses_what_is_no_key(text: str) -> None:
         ValueError, match="^A master key is 32 bytes as base64url text.$"
     ):
         decode(Secret(text))
+
+
+def test_a_secret_key_of_digits_is_compared_as_text() -> None:
+    """``from_prefixed_env`` turns a SECRET_KEY of digits into a number."""
+    ring = parse_ring({"k001": generate()}, None, [12345])
+
+    assert ring is not None
