@@ -96,7 +96,11 @@ def main(arguments: cabc.Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     options = build_parser().parse_args(arguments)
     folder = None if options.folder is None else str(options.folder.resolve())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    # Also where a script started us in the background: SIGINT is ignored there.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
     set_up_logging()
 
     with contextlib.ExitStack() as stack:

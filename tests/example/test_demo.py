@@ -56,10 +56,19 @@ def running(folder: pathlib.Path, *options: str) -> cabc.Iterator[str]:
             yield printed
         finally:
             process.send_signal(signal.SIGINT)
-            rest, _ = process.communicate(timeout=20)
+            rest = read_rest(process)
 
     assert process.returncode == 0, printed + rest
     assert rest.strip() == "Stopped."
+
+
+def read_rest(process: subprocess.Popen[str]) -> str:
+    """Wait for the end; who does not end in time is ended, and the test fails."""
+    try:
+        return process.communicate(timeout=20)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
 
 
 def environment() -> dict[str, str]:
