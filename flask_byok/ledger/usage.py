@@ -227,12 +227,21 @@ class Ledger:
         company_id, period = started.start.company_id, started.period
         row = self._started_row(started)
 
-        def work(conn: sa.Connection) -> bool | None:
-            if budget.reserve(conn, company_id, period, started.est_tokens or 0):
+        def reserve(conn: sa.Connection) -> bool:
+            granted = budget.reserve(conn, company_id, period, started.est_tokens or 0)
+
+            if granted:
                 self._insert(conn, row)
+
+            return granted
+
+        def work(conn: sa.Connection) -> bool | None:
+            if reserve(conn):
                 return True
 
-            return False if budget.has_month(conn, company_id, period) else None
+            # Another may make the month's row between the first refusal and the look
+            # for it: with the row there, only a second refusal means "used up".
+            return reserve(conn) if budget.has_month(conn, company_id, period) else None
 
         return self._database.try_write(work, wait=RESERVE_WAIT)
 

@@ -7,12 +7,14 @@ import concurrent.futures
 import datetime as dt
 import subprocess
 import sys
+import typing as t
 
 import pytest
 import sqlalchemy as sa
 
 from flask_byok.errors import SystemBudgetExceeded
 from flask_byok.errors import SystemKeyRefused
+from flask_byok.ledger.budget import Budget
 from flask_byok.ledger.usage import AttemptEnd
 from flask_byok.ledger.usage import EndState
 from flask_byok.providers.types import Usage
@@ -138,6 +140,32 @@ def test_first_calls_of_a_month_make_one_row(
 
     assert words == ["granted"] * 40
     assert room.budget()["reserved_requests"] == 40
+
+
+def test_month_made_by_another_meanwhile_is_no_spent_month(
+    room: LedgerRoom, database_url: str
+) -> None:
+    """Another caller makes the month's row just after ours found none: granted."""
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite writes one transaction at a time.")
+
+    table = room.vault.tables.budget
+    others: list[str] = []
+
+    def make_the_row(conn: t.Any, cursor: t.Any, statement: str, *rest: object) -> None:
+        if statement.startswith("UPDATE byok_budget") and not others:
+            others.append(statement)
+            Budget(room.vault.database, room.vault.tables, {}).make_month(
+                COMPANY, "2026-11"
+            )
+
+    ledger = room.ledger(requests=1)
+    sa.event.listen(room.vault.database.engine, "after_cursor_execute", make_the_row)
+    start_at(ledger)
+
+    assert len(others) == 1
+    assert len(room.vault.rows(table)) == 1
+    assert room.budget()["reserved_requests"] == 1
 
 
 # --- when it cannot be written --------------------------------------------------------
