@@ -23,6 +23,7 @@ from ..errors import SystemBudgetExceeded
 from ..errors import SystemKeyRefused
 from ..providers.types import Source
 from ..vault.database import Database
+from ..vault.database import Insertion
 from ..vault.database import WriteBusy
 from ..vault.models import Tables
 from .attempts import AttemptEnd as AttemptEnd
@@ -65,7 +66,7 @@ class Ledger:
     ) -> None:
         self._database = database
         self._table = tables.attempt
-        self._inserting = sa.insert(tables.attempt)
+        self._insertion = Insertion(tables.attempt)
         self._lengths = text_lengths(tables.attempt)
         self._budget = Budget(database, tables, limits) if limits else None
         self._settling = Budget(database, tables, limits or {})
@@ -110,13 +111,8 @@ class Ledger:
             "expires_at": expires_at,
         }
 
-    def _insert(self, conn: sa.Connection, row: cabc.Mapping[str, t.Any]) -> None:
-        # One statement for all rows: made anew with its values, it would cost more
-        # than the request it is about.
-        conn.execute(self._inserting, fit(self._lengths, row))
-
     def _insert_later(self, row: cabc.Mapping[str, t.Any]) -> None:
-        self._database.record(lambda conn: self._insert(conn, row), weight="attempt")
+        self._database.record_row(self._insertion, fit(self._lengths, row))
 
     def start(
         self,
@@ -151,9 +147,7 @@ class Ledger:
 
     def _start_unlimited(self, started: Started) -> Started:
         try:
-            self._database.try_write(
-                lambda conn: self._insert(conn, self._started_row(started))
-            )
+            self._database.try_insert(self._insertion, self._started_row(started))
         except WriteBusy:
             # Written whole when it is settled.
             return dataclasses.replace(started, written=False)
@@ -168,7 +162,7 @@ class Ledger:
             started.started_at,
             started.expires_at,
         )
-        return {**row, "est_tokens": started.est_tokens}
+        return fit(self._lengths, {**row, "est_tokens": started.est_tokens})
 
     def _reserve(self, budget: Budget, started: Started) -> None:
         granted = self._reserve_in_turn(budget, started)
@@ -231,7 +225,7 @@ class Ledger:
             granted = budget.reserve(conn, company_id, period, started.est_tokens or 0)
 
             if granted:
-                self._insert(conn, row)
+                conn.execute(self._insertion.statement, row)
 
             return granted
 
@@ -252,8 +246,7 @@ class Ledger:
         attempt that failed. Never raises; what must wait is kept.
         """
         if not started.written:
-            row = {**self._started_row(started), **end_values(end)}
-            self._insert_later(row)
+            self._insert_later({**self._started_row(started), **end_values(end)})
             return
 
         def work(conn: sa.Connection) -> bool:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from .buffer import Buffer
 from .buffer import Record
 from .connections import Connections
+from .query import Insertion
 
 #: An attempt that took longer than this had to wait for somebody; seconds.
 _SLOW = 0.05
@@ -36,6 +37,28 @@ class RowRefused(Exception):
     """A bookkeeping write holds a value the database never takes."""
 
 
+def in_transaction(
+    work: cabc.Callable[[sa.Connection], T], wait: float = 0.0
+) -> cabc.Callable[[Connections], T]:
+    """Make a write of ``work``, which needs several statements or their results.
+
+    :param wait: seconds to wait for somebody else's lock.
+    """
+
+    def write(connections: Connections) -> T:
+        with connections.writing(wait) as connection:
+            return work(connection)
+
+    return write
+
+
+def of_row(
+    insertion: Insertion, row: cabc.Mapping[str, object]
+) -> cabc.Callable[[Connections], None]:
+    """Make a write of one row, the quick way."""
+    return lambda connections: connections.insert(insertion, row)
+
+
 class Bookkeeper:
     """What one process has of a database: its connections and its deferred writes."""
 
@@ -45,9 +68,10 @@ class Bookkeeper:
         self._flushing = threading.Lock()
         self._rest_until = 0.0
 
-    def try_write(self, work: cabc.Callable[[sa.Connection], T], *, wait: float) -> T:
-        """Write in a transaction of its own, now or not at all.
+    def try_write(self, write: cabc.Callable[[Connections], T]) -> T:
+        """Write now or not at all.
 
+        :param write: as one transaction.
         :raises WriteBusy: when it cannot be made now.
         :raises DuplicateRow: when a row of the same key exists.
         :raises RowRefused: when the database will never take the row.
@@ -55,8 +79,7 @@ class Bookkeeper:
         connections = self.connections
 
         try:
-            with connections.writing(wait) as connection:
-                return work(connection)
+            return write(connections)
         except connections.errors as error:
             trouble = connections.judge(error)
 
@@ -101,7 +124,7 @@ class Bookkeeper:
         began = time.monotonic()
 
         try:
-            result = self.try_write(record.work, wait=0.0)
+            result = self.try_write(record.write)
         except WriteBusy:
             ended = time.monotonic()
             self._rest_until = ended + _REST if ended - began > _SLOW else 0.0

@@ -9,7 +9,7 @@ import threading
 import time
 import typing as t
 
-import sqlalchemy as sa
+from .connections import Connections
 
 #: What a record is worth when the buffer is full; the least goes first.
 Weight = t.Literal["attempt", "verdict", "settlement"]
@@ -22,14 +22,14 @@ _log = logging.getLogger(__name__)
 class Record:
     """One deferred write.
 
-    :param work: makes the write on a connection inside a transaction; its times are
-        fixed when the record is made, not when it is written.
+    :param write: makes the write as a transaction of its own; its times are fixed when
+        the record is made, not when it is written.
     :param then: is called with the result after the commit.
     """
 
-    work: cabc.Callable[[sa.Connection], t.Any]
+    write: cabc.Callable[[Connections], t.Any]
     weight: Weight
-    then: cabc.Callable[[t.Any], None] | None
+    then: cabc.Callable[[t.Any], None] | None = None
 
 
 class Buffer:

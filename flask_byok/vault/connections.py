@@ -13,6 +13,7 @@ from sqlalchemy import exc
 from .engines import own_engine
 from .guest import HostIsWriting
 from .guest import is_in_memory
+from .query import Insertion
 from .query import Query
 from .waiting import Trouble
 from .waiting import Waiting
@@ -29,6 +30,8 @@ class Connections:
         self._waiting = Waiting()
         #: What a database may raise: what :meth:`judge` takes.
         self.errors: tuple[type[Exception], ...] = (exc.SQLAlchemyError,)
+        self._duplicates: tuple[type[Exception], ...] = (exc.IntegrityError,)
+        self._refusals: tuple[type[Exception], ...] = (exc.DataError,)
 
     @property
     def engine(self) -> sa.Engine:
@@ -44,9 +47,12 @@ class Connections:
         host = self._get_host_engine()
         engine = own_engine(host)
         guest = is_in_memory(host)
-        self._waiting = waiting_for(engine.dialect.name, guest=guest)
-        driver: t.Any = engine.dialect.loaded_dbapi
+        dialect = engine.dialect
+        self._waiting = waiting_for(dialect.name, dialect.driver, guest=guest)
+        driver: t.Any = dialect.loaded_dbapi
         self.errors = (exc.SQLAlchemyError, driver.Error, HostIsWriting)
+        self._duplicates = (exc.IntegrityError, driver.IntegrityError)
+        self._refusals = (exc.DataError, driver.DataError)
         return engine
 
     @property
@@ -61,10 +67,10 @@ class Connections:
 
     def judge(self, error: Exception) -> Trouble:
         """Tell what an error of the database means."""
-        if isinstance(error, exc.IntegrityError):
+        if isinstance(error, self._duplicates):
             return "duplicate"
 
-        if isinstance(error, exc.DataError):
+        if isinstance(error, self._refusals):
             return "refused"
 
         cause = getattr(error, "orig", None)
@@ -106,6 +112,63 @@ class Connections:
             engine.dispose()
 
         return self.fetch(query, parameters, second=True)
+
+    def insert(
+        self,
+        insertion: Insertion,
+        row: cabc.Mapping[str, object],
+        *,
+        second: bool = False,
+    ) -> None:
+        """Insert one row as a transaction of its own, waiting for nobody.
+
+        :param row: with an id made by us.
+        :param second: the connection of the first try had died, perhaps after the row
+            was written; there is no third.
+        :raises: one of :attr:`errors`.
+        """
+        engine = self.engine
+
+        if not self._waiting.may_run_alone:
+            with self.writing(0.0) as slow:
+                slow.execute(insertion.statement, row)
+
+            return
+
+        sql, values = insertion.prepare(engine, row)
+        connection = engine.raw_connection()
+        driver: t.Any = connection.dbapi_connection
+
+        try:
+            self._waiting.run_alone(driver, connection.info, sql, values)
+        except BaseException as error:
+            stale = self._is_stale(error, driver)
+            self._give_back(connection, error, stale=stale)
+
+            if second and isinstance(error, self._duplicates):
+                return
+
+            if second or not stale:
+                raise
+        else:
+            connection.close()
+            return
+
+        engine.dispose()
+        self.insert(insertion, row, second=True)
+
+    def _give_back(
+        self,
+        connection: sa.PoolProxiedConnection,
+        error: BaseException,
+        *,
+        stale: bool,
+    ) -> None:
+        """Keep a connection that said no; a half-read answer must not stay in one."""
+        if stale or not isinstance(error, self.errors):
+            connection.invalidate()
+        else:
+            connection.close()
 
     @contextlib.contextmanager
     def reading(self) -> cabc.Iterator[sa.Connection]:

@@ -14,12 +14,15 @@ import sqlalchemy as sa
 from ..errors import StateUnavailable
 from .bookkeeping import Bookkeeper
 from .bookkeeping import DuplicateRow as DuplicateRow
+from .bookkeeping import in_transaction
+from .bookkeeping import of_row
 from .bookkeeping import WriteBusy as WriteBusy
 from .buffer import Record
 from .buffer import Weight
 from .clock import db_now
 from .clock import read_time
 from .connections import Connections
+from .query import Insertion as Insertion
 from .query import Query
 from .waiting import Trouble
 from .waiting import WRITE_WAIT
@@ -160,7 +163,7 @@ class Database:
         :raises WriteBusy: when it cannot be made now, whatever the cause.
         :raises DuplicateRow: when a row of the same key exists.
         """
-        return self._own().try_write(work, wait=wait)
+        return self._own().try_write(in_transaction(work, wait))
 
     def record(
         self,
@@ -177,7 +180,27 @@ class Database:
             later.
         :return: whether it is written.
         """
-        return self._own().record(Record(work=work, weight=weight, then=then))
+        record = Record(write=in_transaction(work), weight=weight, then=then)
+        return self._own().record(record)
+
+    def try_insert(self, insertion: Insertion, row: cabc.Mapping[str, object]) -> None:
+        """Insert one row, the quick way, now or not at all.
+
+        :raises WriteBusy: when it cannot be written now, whatever the cause.
+        :raises DuplicateRow: when a row of the same key exists.
+        """
+        self._own().try_write(of_row(insertion, row))
+
+    def record_row(self, insertion: Insertion, row: cabc.Mapping[str, object]) -> bool:
+        """Insert one row at once, the quick way, or keep it until it can be.
+
+        Never raises an ordinary exception.
+
+        :return: whether it is written.
+        """
+        return self._own().record(
+            Record(write=of_row(insertion, row), weight="attempt")
+        )
 
     def flush(self, *, force: bool = False) -> None:
         """Make the deferred writes, in order, as far as they can be made now.

@@ -21,6 +21,9 @@ Trouble = t.Literal[
 class Waiting:
     """One database's habits. ``info`` belongs to the connection and keeps its mode."""
 
+    #: Whether :meth:`run_alone` can keep what :meth:`begin` promises.
+    may_run_alone: bool = True
+
     def before_read(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
     ) -> None:
@@ -39,6 +42,15 @@ class Waiting:
         whole truth on every database.
         """
         _run(connection, "BEGIN")
+
+    def run_alone(
+        self, connection: t.Any, info: dict[t.Any, t.Any], sql: str, values: t.Any
+    ) -> None:
+        """Run one writing statement that is its own transaction and waits for nobody.
+
+        One round trip instead of three: the driver is in autocommit mode.
+        """
+        _run(connection, sql, values)
 
     def judge(self, error: BaseException) -> Trouble:
         """Tell what a driver's error means."""
@@ -60,6 +72,13 @@ class SQLiteWaiting(Waiting):
         """Take the write lock at once."""
         self._set_timeout(connection, info, wait)
         _run(connection, "BEGIN IMMEDIATE")
+
+    def run_alone(
+        self, connection: t.Any, info: dict[t.Any, t.Any], sql: str, values: t.Any
+    ) -> None:
+        """Run it with no wait for the write lock."""
+        self._set_timeout(connection, info, 0.0)
+        _run(connection, sql, values)
 
     def _set_timeout(
         self, connection: t.Any, info: dict[t.Any, t.Any], wait: float
@@ -84,6 +103,8 @@ class SQLiteWaiting(Waiting):
 class GuestWaiting(SQLiteWaiting):
     """In memory: the host's own connection, which nobody may wait for."""
 
+    may_run_alone = False
+
     def before_read(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
     ) -> None:
@@ -97,21 +118,23 @@ class GuestWaiting(SQLiteWaiting):
 
 
 class PostgreSQLWaiting(Waiting):
-    """Timeouts of the transaction alone: a pooler may share the connection."""
+    """Timeouts of the transaction alone: a pooler may share the connection.
+
+    :param driver: SQLAlchemy's name of it.
+    """
 
     _BUSY = frozenset({"55P03", "57014", "40P01", "40001"})
     _NO_TABLES = frozenset({"42P01", "42703", "3F000"})
 
+    def __init__(self, driver: str) -> None:
+        # They send several statements in one message, values written into the text.
+        self.may_run_alone = driver in ("psycopg", "psycopg2")
+
     def begin(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, wait: float
     ) -> None:
-        """Begin with limits; 250 ms is what neighbours' short writes need."""
-        lock = int(wait * 1000) or 250
-        statements = (
-            "BEGIN ISOLATION LEVEL READ COMMITTED",
-            f"SET LOCAL lock_timeout = {lock}",
-            f"SET LOCAL statement_timeout = {lock + 1750}",
-        )
+        """Begin with limits, in one message where the driver can."""
+        statements = ("BEGIN ISOLATION LEVEL READ COMMITTED", *_limits(wait))
         # Without parameters the psycopg drivers send several statements as one.
         if type(connection).__module__.startswith("psycopg"):
             _run(connection, "; ".join(statements))
@@ -119,6 +142,17 @@ class PostgreSQLWaiting(Waiting):
 
         for statement in statements:
             _run(connection, statement)
+
+    def run_alone(
+        self, connection: t.Any, info: dict[t.Any, t.Any], sql: str, values: t.Any
+    ) -> None:
+        """Send limits and statement as one message, which PostgreSQL runs as one."""
+        cursor = _text_cursor(connection)
+
+        try:
+            cursor.execute("; ".join((*_limits(0.0), sql)), values)
+        finally:
+            cursor.close()
 
     def judge(self, error: BaseException) -> Trouble:
         """Read the SQLSTATE."""
@@ -128,6 +162,25 @@ class PostgreSQLWaiting(Waiting):
             return "busy"
 
         return "no_tables" if state in self._NO_TABLES else "down"
+
+
+def _limits(wait: float) -> tuple[str, str]:
+    """Limit the statements of a transaction; 250 ms is what short writes need."""
+    lock = int(wait * 1000) or 250
+    return (
+        f"SET LOCAL lock_timeout = {lock}",
+        f"SET LOCAL statement_timeout = {lock + 1750}",
+    )
+
+
+def _text_cursor(connection: t.Any) -> t.Any:
+    """Open a cursor that writes values into the text, as psycopg2's always do."""
+    if type(connection).__module__.startswith("psycopg2"):
+        return connection.cursor()
+
+    from psycopg import ClientCursor
+
+    return ClientCursor(connection)
 
 
 class MariaDBWaiting(Waiting):
@@ -149,6 +202,13 @@ class MariaDBWaiting(Waiting):
         """Begin with the timeouts of the session set; 0 refuses at once."""
         self._set_timeouts(connection, info, int(wait))
         _run(connection, "BEGIN")
+
+    def run_alone(
+        self, connection: t.Any, info: dict[t.Any, t.Any], sql: str, values: t.Any
+    ) -> None:
+        """Run it with the timeouts of the session set to refuse at once."""
+        self._set_timeouts(connection, info, 0)
+        _run(connection, sql, values)
 
     def _set_timeouts(
         self, connection: t.Any, info: dict[t.Any, t.Any], seconds: int
@@ -174,26 +234,30 @@ class MariaDBWaiting(Waiting):
         return "no_tables" if number in self._NO_TABLES else "down"
 
 
-def _run(connection: t.Any, statement: str) -> None:
+def _run(connection: t.Any, statement: str, *values: t.Any) -> None:
     cursor = connection.cursor()
 
     try:
-        cursor.execute(statement)
+        cursor.execute(statement, *values)
     finally:
         cursor.close()
 
 
-def waiting_for(dialect: str, *, guest: bool) -> Waiting:
+def waiting_for(dialect: str, driver: str, *, guest: bool) -> Waiting:
     """Give the habits of a database.
 
+    :param dialect: SQLAlchemy's name of the database.
+    :param driver: SQLAlchemy's name of the driver.
     :param guest: the database lives in the host's one connection.
     """
     if guest:
         return GuestWaiting()
 
+    if dialect == "postgresql":
+        return PostgreSQLWaiting(driver)
+
     kinds: dict[str, type[Waiting]] = {
         "sqlite": SQLiteWaiting,
-        "postgresql": PostgreSQLWaiting,
         "mysql": MariaDBWaiting,
         "mariadb": MariaDBWaiting,
     }

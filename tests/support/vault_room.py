@@ -179,3 +179,28 @@ def any_row(table: sa.Table, company: str) -> dict[str, t.Any]:
     }
     row["company_id"] = company
     return {**row, "id": company} if "id" in row else row
+
+
+def kill_pooled(room: Room) -> None:
+    """Let the server end two of our connections while they lie in the pool."""
+    with room.database.read() as one, room.database.read() as two:
+        ids = [_backend(connection) for connection in (one, two)]
+
+    with room.host.connect() as connection:
+        for backend in ids:
+            _kill(connection, backend)
+
+
+def _backend(connection: sa.Connection) -> int:
+    postgresql = connection.dialect.name == "postgresql"
+    function = "pg_backend_pid()" if postgresql else "connection_id()"
+    return int(connection.exec_driver_sql(f"SELECT {function}").scalar_one())
+
+
+def _kill(connection: sa.Connection, backend: int) -> None:
+    if connection.dialect.name == "postgresql":
+        statement = f"SELECT pg_terminate_backend({backend}, 2000)"
+    else:
+        statement = f"KILL {backend}"
+
+    connection.exec_driver_sql(statement)

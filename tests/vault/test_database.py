@@ -19,6 +19,7 @@ from flask_byok.vault.database import WriteBusy
 from tests.support.vault_room import companies
 from tests.support.vault_room import COMPANY
 from tests.support.vault_room import insert_company
+from tests.support.vault_room import kill_pooled
 from tests.support.vault_room import open_room
 from tests.support.vault_room import Room
 from tests.support.vault_room import set_fallback
@@ -219,31 +220,10 @@ def test_connections_that_died_are_replaced(
             lambda: room.store.credentials(COMPANY),
             lambda: room.database.try_write(insert_company(room)),
         ):
-            with room.database.read() as one, room.database.read() as two:
-                ids = [_backend(connection) for connection in (one, two)]
-
-            with room.host.connect() as connection:
-                for backend in ids:
-                    _kill(connection, backend)
-
+            kill_pooled(room)
             use()
 
         assert companies(room) == [COMPANY]
-
-
-def _backend(connection: sa.Connection) -> int:
-    postgresql = connection.dialect.name == "postgresql"
-    function = "pg_backend_pid()" if postgresql else "connection_id()"
-    return int(connection.exec_driver_sql(f"SELECT {function}").scalar_one())
-
-
-def _kill(connection: sa.Connection, backend: int) -> None:
-    if connection.dialect.name == "postgresql":
-        statement = f"SELECT pg_terminate_backend({backend}, 2000)"
-    else:
-        statement = f"KILL {backend}"
-
-    connection.exec_driver_sql(statement)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

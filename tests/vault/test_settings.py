@@ -65,7 +65,7 @@ def test_the_collector_may_come_in_between(kept: t.Any) -> None:
     class Stream:
         def __del__(self) -> None:
             if isinstance(kept, Buffer):
-                kept.add(Record(work=lambda conn: None, weight="attempt", then=None))
+                kept.add(Record(write=lambda connections: None, weight="attempt"))
             else:
                 kept.remove(t.cast("t.Any", None))
 
