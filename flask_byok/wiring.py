@@ -174,7 +174,11 @@ def _assemble(
         checker=Checker(
             sender, timeout=settings.timeout, latency_limit=settings.latency_limit
         ),
-        limiter=CheckLimiter(settings.rate_limit, settings.rate_limit_storage),
+        limiter=CheckLimiter(
+            settings.rate_limit,
+            settings.rate_limit_storage,
+            namespace=settings.namespace,
+        ),
     )
     companies = Companies(desk)
     return AppState(

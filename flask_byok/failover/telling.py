@@ -206,6 +206,19 @@ class Teller:
             {"provider": provider, "reason": reason, "code": code},
         )
 
+    def keys_refused(self, company: str, refusals: int, actor: str | None) -> None:
+        """Tell the operator that a company tries many keys and none is accepted."""
+        _log.warning(
+            "Company %s tried %d keys within an hour that were not accepted. Somebody "
+            "may be trying stolen keys; the company's history names who.",
+            company,
+            refusals,
+        )
+        self._send(
+            signals.keys_refused,
+            {"company_id": _host_id(company), "refusals": refusals, "actor": actor},
+        )
+
     def our_side_failed(self, provider: str, verdict: Verdict) -> None:
         """Tell the operator, at most hourly, that the way to a provider is closed."""
         if not self._is_due("our_side", provider):

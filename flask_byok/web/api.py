@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import collections.abc as cabc
-import json
 import typing as t
 
 from flask import request
 from flask import Response
 from flask import url_for
 
-from ..errors import ApiKeyFormatError
-from ..errors import CheckLimited
 from ..errors import CredentialChanged
-from ..errors import CredentialNotFound
-from ..errors import PolicyLocked
-from ..errors import StoredKeyUnreadable
-from ..errors import VaultClosed
 from ..proxies import current_byok
 from . import bodies
 from . import jsonable
+from .answers import find_stored
+from .answers import require_stored
+from .apianswers import answer
+from .apianswers import mapped
 from .guard import count_address
 from .guard import Refused
 from .openapi import build_document
@@ -37,14 +34,18 @@ _POLICIES: t.Final = ("auto", "outage_only", "never")
 def list_credentials(company_id: CompanyId) -> Response:
     """List the stored keys, masked."""
     found = current_byok.credentials(company_id)
-    return _answer({"credentials": [jsonable.credential_json(info) for info in found]})
+    return answer({"credentials": [jsonable.credential_json(info) for info in found]})
 
 
 def put_credential(company_id: CompanyId, provider: str) -> Response:
     """Check and store a key, or change the model and expiry date of a stored one."""
     _require_known(provider)
     body = bodies.read_body(bodies.CREDENTIAL_FIELDS)
-    return _mapped(lambda: _put(company_id, provider, body))
+
+    if not bodies.asks_for_something(body):
+        return problem("nothing-asked")
+
+    return mapped(lambda: _put(company_id, provider, body))
 
 
 def _put(
@@ -52,33 +53,32 @@ def _put(
 ) -> Response:
     byok = current_byok
     status = byok.status(company_id)
-    stored = next((c for c in status.credentials if c.provider == provider), None)
-    model, expires_on = body.get("model"), body.get("expires_on")
-    today = status.now.date()
+    stored = find_stored(status, provider)
+    generation = bodies.read_generation(body)
 
-    # Without a key, what the body leaves out stays as it is.
-    if "api_key" not in body and stored is not None:
-        model = body.get("model", stored.model)
-
-    kept = "api_key" not in body and "expires_on" not in body and stored is not None
-    expiry = (
-        stored.expires_on
-        if kept and stored is not None
-        else bodies.read_expiry({"expires_on": expires_on}, today)
-    )
-    generation = body.get("generation")
+    if "api_key" not in body:
+        require_stored(company_id, status, provider)
 
     # 0 says: there was no key when the caller looked.
     if generation == 0 and stored is not None:
         raise CredentialChanged
 
+    # Without a key, what the body leaves out stays as it is.
+    kept = stored if "api_key" not in body else None
+    model = body.get("model", None if kept is None else kept.model)
+    expires_on = (
+        kept.expires_on
+        if kept is not None and "expires_on" not in body
+        else bodies.read_expiry(body, status.now.date())
+    )
+    model = bodies.read_model(model, byok.registry)
     count_address()
     result = byok.save_key(
         company_id,
         provider,
         body.get("api_key"),
-        model=bodies.read_model({"model": model}, byok.registry),
-        expires_on=expiry,
+        model=model,
+        expires_on=expires_on,
         actor=byok.load_actor(),
         activate=body.get("activate", True),
         generation=generation or None,
@@ -89,7 +89,7 @@ def _put(
 
 def _saved(result: SaveResult) -> Response:
     if result.saved:
-        return _answer(jsonable.save_json(result), 201 if result.created else 200)
+        return answer(jsonable.save_json(result), 201 if result.created else 200)
 
     members: dict[str, object] = {"verdict": result.verdict}
 
@@ -112,12 +112,13 @@ def delete_credential(company_id: CompanyId, provider: str) -> Response:
 
     def remove() -> Response:
         byok = current_byok
+        require_stored(company_id, byok.status(company_id), provider)
         byok.remove_key(
             company_id, provider, actor=byok.load_actor(), generation=generation
         )
         return Response(status=204)
 
-    return _mapped(remove)
+    return mapped(remove)
 
 
 def _read_generation() -> int | None:
@@ -139,22 +140,23 @@ def test_credential(company_id: CompanyId, provider: str) -> Response:
 
     def test() -> Response:
         byok = current_byok
+        require_stored(company_id, byok.status(company_id), provider)
         count_address()
         report = byok.test_connection(company_id, provider, actor=byok.load_actor())
-        return _answer(jsonable.report_json(report))
+        return answer(jsonable.report_json(report))
 
-    return _mapped(test)
+    return mapped(test)
 
 
 def get_policy(company_id: CompanyId) -> Response:
     """Tell the policy in force."""
-    return _answer(jsonable.policy_json(current_byok.policy(company_id)))
+    return answer(jsonable.policy_json(current_byok.policy(company_id)))
 
 
 def patch_policy(company_id: CompanyId) -> Response:
     """Change what the body holds; what it leaves out stays."""
     body = bodies.read_body(bodies.POLICY_FIELDS)
-    return _mapped(lambda: _patch(company_id, body))
+    return mapped(lambda: _patch(company_id, body))
 
 
 def _patch(company_id: CompanyId, body: cabc.Mapping[str, t.Any]) -> Response:
@@ -162,10 +164,13 @@ def _patch(company_id: CompanyId, body: cabc.Mapping[str, t.Any]) -> Response:
     active = body.get("active_provider")
 
     if body.get("fallback", "auto") not in _POLICIES:
-        raise bodies.Unusable("fallback", "One of auto, outage_only, never.")
+        raise bodies.Unusable("fallback", _one_of(_POLICIES))
 
     if active is not None:
-        _require_known(active)
+        if active not in byok.registry.ids:
+            raise bodies.Unusable("active_provider", _one_of(byok.registry.ids))
+
+        require_stored(company_id, byok.status(company_id), active)
 
     policy = byok.set_policy(
         company_id,
@@ -174,7 +179,7 @@ def _patch(company_id: CompanyId, body: cabc.Mapping[str, t.Any]) -> Response:
         use_other_keys=body.get("use_other_keys"),
         actor=byok.load_actor(),
     )
-    return _answer(jsonable.policy_json(policy))
+    return answer(jsonable.policy_json(policy))
 
 
 def get_usage(company_id: CompanyId) -> Response:
@@ -191,7 +196,7 @@ def get_usage(company_id: CompanyId) -> Response:
 
     rows = byok.usage(company_id, days.since, days.until)
     allowances = byok.allowance(company_id)
-    return _answer(
+    return answer(
         {
             "since": days.since.isoformat(),
             "until": days.until.isoformat(),
@@ -204,50 +209,15 @@ def get_usage(company_id: CompanyId) -> Response:
 def get_document(company_id: CompanyId) -> Response:
     """Give the OpenAPI document of this API."""
     prefix = url_for("byok.api_document").removesuffix("/api/openapi.json")
-    return _answer(build_document(prefix, tuple(current_byok.registry.ids)))
+    return answer(build_document(prefix, tuple(current_byok.registry.ids)))
 
 
 def _require_known(provider: str) -> None:
-    if provider not in current_byok.registry.ids:
-        raise Refused("not-found")
+    known = current_byok.registry.ids
+
+    if provider not in known:
+        raise Refused("unknown-provider", detail=_one_of(known))
 
 
-def _mapped(work: cabc.Callable[[], Response]) -> Response:
-    """Run ``work`` and turn the errors of the service into problem details."""
-    try:
-        return work()
-    except bodies.Unusable as error:
-        return problem(
-            "unusable-value", detail=error.detail, members={"field": error.field}
-        )
-    except ApiKeyFormatError as error:
-        # Its message is a fixed sentence that never repeats the text.
-        return problem(
-            "unusable-value",
-            detail=str(error),
-            members={"field": "api_key", "code": error.code},
-        )
-    except CheckLimited as error:
-        return _limited(error)
-    except CredentialNotFound:
-        return problem("not-found")
-    except CredentialChanged:
-        return problem("changed", members={"verdict": "changed"})
-    except PolicyLocked:
-        return problem("locked")
-    except StoredKeyUnreadable:
-        return problem("unreadable")
-    except VaultClosed:
-        return problem("not-set-up")
-
-
-def _limited(error: CheckLimited) -> Response:
-    if error.retry_after is None:
-        return problem("counter-down")
-
-    wait = str(max(1, round(error.retry_after)))
-    return problem("check-limit", headers={"Retry-After": wait})
-
-
-def _answer(value: object, status: int = 200) -> Response:
-    return Response(json.dumps(value), status=status, content_type="application/json")
+def _one_of(words: cabc.Iterable[str]) -> str:
+    return f"Send one of: {', '.join(words)}."

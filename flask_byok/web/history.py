@@ -25,6 +25,9 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
     "key_saved": "{provider} key saved.",
     "key_replaced": "{provider} key replaced.",
     "key_rejected": "{provider} key not saved: {vendor} did not accept it.",
+    "key_not_saved": "{provider} key not saved: {vendor} accepted it, but it could not "
+    "be used.",
+    "keys_refused": "Many keys were tried within an hour and not accepted.",
     "key_removed": "{provider} key removed.",
     "key_tested": "{provider} key tested.",
     "key_unreadable": "{app_first} could not read the saved {provider} key.",
@@ -37,7 +40,13 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
 }
 
 _AUTOMATIC: t.Final = frozenset(
-    {"key_unreadable", "fallback_started", "fallback_ended", "budget_threshold"}
+    {
+        "key_unreadable",
+        "keys_refused",
+        "fallback_started",
+        "fallback_ended",
+        "budget_threshold",
+    }
 )
 
 _POLICIES: t.Final[cabc.Mapping[str, str]] = {

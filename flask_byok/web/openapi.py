@@ -23,6 +23,12 @@ _ALWAYS: t.Final = (
 #: Every change may be refused so, too.
 _CHANGES: t.Final = ("csrf", "wrong-type")
 
+#: The access check of the host app may answer in these ways.
+_HOSTS: t.Final = {
+    "302": {"description": "Nobody is signed in: the host app's way to its log-in"},
+    "401": {"description": "Nobody is signed in: the host app's own answer"},
+}
+
 _CHECKS: t.Final = ("check-limit", "counter-down", "not-set-up", "unreadable")
 
 
@@ -72,7 +78,9 @@ def _paths() -> Schema:
                 created=True,
                 problems=(
                     *_CHECKS,
+                    "unknown-provider",
                     "not-found",
+                    "nothing-asked",
                     "changed",
                     "rejected",
                     "unusable-value",
@@ -143,6 +151,7 @@ def _operation(
     if created:
         responses["201"] = _success("SaveResult", "Stored; there was none before")
 
+    responses.update(_HOSTS)
     slugs = (*_ALWAYS, *problems, *(_CHANGES if body is not None else ()))
 
     for status in sorted({KINDS[slug].status for slug in slugs}):
