@@ -145,7 +145,12 @@ def _assemble(
     keyring = build_keyring(settings)
     sender = Sender(settings.connect_timeout)
     planner = Planner(settings, registry)
-    ledger = Ledger(database, tables, settings.system_budget)
+    ledger = Ledger(
+        database,
+        tables,
+        settings.system_budget,
+        crossed=lambda crossing: teller.allowance_crossed(crossing),
+    )
     teller = Teller(app, database, ledger.audit, flash_fallback)
     circuits = Circuits(database, tables, late=teller.changed_late)
     rooms = Rooms(

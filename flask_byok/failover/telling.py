@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import dataclasses
 import datetime as dt
 import logging
 import time
@@ -15,6 +16,7 @@ from .. import signals
 from ..ledger.audit import Action
 from ..ledger.audit import Audit
 from ..ledger.audit import Detail
+from ..ledger.budget import Crossing
 from ..vault.company import company_value
 from ..vault.database import Database
 from .changes import Change
@@ -219,6 +221,26 @@ class Teller:
             {"company_id": _host_id(company), "refusals": refusals, "actor": actor},
         )
 
+    def allowance_crossed(self, crossing: Crossing) -> None:
+        """Tell that a company has used most or all of its allowance this month."""
+        _log.info(
+            "Company %s has used %d of %d %s on the system key in %s.",
+            crossing.company_id,
+            crossing.used,
+            crossing.limit,
+            crossing.unit,
+            crossing.period,
+        )
+        payload = dataclasses.asdict(crossing)
+        payload["company_id"] = _host_id(crossing.company_id)
+        self._send(signals.budget_threshold, payload)
+        details: dict[str, Detail] = {
+            "percent": crossing.percent,
+            "unit": crossing.unit,
+        }
+        now = dt.datetime.now(dt.timezone.utc)
+        self._note(crossing.company_id, "budget_threshold", None, details, now)
+
     def our_side_failed(self, provider: str, verdict: Verdict) -> None:
         """Tell the operator, at most hourly, that the way to a provider is closed."""
         if not self._is_due("our_side", provider):
@@ -250,7 +272,7 @@ class Teller:
         self,
         company: str,
         action: Action,
-        provider: str,
+        provider: str | None,
         details: cabc.Mapping[str, Detail],
         now: dt.datetime,
     ) -> None:

@@ -37,6 +37,7 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
     "fallback_started": "Started using another key: the {provider} key did not work.",
     "fallback_ended": "The {provider} key works again.",
     "budget_threshold": "Most of the allowance on the key provided by {app} was used.",
+    "budget_used_up": "The allowance on the key provided by {app} was used up.",
 }
 
 _AUTOMATIC: t.Final = frozenset(
@@ -67,7 +68,7 @@ def _line(entry: HistoryEntry, settings: Settings, registry: Registry) -> Histor
     known = entry.provider is not None and entry.provider in registry.ids
     provider = registry.get(entry.provider) if known and entry.provider else None
     names = Names.of(settings, provider)
-    message = _SENTENCES.get(entry.action)
+    message = _SENTENCES.get(_sentence_of(entry))
     what = say("{action}", action=entry.action.replace("_", " "))
 
     if message is not None:
@@ -78,6 +79,13 @@ def _line(entry: HistoryEntry, settings: Settings, registry: Registry) -> Histor
         what=join(what, _details(entry, names)),
         who=_who(entry, names),
     )
+
+
+def _sentence_of(entry: HistoryEntry) -> str:
+    """Tell the end of an allowance from its last fifth: both are one action."""
+    is_end = entry.details.get("percent") == 100
+    ends = entry.action == "budget_threshold" and is_end
+    return "budget_used_up" if ends else entry.action
 
 
 def _details(entry: HistoryEntry, names: Names) -> Markup | None:
