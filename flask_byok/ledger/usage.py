@@ -312,7 +312,10 @@ class Ledger:
         )
 
     def _tell(self, crossings: cabc.Iterable[Crossing]) -> None:
-        for crossing in crossings if self._crossed is not None else ():
+        if self._crossed is None:
+            return
+
+        for crossing in crossings:
             self._crossed(crossing)
 
     def sweep(self, now: dt.datetime) -> int:

@@ -13,7 +13,7 @@ from ..errors import CheckLimited
 from ..errors import ConfigError
 
 #: Seconds to wait for Redis. A URL may name others: ``?socket_timeout=5``.
-_PATIENCE: t.Final = 2.0
+PATIENCE: t.Final = 2.0
 _REDIS: t.Final = ("redis", "rediss", "valkey", "valkeys")
 
 _TOO_MANY: t.Final = "Too many keys were checked in a minute. Try again later."
@@ -101,4 +101,4 @@ def _options(url: str) -> dict[str, float]:
     if url.partition("://")[0] not in _REDIS:
         return {}
 
-    return {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
+    return {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import json
+import math
 import typing as t
 
 from flask import request
 from flask import Response
 from flask import url_for
 
+from ..errors import ApiKeyFormatError
+from ..errors import CheckLimited
 from ..errors import CredentialChanged
+from ..errors import CredentialNotFound
+from ..errors import PolicyLocked
+from ..errors import StoredKeyUnreadable
+from ..errors import VaultClosed
 from ..proxies import current_byok
 from . import bodies
 from . import jsonable
 from .answers import find_stored
 from .answers import require_stored
-from .apianswers import answer
-from .apianswers import mapped
 from .guard import count_address
 from .guard import Refused
 from .openapi import build_document
@@ -34,7 +40,7 @@ _POLICIES: t.Final = ("auto", "outage_only", "never")
 def list_credentials(company_id: CompanyId) -> Response:
     """List the stored keys, masked."""
     found = current_byok.credentials(company_id)
-    return answer({"credentials": [jsonable.credential_json(info) for info in found]})
+    return _answer({"credentials": [jsonable.credential_json(info) for info in found]})
 
 
 def put_credential(company_id: CompanyId, provider: str) -> Response:
@@ -45,7 +51,7 @@ def put_credential(company_id: CompanyId, provider: str) -> Response:
     if not bodies.asks_for_something(body):
         return problem("nothing-asked")
 
-    return mapped(lambda: _put(company_id, provider, body))
+    return _mapped(lambda: _put(company_id, provider, body))
 
 
 def _put(
@@ -89,7 +95,7 @@ def _put(
 
 def _saved(result: SaveResult) -> Response:
     if result.saved:
-        return answer(jsonable.save_json(result), 201 if result.created else 200)
+        return _answer(jsonable.save_json(result), 201 if result.created else 200)
 
     members: dict[str, object] = {"verdict": result.verdict}
 
@@ -118,7 +124,7 @@ def delete_credential(company_id: CompanyId, provider: str) -> Response:
         )
         return Response(status=204)
 
-    return mapped(remove)
+    return _mapped(remove)
 
 
 def _read_generation() -> int | None:
@@ -143,20 +149,20 @@ def test_credential(company_id: CompanyId, provider: str) -> Response:
         require_stored(company_id, byok.status(company_id), provider)
         count_address()
         report = byok.test_connection(company_id, provider, actor=byok.load_actor())
-        return answer(jsonable.report_json(report))
+        return _answer(jsonable.report_json(report))
 
-    return mapped(test)
+    return _mapped(test)
 
 
 def get_policy(company_id: CompanyId) -> Response:
     """Tell the policy in force."""
-    return answer(jsonable.policy_json(current_byok.policy(company_id)))
+    return _answer(jsonable.policy_json(current_byok.policy(company_id)))
 
 
 def patch_policy(company_id: CompanyId) -> Response:
     """Change what the body holds; what it leaves out stays."""
     body = bodies.read_body(bodies.POLICY_FIELDS)
-    return mapped(lambda: _patch(company_id, body))
+    return _mapped(lambda: _patch(company_id, body))
 
 
 def _patch(company_id: CompanyId, body: cabc.Mapping[str, t.Any]) -> Response:
@@ -179,7 +185,7 @@ def _patch(company_id: CompanyId, body: cabc.Mapping[str, t.Any]) -> Response:
         use_other_keys=body.get("use_other_keys"),
         actor=byok.load_actor(),
     )
-    return answer(jsonable.policy_json(policy))
+    return _answer(jsonable.policy_json(policy))
 
 
 def get_usage(company_id: CompanyId) -> Response:
@@ -196,7 +202,7 @@ def get_usage(company_id: CompanyId) -> Response:
 
     rows = byok.usage(company_id, days.since, days.until)
     allowances = byok.allowance(company_id)
-    return answer(
+    return _answer(
         {
             "since": days.since.isoformat(),
             "until": days.until.isoformat(),
@@ -209,7 +215,7 @@ def get_usage(company_id: CompanyId) -> Response:
 def get_document(company_id: CompanyId) -> Response:
     """Give the OpenAPI document of this API."""
     prefix = url_for("byok.api_document").removesuffix("/api/openapi.json")
-    return answer(build_document(prefix, tuple(current_byok.registry.ids)))
+    return _answer(build_document(prefix, tuple(current_byok.registry.ids)))
 
 
 def _require_known(provider: str) -> None:
@@ -221,3 +227,45 @@ def _require_known(provider: str) -> None:
 
 def _one_of(words: cabc.Iterable[str]) -> str:
     return f"Send one of: {', '.join(words)}."
+
+
+def _mapped(work: cabc.Callable[[], Response]) -> Response:
+    """Run ``work`` and turn the errors of the service into problem details."""
+    try:
+        return work()
+    except bodies.Unusable as error:
+        return problem(
+            "unusable-value", detail=error.detail, members={"field": error.field}
+        )
+    except ApiKeyFormatError as error:
+        # Its message is a fixed sentence that never repeats the text.
+        return problem(
+            "unusable-value",
+            detail=str(error),
+            members={"field": "api_key", "code": error.code},
+        )
+    except CheckLimited as error:
+        return _limited(error)
+    except CredentialNotFound:
+        return problem("not-found")
+    except CredentialChanged:
+        return problem("changed", members={"verdict": "changed"})
+    except PolicyLocked:
+        return problem("locked")
+    except StoredKeyUnreadable:
+        return problem("unreadable")
+    except VaultClosed:
+        return problem("not-set-up")
+
+
+def _limited(error: CheckLimited) -> Response:
+    if error.retry_after is None:
+        return problem("counter-down")
+
+    # Rounded up: who waits so long is not refused a second time.
+    wait = str(max(1, math.ceil(error.retry_after)))
+    return problem("check-limit", headers={"Retry-After": wait})
+
+
+def _answer(value: object, status: int = 200) -> Response:
+    return Response(json.dumps(value), status=status, content_type="application/json")

@@ -50,6 +50,8 @@ _AUTOMATIC: t.Final = frozenset(
     }
 )
 
+_WITH_REASON: t.Final = _AUTOMATIC | {"key_tested", "key_not_saved"}
+
 _POLICIES: t.Final[cabc.Mapping[str, str]] = {
     "auto": "use the key provided by {app}",
     "outage_only": "only in outages and rate limits",
@@ -94,7 +96,7 @@ def _details(entry: HistoryEntry, names: Names) -> Markup | None:
     if entry.action == "policy_changed":
         return _policy_details(entry.details.get("what"), to, names)
 
-    if isinstance(reason, str) and entry.action in _AUTOMATIC | {"key_tested"}:
+    if isinstance(reason, str) and entry.action in _WITH_REASON:
         words = reason_in_words(reason, names).words
 
         if entry.action == "fallback_ended":

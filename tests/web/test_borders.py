@@ -445,6 +445,29 @@ def test_headers_of_answers_that_are_not_ours(
         assert not [n for n in answer.headers.keys() if n.startswith("Access-Control")]
 
 
+@pytest.mark.case("E4", "E18")
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        ("default-src 'self'", ["default-src 'self'", "frame-ancestors 'none'"]),
+        ("frame-ancestors 'self'", ["frame-ancestors 'self'"]),
+    ],
+)
+def test_who_may_frame_the_page(
+    make_host: MakeHost, policy: str, kept: list[str]
+) -> None:
+    """Nobody, unless the host itself says who."""
+
+    def prepare(app: flask.Flask) -> None:
+        @app.after_request
+        def add_policy(response: flask.Response) -> flask.Response:
+            response.headers["Content-Security-Policy"] = policy
+            return response
+
+    answer = make_host(prepare=prepare).client().get()
+    assert answer.headers.getlist("Content-Security-Policy") == kept
+
+
 @pytest.mark.case("E18")
 def test_no_other_origin_is_let_in(host: Host) -> None:
     """A preflight of another site is a plain 405 without one word of permission."""
