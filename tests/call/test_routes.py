@@ -296,7 +296,7 @@ def test_a_company_may_choose_a_model_by_the_apps_name(
 
 @pytest.mark.case("F11")
 @pytest.mark.parametrize(
-    ("limit", "percents"), [(5, [80, 100]), (2, [100]), (6, [80, 100]), (1, [100])]
+    ("limit", "percents"), [(5, [80, 100]), (2, [100]), (10, [80, 100]), (1, [100])]
 )
 def test_the_end_of_an_allowance_is_told(
     make: Make, limit: int, percents: list[int]
