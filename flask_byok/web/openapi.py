@@ -10,6 +10,12 @@ from .schemas import build_schemas
 from .schemas import reference
 from .schemas import Schema
 
+#: The access check of the host app may answer in these ways.
+_HOSTS: t.Final = {
+    "302": {"description": "Nobody is signed in: the host app's way to its log-in"},
+    "401": {"description": "Nobody is signed in: the host app's own answer"},
+}
+
 #: Every operation may be refused so.
 _ALWAYS: t.Final = (
     "bad-request",
@@ -22,12 +28,6 @@ _ALWAYS: t.Final = (
 
 #: Every change may be refused so, too.
 _CHANGES: t.Final = ("csrf", "wrong-type")
-
-#: The access check of the host app may answer in these ways.
-_HOSTS: t.Final = {
-    "302": {"description": "Nobody is signed in: the host app's way to its log-in"},
-    "401": {"description": "Nobody is signed in: the host app's own answer"},
-}
 
 _CHECKS: t.Final = ("check-limit", "counter-down", "not-set-up", "unreadable")
 
