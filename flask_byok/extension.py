@@ -313,6 +313,7 @@ class BYOK:
 
         :raises CredentialNotFound: when no such key is stored.
         :raises CredentialChanged: when ``generation`` is not the stored one.
+        :raises UnknownProvider: for a provider that is neither stored nor registered.
         """
         self.state.companies.remove(
             _text(company_id), provider, actor=actor, generation=generation

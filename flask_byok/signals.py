@@ -32,6 +32,12 @@ fallback_used: blinker.Signal = _signals.signal("byok-fallback-used")
 #: ``company_id``, ``provider``, ``reason``, ``code`` and ``episode``.
 key_rejected: blinker.Signal = _signals.signal("byok-key-rejected")
 
+#: A company tried ten keys within an hour that no provider accepted or that could not
+#: be used: somebody may be trying stolen keys. At most hourly per company. Passes
+#: ``company_id``, ``refusals`` (how many in that hour) and ``actor`` (who tried the
+#: last one; ``None`` when nobody says).
+keys_refused: blinker.Signal = _signals.signal("byok-keys-refused")
+
 #: A stored key does not open; at most hourly per credential. Passes ``company_id``,
 #: ``provider``, ``credential_id`` and ``reason``.
 key_unreadable: blinker.Signal = _signals.signal("byok-key-unreadable")

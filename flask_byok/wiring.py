@@ -145,7 +145,12 @@ def _assemble(
     keyring = build_keyring(settings)
     sender = Sender(settings.connect_timeout)
     planner = Planner(settings, registry)
-    ledger = Ledger(database, tables, settings.system_budget)
+    ledger = Ledger(
+        database,
+        tables,
+        settings.system_budget,
+        crossed=lambda crossing: teller.allowance_crossed(crossing),
+    )
     teller = Teller(app, database, ledger.audit, flash_fallback)
     circuits = Circuits(database, tables, late=teller.changed_late)
     rooms = Rooms(
@@ -174,7 +179,11 @@ def _assemble(
         checker=Checker(
             sender, timeout=settings.timeout, latency_limit=settings.latency_limit
         ),
-        limiter=CheckLimiter(settings.rate_limit, settings.rate_limit_storage),
+        limiter=CheckLimiter(
+            settings.rate_limit,
+            settings.rate_limit_storage,
+            namespace=settings.namespace,
+        ),
     )
     companies = Companies(desk)
     return AppState(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import dataclasses
 import datetime as dt
 import logging
 import time
@@ -15,6 +16,7 @@ from .. import signals
 from ..ledger.audit import Action
 from ..ledger.audit import Audit
 from ..ledger.audit import Detail
+from ..ledger.budget import Crossing
 from ..vault.company import company_value
 from ..vault.database import Database
 from .changes import Change
@@ -206,6 +208,39 @@ class Teller:
             {"provider": provider, "reason": reason, "code": code},
         )
 
+    def keys_refused(self, company: str, refusals: int, actor: str | None) -> None:
+        """Tell the operator that a company tries many keys and none is accepted."""
+        _log.warning(
+            "Company %s tried %d keys within an hour that were not accepted. Somebody "
+            "may be trying stolen keys; the company's history names who.",
+            company,
+            refusals,
+        )
+        self._send(
+            signals.keys_refused,
+            {"company_id": _host_id(company), "refusals": refusals, "actor": actor},
+        )
+
+    def allowance_crossed(self, crossing: Crossing) -> None:
+        """Tell that a company has used most or all of its allowance this month."""
+        _log.info(
+            "Company %s has used %d of %d %s on the system key in %s.",
+            crossing.company_id,
+            crossing.used,
+            crossing.limit,
+            crossing.unit,
+            crossing.period,
+        )
+        payload = dataclasses.asdict(crossing)
+        payload["company_id"] = _host_id(crossing.company_id)
+        self._send(signals.budget_threshold, payload)
+        details: dict[str, Detail] = {
+            "percent": crossing.percent,
+            "unit": crossing.unit,
+        }
+        now = dt.datetime.now(dt.timezone.utc)
+        self._note(crossing.company_id, "budget_threshold", None, details, now)
+
     def our_side_failed(self, provider: str, verdict: Verdict) -> None:
         """Tell the operator, at most hourly, that the way to a provider is closed."""
         if not self._is_due("our_side", provider):
@@ -237,7 +272,7 @@ class Teller:
         self,
         company: str,
         action: Action,
-        provider: str,
+        provider: str | None,
         details: cabc.Mapping[str, Detail],
         now: dt.datetime,
     ) -> None:

@@ -22,6 +22,8 @@ Action = t.Literal[
     "key_saved",
     "key_replaced",
     "key_rejected",
+    "key_not_saved",
+    "keys_refused",
     "key_removed",
     "key_tested",
     "key_unreadable",
@@ -91,6 +93,28 @@ class Audit:
             "details": _render(details or {}),
         }
         conn.execute(sa.insert(self._table), fit(self._lengths, row))
+
+    def count(
+        self,
+        conn: sa.Connection,
+        company_id: str,
+        actions: cabc.Iterable[str],
+        *,
+        since: dt.datetime,
+    ) -> int:
+        """Count a company's events inside the caller's transaction.
+
+        :param company_id: the typed text.
+        :param actions: the words that count.
+        :param since: by the database's time, aware UTC.
+        """
+        columns = self._table.c
+        query = sa.select(sa.func.count()).where(
+            columns.company_id == company_id,
+            columns.action.in_(set(actions)),
+            columns.at > since,
+        )
+        return conn.scalar(query) or 0
 
     def history(self, company_id: str, limit: int = 20) -> list[HistoryEntry]:
         """List the latest events of a company, newest first.

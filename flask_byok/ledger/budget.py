@@ -24,6 +24,9 @@ from .rows import period_of
 #: What a limit may be set on, in the order people read it.
 UNITS: t.Final = ("requests", "tokens")
 
+#: Percent of a limit that are told, the highest first.
+THRESHOLDS: t.Final = (100, 80)
+
 #: Seconds a reservation waits for others' short writes.
 RESERVE_WAIT: t.Final = 1.0
 
@@ -54,6 +57,23 @@ class UnitAllowance:
     def left(self) -> int:
         """What may still be reserved; never negative."""
         return max(0, self.limit - self.used - self.reserved)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Crossing:
+    """A company came to a share of its allowance that is worth telling.
+
+    :param company_id: the typed text.
+    :param percent: one of :data:`THRESHOLDS`.
+    :param period: the calendar month, UTC: ``2026-11``.
+    """
+
+    company_id: str
+    percent: int
+    unit: str
+    used: int
+    limit: int
+    period: str
 
 
 class Budget:
@@ -131,8 +151,12 @@ class Budget:
         est_tokens: int,
         requests: int,
         tokens: int,
-    ) -> None:
-        """Turn a reservation into what was really used, within the same month."""
+    ) -> list[Crossing]:
+        """Turn a reservation into what was really used, within the same month.
+
+        :return: what was crossed by this use. The row is locked from here to the end of
+            the transaction, so that of many at once exactly one crosses.
+        """
         columns = self._table.c
         conn.execute(
             sa.update(self._table)
@@ -144,6 +168,39 @@ class Budget:
                 used_tokens=columns.used_tokens + tokens,
             )
         )
+        charged = {"requests": requests, "tokens": tokens}
+        return list(self._crossed(conn, company_id, period, charged))
+
+    def _crossed(
+        self,
+        conn: sa.Connection,
+        company_id: str,
+        period: str,
+        charged: cabc.Mapping[str, int],
+    ) -> cabc.Iterator[Crossing]:
+        units = [unit for unit in self._limits if charged[unit]]
+
+        if not units:
+            return
+
+        used = [self._table.c[f"used_{unit}"] for unit in units]
+        query = sa.select(*used).where(*self._month(company_id, period))
+        row = conn.execute(query).one()
+
+        for unit, after in zip(units, row, strict=True):
+            limit, before = self._limits[unit], int(after) - charged[unit]
+
+            for percent in THRESHOLDS:
+                if before * 100 < limit * percent <= int(after) * 100:
+                    yield Crossing(
+                        company_id=company_id,
+                        percent=percent,
+                        unit=unit,
+                        used=int(after),
+                        limit=limit,
+                        period=period,
+                    )
+                    break
 
     def allowance(self, company_id: str, now: dt.datetime) -> list[UnitAllowance]:
         """Tell what was used of each limited unit in the month of ``now``.

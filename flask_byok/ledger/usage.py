@@ -34,6 +34,7 @@ from .attempts import EndState as EndState
 from .attempts import Started as Started
 from .audit import Audit
 from .budget import Budget
+from .budget import Crossing
 from .budget import RESERVE_WAIT
 from .budget import UnitAllowance
 from .counting import read_usage
@@ -56,6 +57,8 @@ class Ledger:
     """Counts the attempts of one app.
 
     :param limits: ``BYOK_SYSTEM_BUDGET``; ``None`` for no limit on the system key.
+    :param crossed: is called, after the commit, when a company came to a share of its
+        allowance that is worth telling.
     """
 
     def __init__(
@@ -63,8 +66,11 @@ class Ledger:
         database: Database,
         tables: Tables,
         limits: cabc.Mapping[str, int] | None = None,
+        *,
+        crossed: cabc.Callable[[Crossing], None] | None = None,
     ) -> None:
         self._database = database
+        self._crossed = crossed
         self._table = tables.attempt
         self._insertion = Insertion(tables.attempt)
         self._lengths = text_lengths(tables.attempt)
@@ -249,7 +255,7 @@ class Ledger:
             self._insert_later({**self._started_row(started), **end_values(end)})
             return
 
-        def work(conn: sa.Connection) -> bool:
+        def work(conn: sa.Connection) -> list[Crossing] | None:
             return self._settle(
                 conn,
                 started.id,
@@ -259,9 +265,11 @@ class Ledger:
                 end,
             )
 
-        def then(settled: bool) -> None:
-            if not settled:
+        def then(crossings: list[Crossing] | None) -> None:
+            if crossings is None:
                 _log.warning("The attempt %s had been settled before.", started.id)
+            else:
+                self._tell(crossings)
 
         self._database.record(work, weight="settlement", then=then)
 
@@ -273,7 +281,8 @@ class Ledger:
         period: str,
         est_tokens: int | None,
         end: AttemptEnd,
-    ) -> bool:
+    ) -> list[Crossing] | None:
+        """Settle an attempt; ``None`` when it was settled before."""
         update = (
             sa.update(self._table)
             .where(self._table.c.id == attempt_id, self._table.c.state == "started")
@@ -281,19 +290,26 @@ class Ledger:
         )
 
         if conn.execute(update).rowcount != 1:
-            return False
+            return None
 
-        if est_tokens is not None:
-            self._settling.settle(
-                conn,
-                company_id,
-                period,
-                est_tokens=est_tokens,
-                requests=0 if end.state == "failed" else 1,
-                tokens=charged_tokens(end, est_tokens),
-            )
+        if est_tokens is None:
+            return []
 
-        return True
+        return self._settling.settle(
+            conn,
+            company_id,
+            period,
+            est_tokens=est_tokens,
+            requests=0 if end.state == "failed" else 1,
+            tokens=charged_tokens(end, est_tokens),
+        )
+
+    def _tell(self, crossings: cabc.Iterable[Crossing]) -> None:
+        if self._crossed is None:
+            return
+
+        for crossing in crossings:
+            self._crossed(crossing)
 
     def sweep(self, now: dt.datetime) -> int:
         """Give up attempts that a dead process left behind: charge their estimates.
@@ -318,9 +334,12 @@ class Ledger:
 
         for row in rows:
             with self._database.write() as conn:
-                settled += self._settle(
+                crossings = self._settle(
                     conn, row.id, row.company_id, row.period, row.est_tokens, end
                 )
+
+            settled += crossings is not None
+            self._tell(crossings or ())
 
         return settled
 

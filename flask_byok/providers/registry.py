@@ -46,7 +46,10 @@ class Registry:
         provider = self._providers.get(provider_id)
 
         if provider is None:
-            raise UnknownProvider("No provider of that name is registered.")
+            raise UnknownProvider(
+                "No provider of that name is registered. Names are in capitals; "
+                f"registered are: {', '.join(self.ids)}."
+            )
 
         return provider
 

@@ -44,6 +44,10 @@ class Companies:
         state = self._desk.store.read_state(company)
         active = self._desk.planner.active(state)
 
+        # A stored key may outlive its provider's registration, so this comes second.
+        if state.credential(provider_id) is None:
+            self._desk.registry.get(provider_id)
+
         with self._desk.database.write() as conn:
             self._desk.store.delete(
                 conn, company, provider_id, seen_generation=generation

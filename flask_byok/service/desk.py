@@ -109,7 +109,8 @@ class Desk:
 
         :raises CheckLimited: after too many in a minute.
         """
-        user = None if actor is None else f"{company} {actor}"
+        # No id of a company holds a line break, so no two people share a counter.
+        user = None if actor is None else f"{company}\n{actor}"
         self.limiter.hit(user=user, company=company, all="all")
 
     def note(

@@ -12,6 +12,10 @@ from limits.storage import storage_from_string
 from ..errors import CheckLimited
 from ..errors import ConfigError
 
+#: Seconds to wait for Redis. A URL may name others: ``?socket_timeout=5``.
+PATIENCE: t.Final = 2.0
+_REDIS: t.Final = ("redis", "rediss", "valkey", "valkeys")
+
 _TOO_MANY: t.Final = "Too many keys were checked in a minute. Try again later."
 _NO_COUNTER: t.Final = "Keys cannot be checked now: the counter of checks is down."
 
@@ -21,10 +25,18 @@ class CheckLimiter:
 
     :param rates: checks per minute by scope; a scope left out has no limit.
     :param storage: ``memory://``, or a URL the ``limits`` library knows.
+    :param namespace: of the app: two apps on one storage count apart.
     :raises ConfigError: when the storage cannot be made.
     """
 
-    def __init__(self, rates: cabc.Mapping[str, int], storage: str) -> None:
+    def __init__(
+        self,
+        rates: cabc.Mapping[str, int],
+        storage: str,
+        *,
+        namespace: str = "default",
+    ) -> None:
+        self._prefix = ("byok", namespace)
         self._rates = {
             scope: limits.RateLimitItemPerMinute(rate) for scope, rate in rates.items()
         }
@@ -57,8 +69,10 @@ class CheckLimiter:
             if subject is None:
                 continue
 
-            if not self._window.hit(item, "byok", scope, subject):
-                stats = self._window.get_window_stats(item, "byok", scope, subject)
+            counter = (*self._prefix, scope, subject)
+
+            if not self._window.hit(item, *counter):
+                stats = self._window.get_window_stats(item, *counter)
                 return max(1.0, stats.reset_time - time.time())
 
         return 0.0
@@ -68,7 +82,7 @@ def _storage(url: str) -> limits.storage.Storage:
     storage = None
 
     try:
-        storage = storage_from_string(url)
+        storage = storage_from_string(url, **_options(url))
     except Exception:
         storage = None
 
@@ -80,3 +94,11 @@ def _storage(url: str) -> limits.storage.Storage:
         )
 
     return t.cast("limits.storage.Storage", storage)
+
+
+def _options(url: str) -> dict[str, float]:
+    """Give a silent server no more time than a refusal may take."""
+    if url.partition("://")[0] not in _REDIS:
+        return {}
+
+    return {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}

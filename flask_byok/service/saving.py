@@ -25,6 +25,7 @@ from .desk import Desk
 from .desk import none_stored
 from .desk import read_model
 from .desk import STATES
+from .refusals import note_refusal
 from .reports import render_report
 from .types import ConnectionReport
 from .types import SaveResult
@@ -206,17 +207,7 @@ class Saving:
         self._desk.teller.changed(change, state.now())
 
     def _not_stored(self, wish: Save, report: ConnectionReport) -> SaveResult:
-        if report.verdict == "rejected":
-            with self._desk.database.write() as conn:
-                self._desk.note(
-                    conn,
-                    wish.company,
-                    "key_rejected",
-                    wish.actor,
-                    wish.provider.id,
-                    {"reason": report.reason},
-                )
-
+        note_refusal(self._desk, wish.company, report, wish.actor)
         return self._refused(wish, report.verdict, report=report)
 
     def _refused(

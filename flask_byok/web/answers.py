@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
+import logging
 import typing as t
 
 from flask import redirect
+from flask import request
 from flask import Response
 from flask import url_for
 
 from ..proxies import current_byok
+from ..vault.company import company_text
 from .guard import Refused
 from .outcome import keep
 from .outcome import Outcome
 
 if t.TYPE_CHECKING:
     from ..service.types import CompanyStatus
+    from ..vault.company import CompanyId
+    from ..vault.types import CredentialInfo
+
+_log = logging.getLogger(__name__)
 
 
-def require_stored(status: CompanyStatus, provider: str) -> None:
-    """Treat another company's provider as none at all: 404 for both."""
-    known = provider in current_byok.registry.ids
+def require_stored(company_id: CompanyId, status: CompanyStatus, provider: str) -> None:
+    """Treat another company's provider as none at all: 404 for both.
 
-    if not known or not is_stored(status, provider):
-        raise Refused("not-found")
+    The log tells of it: a page that was open too long, or somebody who tries ids.
+    """
+    if is_stored(status, provider):
+        return
+
+    _log.warning(
+        "%s %s was refused: company %s has no key of %s.",
+        request.method,
+        request.endpoint,
+        company_text(company_id),
+        # Never what was sent: it may be a key in the wrong place.
+        provider if provider in current_byok.registry.ids else "such a provider",
+    )
+    raise Refused("not-found")
+
+
+def find_stored(status: CompanyStatus, provider: str) -> CredentialInfo | None:
+    """Find the company's key of this provider."""
+    return next(
+        (info for info in status.credentials if info.provider == provider), None
+    )
 
 
 def is_stored(status: CompanyStatus, provider: str) -> bool:
     """Tell whether the company has a key of this provider."""
-    return any(info.provider == provider for info in status.credentials)
+    return find_stored(status, provider) is not None
 
 
 def to_page(outcome: Outcome) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import json
+import math
 import typing as t
 
 from flask import request
@@ -20,6 +21,8 @@ from ..errors import VaultClosed
 from ..proxies import current_byok
 from . import bodies
 from . import jsonable
+from .answers import find_stored
+from .answers import require_stored
 from .guard import count_address
 from .guard import Refused
 from .openapi import build_document
@@ -44,6 +47,10 @@ def put_credential(company_id: CompanyId, provider: str) -> Response:
     """Check and store a key, or change the model and expiry date of a stored one."""
     _require_known(provider)
     body = bodies.read_body(bodies.CREDENTIAL_FIELDS)
+
+    if not bodies.asks_for_something(body):
+        return problem("nothing-asked")
+
     return _mapped(lambda: _put(company_id, provider, body))
 
 
@@ -52,33 +59,32 @@ def _put(
 ) -> Response:
     byok = current_byok
     status = byok.status(company_id)
-    stored = next((c for c in status.credentials if c.provider == provider), None)
-    model, expires_on = body.get("model"), body.get("expires_on")
-    today = status.now.date()
+    stored = find_stored(status, provider)
+    generation = bodies.read_generation(body)
 
-    # Without a key, what the body leaves out stays as it is.
-    if "api_key" not in body and stored is not None:
-        model = body.get("model", stored.model)
-
-    kept = "api_key" not in body and "expires_on" not in body and stored is not None
-    expiry = (
-        stored.expires_on
-        if kept and stored is not None
-        else bodies.read_expiry({"expires_on": expires_on}, today)
-    )
-    generation = body.get("generation")
+    if "api_key" not in body:
+        require_stored(company_id, status, provider)
 
     # 0 says: there was no key when the caller looked.
     if generation == 0 and stored is not None:
         raise CredentialChanged
 
+    # Without a key, what the body leaves out stays as it is.
+    kept = stored if "api_key" not in body else None
+    model = body.get("model", None if kept is None else kept.model)
+    expires_on = (
+        kept.expires_on
+        if kept is not None and "expires_on" not in body
+        else bodies.read_expiry(body, status.now.date())
+    )
+    model = bodies.read_model(model, byok.registry)
     count_address()
     result = byok.save_key(
         company_id,
         provider,
         body.get("api_key"),
-        model=bodies.read_model({"model": model}, byok.registry),
-        expires_on=expiry,
+        model=model,
+        expires_on=expires_on,
         actor=byok.load_actor(),
         activate=body.get("activate", True),
         generation=generation or None,
@@ -112,6 +118,7 @@ def delete_credential(company_id: CompanyId, provider: str) -> Response:
 
     def remove() -> Response:
         byok = current_byok
+        require_stored(company_id, byok.status(company_id), provider)
         byok.remove_key(
             company_id, provider, actor=byok.load_actor(), generation=generation
         )
@@ -139,6 +146,7 @@ def test_credential(company_id: CompanyId, provider: str) -> Response:
 
     def test() -> Response:
         byok = current_byok
+        require_stored(company_id, byok.status(company_id), provider)
         count_address()
         report = byok.test_connection(company_id, provider, actor=byok.load_actor())
         return _answer(jsonable.report_json(report))
@@ -162,10 +170,13 @@ def _patch(company_id: CompanyId, body: cabc.Mapping[str, t.Any]) -> Response:
     active = body.get("active_provider")
 
     if body.get("fallback", "auto") not in _POLICIES:
-        raise bodies.Unusable("fallback", "One of auto, outage_only, never.")
+        raise bodies.Unusable("fallback", _one_of(_POLICIES))
 
     if active is not None:
-        _require_known(active)
+        if active not in byok.registry.ids:
+            raise bodies.Unusable("active_provider", _one_of(byok.registry.ids))
+
+        require_stored(company_id, byok.status(company_id), active)
 
     policy = byok.set_policy(
         company_id,
@@ -208,8 +219,14 @@ def get_document(company_id: CompanyId) -> Response:
 
 
 def _require_known(provider: str) -> None:
-    if provider not in current_byok.registry.ids:
-        raise Refused("not-found")
+    known = current_byok.registry.ids
+
+    if provider not in known:
+        raise Refused("unknown-provider", detail=_one_of(known))
+
+
+def _one_of(words: cabc.Iterable[str]) -> str:
+    return f"Send one of: {', '.join(words)}."
 
 
 def _mapped(work: cabc.Callable[[], Response]) -> Response:
@@ -245,7 +262,8 @@ def _limited(error: CheckLimited) -> Response:
     if error.retry_after is None:
         return problem("counter-down")
 
-    wait = str(max(1, round(error.retry_after)))
+    # Rounded up: who waits so long is not refused a second time.
+    wait = str(max(1, math.ceil(error.retry_after)))
     return problem("check-limit", headers={"Retry-After": wait})
 
 

@@ -48,7 +48,18 @@ if t.TYPE_CHECKING:
 
     from ..config import Settings
 
-_METHODS: t.Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+#: Every method a request may name: what is not ours is refused by us, too.
+_METHODS: t.Final = (
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "TRACE",
+    "QUERY",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,8 +158,10 @@ def _add(blueprint: Blueprint, route: Route) -> None:
         view_func=dispatch,
         methods=_METHODS,
         provide_automatic_options=False,
-        # Else a missing slash is a redirect to whatever host the request names.
+        # Else a slash too few or too many is a redirect to whatever host the request
+        # names.
         strict_slashes=False,
+        merge_slashes=False,
     )
 
 

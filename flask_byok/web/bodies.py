@@ -30,6 +30,9 @@ CREDENTIAL_FIELDS: t.Final[Fields] = {
     "confirm": (str,),
 }
 
+#: What a save needs at least one of; the other fields go with these.
+_WISHES: t.Final = ("api_key", "model", "expires_on")
+
 POLICY_FIELDS: t.Final[Fields] = {
     "fallback": (str,),
     "active_provider": (str,),
@@ -53,15 +56,14 @@ def read_body(fields: Fields, *, may_be_empty: bool = False) -> dict[str, t.Any]
 
     :raises Refused: ``wrong-type`` or ``bad-request``; nothing of the body is repeated.
     """
-    body = request.get_data()
-
-    if may_be_empty and not body:
+    # What is stated, not what is left: a form was read before, for its token.
+    if may_be_empty and not request.content_length:
         return {}
 
     if request.mimetype != "application/json":
         raise Refused("wrong-type")
 
-    parsed = _parse(body)
+    parsed = _parse(request.get_data())
 
     if not isinstance(parsed, dict) or not _fits(parsed, fields):
         raise Refused("bad-request")
@@ -110,9 +112,24 @@ def _fits(parsed: cabc.Mapping[str, object], fields: Fields) -> bool:
     return True
 
 
-def read_model(body: cabc.Mapping[str, t.Any], registry: Registry) -> str | None:
+def asks_for_something(body: cabc.Mapping[str, t.Any]) -> bool:
+    """Tell whether a save would store or change anything."""
+    return any(name in body for name in _WISHES)
+
+
+def read_generation(body: cabc.Mapping[str, t.Any]) -> int | None:
+    """Read the generation the caller looked at; 0 stands for no key."""
+    generation: int | None = body.get("generation")
+
+    if generation is not None and generation < 0:
+        raise Unusable("generation", "Send 0 or more.")
+
+    return generation
+
+
+def read_model(text: str | None, registry: Registry) -> str | None:
     """Read the model; ``None`` for the choice of the app."""
-    model = (body.get("model") or "").strip()
+    model = (text or "").strip()
 
     if model and not is_model_name(model):
         raise Unusable(

@@ -36,7 +36,8 @@ class Refused(Exception):
     """A request is refused before anything was read from it or written.
 
     :param slug: ``denied``, ``no-company``, ``stale-form``, ``bad-request``,
-        ``not-found``, ``not-allowed``, ``too-large``, ``wrong-type``, ``unavailable``.
+        ``not-found``, ``unknown-provider``, ``not-allowed``, ``too-large``,
+        ``wrong-type``, ``unavailable``.
     """
 
     def __init__(self, slug: str, *, detail: str | None = None) -> None:

@@ -25,6 +25,9 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
     "key_saved": "{provider} key saved.",
     "key_replaced": "{provider} key replaced.",
     "key_rejected": "{provider} key not saved: {vendor} did not accept it.",
+    "key_not_saved": "{provider} key not saved: {vendor} accepted it, but it could not "
+    "be used.",
+    "keys_refused": "Many keys were tried within an hour and not accepted.",
     "key_removed": "{provider} key removed.",
     "key_tested": "{provider} key tested.",
     "key_unreadable": "{app_first} could not read the saved {provider} key.",
@@ -34,11 +37,20 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
     "fallback_started": "Started using another key: the {provider} key did not work.",
     "fallback_ended": "The {provider} key works again.",
     "budget_threshold": "Most of the allowance on the key provided by {app} was used.",
+    "budget_used_up": "The allowance on the key provided by {app} was used up.",
 }
 
 _AUTOMATIC: t.Final = frozenset(
-    {"key_unreadable", "fallback_started", "fallback_ended", "budget_threshold"}
+    {
+        "key_unreadable",
+        "keys_refused",
+        "fallback_started",
+        "fallback_ended",
+        "budget_threshold",
+    }
 )
+
+_WITH_REASON: t.Final = _AUTOMATIC | {"key_tested", "key_not_saved"}
 
 _POLICIES: t.Final[cabc.Mapping[str, str]] = {
     "auto": "use the key provided by {app}",
@@ -58,7 +70,7 @@ def _line(entry: HistoryEntry, settings: Settings, registry: Registry) -> Histor
     known = entry.provider is not None and entry.provider in registry.ids
     provider = registry.get(entry.provider) if known and entry.provider else None
     names = Names.of(settings, provider)
-    message = _SENTENCES.get(entry.action)
+    message = _SENTENCES.get(_sentence_of(entry))
     what = say("{action}", action=entry.action.replace("_", " "))
 
     if message is not None:
@@ -71,13 +83,20 @@ def _line(entry: HistoryEntry, settings: Settings, registry: Registry) -> Histor
     )
 
 
+def _sentence_of(entry: HistoryEntry) -> str:
+    """Tell the end of an allowance from its last fifth: both are one action."""
+    is_end = entry.details.get("percent") == 100
+    ends = entry.action == "budget_threshold" and is_end
+    return "budget_used_up" if ends else entry.action
+
+
 def _details(entry: HistoryEntry, names: Names) -> Markup | None:
     reason, to = entry.details.get("reason"), entry.details.get("to")
 
     if entry.action == "policy_changed":
         return _policy_details(entry.details.get("what"), to, names)
 
-    if isinstance(reason, str) and entry.action in _AUTOMATIC | {"key_tested"}:
+    if isinstance(reason, str) and entry.action in _WITH_REASON:
         words = reason_in_words(reason, names).words
 
         if entry.action == "fallback_ended":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import typing as t
 
 from flask import make_response
@@ -145,7 +146,7 @@ def _limited(error: CheckLimited, form: forms.SaveForm | None = None) -> Outcome
 
     return Outcome(
         code="check_limit",
-        number=max(1, round(error.retry_after)),
+        number=max(1, math.ceil(error.retry_after)),
         typed=None if form is None else form.typed,
     )
 
@@ -154,7 +155,7 @@ def _save_details(company_id: CompanyId) -> Response:
     byok = current_byok
     status = byok.status(company_id)
     form = forms.read_details(request.form, byok.registry, status.now.date())
-    require_stored(status, form.provider)
+    require_stored(company_id, status, form.provider)
 
     if form.errors:
         return to_page(_card_mistakes(form.provider, form.errors))
@@ -199,7 +200,7 @@ def test_key(company_id: CompanyId) -> Response:
     byok = current_byok
     provider = forms.known_provider(request.form, byok.registry)
     before = byok.status(company_id)
-    require_stored(before, provider)
+    require_stored(company_id, before, provider)
 
     try:
         count_address()

@@ -10,6 +10,12 @@ from .schemas import build_schemas
 from .schemas import reference
 from .schemas import Schema
 
+#: The access check of the host app may answer in these ways.
+_HOSTS: t.Final = {
+    "302": {"description": "Nobody is signed in: the host app's way to its log-in"},
+    "401": {"description": "Nobody is signed in: the host app's own answer"},
+}
+
 #: Every operation may be refused so.
 _ALWAYS: t.Final = (
     "bad-request",
@@ -72,7 +78,9 @@ def _paths() -> Schema:
                 created=True,
                 problems=(
                     *_CHECKS,
+                    "unknown-provider",
                     "not-found",
+                    "nothing-asked",
                     "changed",
                     "rejected",
                     "unusable-value",
@@ -143,6 +151,7 @@ def _operation(
     if created:
         responses["201"] = _success("SaveResult", "Stored; there was none before")
 
+    responses.update(_HOSTS)
     slugs = (*_ALWAYS, *problems, *(_CHANGES if body is not None else ()))
 
     for status in sorted({KINDS[slug].status for slug in slugs}):

@@ -46,6 +46,11 @@ KINDS: t.Final[cabc.Mapping[str, Kind]] = {
         title="No such key",
         detail="Your company has no key of this provider.",
     ),
+    "unknown-provider": Kind(
+        status=404,
+        title="No such provider",
+        detail="The API document names the providers of this app, in capitals.",
+    ),
     "not-allowed": Kind(
         status=405,
         title="Method not allowed",
@@ -108,6 +113,13 @@ KINDS: t.Final[cabc.Mapping[str, Kind]] = {
         title="A value cannot be used",
         detail="See 'field'.",
     ),
+    "nothing-asked": Kind(
+        status=422,
+        title="Nothing to store",
+        detail="Send 'api_key' to store a key, or 'model' or 'expires_on' to change "
+        "them for the stored one. 'active_provider' of the policy says which key is "
+        "used.",
+    ),
     "check-limit": Kind(
         status=429,
         title="Too many checks",
@@ -117,7 +129,8 @@ KINDS: t.Final[cabc.Mapping[str, Kind]] = {
     "counter-down": Kind(
         status=503,
         title="Keys cannot be checked now",
-        detail="The counter of checks is out of reach. Nothing was changed.",
+        detail="The counter of checks is out of reach. Nothing was changed. "
+        "Try again later.",
     ),
     "not-set-up": Kind(
         status=503,

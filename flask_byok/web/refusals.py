@@ -7,6 +7,7 @@ import typing as t
 
 from flask import make_response
 from flask import render_template
+from flask import request
 from flask import Response
 from flask import url_for
 
@@ -17,6 +18,7 @@ from ..proxies import current_byok
 from .context import page_context
 from .guard import is_api
 from .guard import Refused
+from .guard import SAFE_METHODS
 from .page import DeniedPage
 from .page import Link
 from .page import MessagePage
@@ -53,12 +55,14 @@ _LINES: t.Final = {
 
 def answer_refused(error: Refused) -> Response:
     """Answer a request that a guard refused."""
+    _log_refusal(error.slug)
     headers = {"Allow": error.detail or ""} if error.slug == "not-allowed" else {}
     return _answer(error.slug, detail=error.detail, headers=headers)
 
 
 def answer_stale_form(error: Exception) -> Response:
     """Answer when the host's own CSRF check refused one of our forms."""
+    _log_refusal("stale-form")
     return _answer("stale-form")
 
 
@@ -82,6 +86,19 @@ def answer_set_up_wrongly(error: SetupError) -> Response:
 def answer_too_large(error: Exception) -> Response:
     """Answer when the host's own limit found the body too large."""
     return _answer("too-large")
+
+
+def _log_refusal(slug: str) -> None:
+    """Tell the operator of whoever tried what he may not do: by words of ours alone.
+
+    A member who opens the page is nothing unusual; one who sends a change is.
+    """
+    if slug not in ("denied", "stale-form"):
+        return
+
+    is_change = request.method not in SAFE_METHODS
+    level = logging.WARNING if is_change else logging.INFO
+    _log.log(level, "%s %s was refused: %s.", request.method, request.endpoint, slug)
 
 
 def _answer(

@@ -153,7 +153,7 @@ def _credential(provider: Schema) -> Schema:
 
 
 def _change() -> Schema:
-    return _object(
+    change = _object(
         {
             "api_key": {
                 "type": "string",
@@ -166,7 +166,11 @@ def _change() -> Schema:
                 "format": "date",
                 "description": "A date after today, in UTC.",
             },
-            "activate": {**_FLAG, "default": True},
+            "activate": {
+                **_FLAG,
+                "default": True,
+                "description": "Let AI features use this new key, if it works.",
+            },
             "generation": {
                 **_COUNT,
                 "description": "Of the key the caller looked at; 0 for none.",
@@ -175,6 +179,8 @@ def _change() -> Schema:
         },
         required=(),
     )
+    wishes = ("api_key", "model", "expires_on")
+    return {**change, "anyOf": [{"required": [name]} for name in wishes]}
 
 
 def _report(provider: Schema) -> Schema:

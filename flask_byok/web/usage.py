@@ -82,7 +82,7 @@ def read_range(args: cabc.Mapping[str, str], today: dt.date) -> DayRange | None:
 
 
 def _read_day(text: str | None) -> dt.date | None:
-    if not text:
+    if text is None:
         return None
 
     # Python 3.11 reads more forms than 3.10; the address takes one.

@@ -70,7 +70,7 @@ def change_policy(company_id: CompanyId) -> Response:
         raise Refused("bad-request")
 
     if active is not None:
-        require_stored(byok.status(company_id), active)
+        require_stored(company_id, byok.status(company_id), active)
 
     try:
         byok.set_policy(
@@ -95,7 +95,7 @@ def ask_to_remove(company_id: CompanyId, provider: str) -> Response:
     """Show what removing a key means, and ask."""
     byok = current_byok
     status = byok.status(company_id)
-    require_stored(status, provider)
+    require_stored(company_id, status, provider)
     page: RemovePage = build_remove_page(status, provider, byok.settings, byok.registry)
     return make_response(render_template("byok/remove.html", **page_context(page)))
 
@@ -103,7 +103,7 @@ def ask_to_remove(company_id: CompanyId, provider: str) -> Response:
 def remove_key(company_id: CompanyId, provider: str) -> Response:
     """Remove a key for good."""
     byok = current_byok
-    require_stored(byok.status(company_id), provider)
+    require_stored(company_id, byok.status(company_id), provider)
 
     try:
         byok.remove_key(

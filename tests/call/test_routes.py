@@ -292,3 +292,35 @@ def test_a_company_may_choose_a_model_by_the_apps_name(
     answer = host.chat()
     assert host.paid == "c" and answer.source == "company"
     assert answer.attempts[0].model.startswith("gpt-6-")
+
+
+@pytest.mark.case("F11")
+@pytest.mark.parametrize(
+    ("limit", "percents"), [(5, [80, 100]), (2, [100]), (10, [80, 100]), (1, [100])]
+)
+def test_the_end_of_an_allowance_is_told(
+    make: Make, limit: int, percents: list[int]
+) -> None:
+    """At 80 and at 100 percent, once each, with an own key that is out or without."""
+    host = make(BYOK_SYSTEM_BUDGET={"requests": limit})
+
+    for number in range(limit):
+        if number == 1:
+            host.store()
+            host.fail("revoked")
+
+        host.chat()
+
+    host.refuse(errors.SystemBudgetExceeded)
+    told = host.told("budget_threshold")
+    assert [payload["percent"] for payload in told] == percents
+    period = f"{host.byok.status(1).now:%Y-%m}"
+    assert told[-1] == {
+        "company_id": 1,
+        "percent": 100,
+        "unit": "requests",
+        "used": limit,
+        "limit": limit,
+        "period": period,
+    }
+    assert host.actions().count("budget_threshold") == len(percents)

@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from flask_byok.errors import SystemBudgetExceeded
 from flask_byok.errors import SystemKeyRefused
 from flask_byok.ledger.budget import Budget
+from flask_byok.ledger.budget import Crossing
 from flask_byok.ledger.usage import AttemptEnd
 from flask_byok.ledger.usage import EndState
+from flask_byok.ledger.usage import Ledger
 from flask_byok.providers.types import Usage
 from tests.support.ledger_room import DONE
 from tests.support.ledger_room import LedgerRoom
@@ -128,6 +130,28 @@ def test_two_hundred_at_once_get_exactly_a_hundred(
         "reserved_micros": 0,
         "used_micros": 0,
     }
+
+
+@pytest.mark.case("F11")
+def test_of_many_at_once_one_tells_of_the_end(room: LedgerRoom) -> None:
+    """However many settle at the same time, each threshold is crossed once."""
+    crossings: list[Crossing] = []
+    ledger = Ledger(
+        room.vault.database,
+        room.vault.tables,
+        {"requests": 10, "tokens": 100_000},
+        crossed=crossings.append,
+    )
+    started = [start_at(ledger) for _ in range(10)]
+
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda one: ledger.settle(one, DONE), started))
+
+    while room.vault.database.pending:
+        room.vault.database.flush(force=True)
+
+    told = sorted((c.unit, c.percent, c.used) for c in crossings)
+    assert told == [("requests", 80, 8), ("requests", 100, 10)]
 
 
 def test_first_calls_of_a_month_make_one_row(

@@ -129,6 +129,7 @@ NAMES: t.Final = (
     "circuit_closed",
     "fallback_used",
     "key_rejected",
+    "keys_refused",
     "key_unreadable",
     "system_key_failed",
     "our_side_failed",

@@ -123,6 +123,14 @@ def save(byok: t.Any, *, api_key: str) -> bool:
     return bool(byok.save_key(1, "OPENAI", api_key).saved)
 
 
+def test(byok: t.Any) -> str:
+    """Test the key of company 1; give the verdict, or the name of the error."""
+    try:
+        return str(byok.test_connection(1).verdict)
+    except Exception as error:
+        return type(error).__name__
+
+
 def remove(byok: t.Any) -> None:
     """Remove the key of company 1."""
     byok.remove_key(1, "OPENAI")
@@ -170,6 +178,7 @@ def _one_call(byok: t.Any) -> str:
 
 ACTIONS: dict[str, cabc.Callable[..., t.Any]] = {
     "save": save,
+    "test": test,
     "remove": remove,
     "policy": policy,
     "chat": chat,

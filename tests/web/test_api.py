@@ -257,9 +257,43 @@ def test_policy(api: Checked, host: Host) -> None:
     assert (
         api.call("PATCH", "/policy", {"active_provider": "GEMINI"}).status_code == 404
     )
-    assert api.call("PATCH", "/policy", {"active_provider": "NOPE"}).status_code == 404
     assert api.call("PATCH", "/policy", {}).status_code == 200
     assert host.status().policy.fallback == "auto"
+
+
+@pytest.mark.parametrize("name", ["openai", "OpenAI", "NOPE", "%00", "OPENAI%20"])
+def test_a_provider_nobody_registered(api: Checked, name: str) -> None:
+    """A name in small letters, or of no provider: the answer tells those there are."""
+    api.call("PUT", "/credentials/OPENAI", {"api_key": GOOD_KEY})
+    answers = [
+        api.visitor.call("PUT", f"/credentials/{name}", {"api_key": GOOD_KEY}),
+        api.visitor.call("DELETE", f"/credentials/{name}"),
+        api.visitor.call("POST", f"/credentials/{name}/test"),
+    ]
+
+    for answer in answers:
+        assert answer.status_code == 404
+        assert answer.json["type"] == "urn:flask-byok:problem:unknown-provider"
+        assert answer.json["detail"] == "Send one of: OPENAI, GEMINI, CLAUDE."
+
+    answer = api.call("PATCH", "/policy", {"active_provider": "openai"})
+    assert (answer.status_code, answer.json["field"]) == (422, "active_provider")
+    assert "OPENAI" in answer.json["detail"]
+
+
+@pytest.mark.case("E11")
+@pytest.mark.parametrize(
+    "body", [{}, {"activate": True}, {"generation": 1}, {"confirm": "working"}]
+)
+def test_a_save_of_nothing(api: Checked, host: Host, body: dict[str, t.Any]) -> None:
+    """A save without a key, a model or a date says what to send and changes nothing."""
+    assert api.call("PUT", "/credentials/OPENAI", body).status_code == 422
+    api.call("PUT", "/credentials/OPENAI", {"api_key": GOOD_KEY, "model": "gpt-6-luna"})
+    before = (blob_of(host), host.status().credentials)
+    answer = api.call("PUT", "/credentials/OPENAI", body)
+    assert answer.json["type"] == "urn:flask-byok:problem:nothing-asked"
+    assert "'api_key'" in answer.json["detail"]
+    assert (blob_of(host), host.status().credentials) == before
 
 
 def test_a_locked_policy(make_host: MakeHost) -> None:
