@@ -34,6 +34,7 @@ from .service.desk import Desk
 from .service.doctor import Doctor
 from .service.limits import CheckLimiter
 from .service.saving import Saving
+from .service.upkeep import Upkeep
 from .vault.database import Database
 from .vault.keyring import Keyring
 from .vault.models import build_tables
@@ -64,6 +65,7 @@ class AppState:
     companies: Companies
     desk: Desk
     doctor: Doctor
+    upkeep: Upkeep
 
 
 class TableMaker:
@@ -197,7 +199,9 @@ def _assemble(
             store=store,
             keyring=keyring,
             sender=sender,
+            tables=tables,
         ),
+        upkeep=Upkeep(desk, tables),
     )
 
 
