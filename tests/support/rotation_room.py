@@ -25,12 +25,12 @@ from tests.support import vectors
 from tests.support.vault_room import any_row
 from tests.support.vault_room import Room
 
-#: One more master key, for keys that are older still.
-K000: t.Final = bytes((7 * n + 3) % 256 for n in range(32))
-
-BEFORE: t.Final = {"k000": K000, "k001": vectors.K001}
-BOTH: t.Final = {**BEFORE, "k002": vectors.K002}
-NEW: t.Final = {"k002": vectors.K002}
+#: Master keys an app accepts, unlike the published ones: the last one is the new one.
+BOTH: t.Final = {
+    f"k00{number}": bytes(((2 * number + 7) * n + 3) % 256 for n in range(32))
+    for number in range(3)
+}
+NEW: t.Final = {"k002": BOTH["k002"]}
 
 _COMPANIES: t.Final = ("i:{}", "s:zürich-{}", "s:Company {}")
 _PROVIDERS: t.Final = ("OPENAI", "GEMINI", "CLAUDE")
@@ -41,10 +41,13 @@ def ring(masters: cabc.Mapping[str, bytes], primary: str) -> Keyring:
     return vectors.keyring(masters, primary=primary)
 
 
-def fill(room: Room, number: int, *key_ids: str) -> dict[str, str]:
-    """Store keys sealed by these master keys in turn; give each API key by its row."""
+def fill(room: Room, number: int, *key_ids: str, first: int = 0) -> dict[str, str]:
+    """Store keys sealed by these master keys in turn; give each API key by its row.
+
+    :param first: the number of the first one, which makes its company.
+    """
     rings = [ring(BOTH, key_id) for key_id in key_ids or ("k001",)]
-    rows = [_row(room, n, rings[n % len(rings)]) for n in range(number)]
+    rows = [_row(room, n, rings[n % len(rings)]) for n in range(first, first + number)]
 
     with room.database.write() as connection:
         for each in rings:
