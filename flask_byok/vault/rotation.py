@@ -25,6 +25,8 @@ from .sealed_rows import SERVICE_DOWN
 from .sealed_rows import unreadable
 from .sealed_rows import UnreadableKey
 from .store import Store
+from .swapping import Resealed
+from .swapping import Swap
 
 #: Keys of one transaction, unless somebody asks for another number.
 BATCH: t.Final = 500
@@ -51,9 +53,9 @@ class Step:
 
 
 class _Batch(t.NamedTuple):
-    """Rows sealed anew, as the UPDATE takes them, and those that could not be."""
+    """Keys sealed anew, and those that could not be."""
 
-    values: list[dict[str, t.Any]]
+    resealed: list[Resealed]
     unreadable: tuple[UnreadableKey, ...]
 
 
@@ -86,7 +88,7 @@ class Rotation:
         self._batch = batch
         self._most = most
         self._query = page_query(table, not_under=keyring.primary)
-        self._update = _update(table)
+        self._swap = Swap(table, keyring.primary)
         self._told: set[str] = set()
         self._moved = 0
 
@@ -160,7 +162,7 @@ class Rotation:
             self._store.ensure_check_value(connection, self._keyring)
             rows = read_page(connection, query, after, size)
             batch = self._seal(rows)
-            moved = self._write(connection, batch)
+            moved = self._swap.write(connection, batch.resealed)
 
         return self._end(rows, size, batch, moved)
 
@@ -172,10 +174,10 @@ class Rotation:
         batch = self._seal(rows)
         moved = 0
 
-        if batch.values:
+        if batch.resealed:
             with self._database.write() as connection:
                 self._store.ensure_check_value(connection, self._keyring)
-                moved = self._write(connection, batch)
+                moved = self._swap.write(connection, batch.resealed)
 
         return self._end(rows, size, batch, moved)
 
@@ -186,63 +188,25 @@ class Rotation:
         step = Step(
             position=1.0 if after is None else position_of(rows[-1]),
             moved=moved,
-            changed=len(batch.values) - moved,
+            changed=len(batch.resealed) - moved,
             unreadable=batch.unreadable,
         )
         return step, after
 
     def _seal(self, rows: list[SealedRow]) -> _Batch:
-        values: list[dict[str, t.Any]] = []
+        resealed = []
         failed = []
 
         for row in rows:
             sealed = _seal_anew(self._keyring, row)
 
             if isinstance(sealed, bytes):
-                values.append(self._values(row, sealed))
+                resealed.append(Resealed(row, sealed))
             elif row.id not in self._told:
                 self._told.add(row.id)
                 failed.append(unreadable(row, sealed))
 
-        return _Batch(values, tuple(failed))
-
-    def _values(self, row: SealedRow, sealed: bytes) -> dict[str, t.Any]:
-        return {
-            "seen_id": row.id,
-            "seen_generation": row.generation,
-            "seen_key_id": row.key_id,
-            "new_blob": sealed,
-            "new_key_id": self._keyring.primary,
-        }
-
-    def _write(self, connection: sa.Connection, batch: _Batch) -> int:
-        """Write the sealed rows; give how many still were what had been read."""
-        if not batch.values:
-            return 0
-
-        if connection.dialect.supports_sane_multi_rowcount:
-            return connection.execute(self._update, batch.values).rowcount
-
-        return sum(
-            connection.execute(self._update, values).rowcount for values in batch.values
-        )
-
-
-def _update(table: sa.Table) -> sa.Update:
-    """Build the compare-and-swap: nothing but ``blob`` and ``key_id`` changes.
-
-    The generation stays, because the secret is the same: what is known of the key
-    remains true of it.
-    """
-    return (
-        sa.update(table)
-        .where(
-            table.c.id == sa.bindparam("seen_id"),
-            table.c.generation == sa.bindparam("seen_generation"),
-            table.c.key_id == sa.bindparam("seen_key_id"),
-        )
-        .values(blob=sa.bindparam("new_blob"), key_id=sa.bindparam("new_key_id"))
-    )
+        return _Batch(resealed, tuple(failed))
 
 
 def _seal_anew(keyring: Keyring, row: SealedRow) -> bytes | str:
