@@ -1,9 +1,10 @@
 """What a rotation costs, beside SQLAlchemy Core and its ORM doing the same.
 
 Run it from the repository: ``python benchmarks/bench_rotation.py``. It runs on SQLite,
-and on the PostgreSQL and MariaDB servers that answer (``tests/support/servers.py`` knows
-where), in databases of its own. All ways share one table and take
-turns, batch by batch, in one run; each opens and seals every key with the same keyring:
+and on the PostgreSQL and MariaDB servers that answer, in databases of its own
+(``tests/support/servers.py`` says where they are looked for). All ways share one table
+and take turns, batch by batch, in one run; each opens and seals every key with the same
+keyring:
 
 ``rotate``
     ``flask byok rotate``: checks the ring, locks, moves a batch only where nothing

@@ -145,6 +145,10 @@ def _assemble(
 ) -> AppState:
     store = Store(database, tables)
     keyring = build_keyring(settings)
+
+    if keyring is not None:
+        store.watch(keyring)
+
     sender = Sender(settings.connect_timeout)
     planner = Planner(settings, registry)
     ledger = Ledger(database, tables, settings.system_budget)

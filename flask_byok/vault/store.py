@@ -18,8 +18,10 @@ from .database import Database
 from .keyring import Keyring
 from .models import Tables
 from .presence import missing_names
+from .query import Query
 from .ring_rows import ensure_check_value
 from .ring_rows import refuse_other_ring
+from .ring_watch import RingWatch
 from .rows import read_company
 from .rows import read_infos
 from .rows import state_query
@@ -53,13 +55,26 @@ class Store:
         self._tables = tables
         self._state_query = state_query(tables)
         self._page_query = state_query(tables, shown=True)
+        self._ring_watch: RingWatch | None = None
+
+    def watch(self, keyring: Keyring) -> None:
+        """Compare this ring with the database at the first read of each process."""
+        self._ring_watch = RingWatch(lambda: self.keyring_problems(keyring))
+
+    def _fetch(self, query: Query, company: str) -> list[tuple[t.Any, ...]]:
+        rows = self._database.fetch(query, {"company": company})
+
+        if self._ring_watch is not None:
+            self._ring_watch.look_once()
+
+        return rows
 
     def read_state(self, company: str) -> CompanyState:
         """Read all that a call must know, by one query.
 
         :raises StateUnavailable: when it cannot be read.
         """
-        rows = self._database.fetch(self._state_query, {"company": company})
+        rows = self._fetch(self._state_query, company)
 
         try:
             return read_company(company, rows, self._database.moved)
@@ -76,7 +91,7 @@ class Store:
         :return: the keys masked, in the order of their provider ids.
         :raises StateUnavailable: when it cannot be read.
         """
-        rows = self._database.fetch(self._page_query, {"company": company})
+        rows = self._fetch(self._page_query, company)
 
         try:
             state = read_company(company, rows, self._database.moved)

@@ -283,6 +283,23 @@ def test_beside_the_wrong_database_nothing_is_sealed(
     assert sentence in doctor.output
 
 
+@pytest.mark.case("B7")
+def test_the_log_says_it_at_the_first_use(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once per process, before anybody tries to save; calls and pages go on."""
+    host = start(BYOK_MASTER_KEYS={**RINGS, "k001": generate()})
+    assert caplog.records == []
+
+    with host.app.app_context():
+        assert host.byok.client_for(1).chat("hi").source == "system"
+        host.byok.credentials(1)
+        host.byok.credentials(2)
+
+    said = [each for each in caplog.records if "other bytes" in each.getMessage()]
+    assert [each.levelname for each in said] == ["ERROR"]
+
+
 @pytest.mark.case("B8", "B16")
 def test_a_worker_without_the_new_master_key(start: Start) -> None:
     """It hears ``unknown_key_id``, never tampering, serves by the system key, and
