@@ -256,6 +256,21 @@ def test_a_key_removed_and_added_again_meanwhile_wins(room: Room, way: str) -> N
     assert counted(room, ring(NEW, "k002")) == {"k002": 12}
 
 
+@pytest.mark.case("B13")
+def test_a_key_moved_meanwhile_is_not_moved_twice(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody locks: who is slower sees that the row has the new master key."""
+    monkeypatch.setattr(rotation_module, "can_skip_locked", lambda dialect: False)
+    kept = fill(room, 12)
+    beside = Beside(room, lambda: rotate(room))
+    mine = rotate(room, InterruptedKeyring("k002", beside.begin), batch=6)
+    theirs: t.Any = beside.end()
+
+    assert (theirs.moved, mine.moved, mine.changed) == (12, 0, 6)
+    assert opened(room, ring(NEW, "k002")) == kept
+
+
 def target(room: Room) -> SealedRow:
     """Pick a row of the first batch."""
     return stored(room)[3]
