@@ -114,8 +114,7 @@ class Rotation:
         while (yield from self._walk(self._move_skipping, self._batch)):
             pass
 
-        # What others still hold: waited for one by one, holding nothing meanwhile.
-        yield from self._walk(self._move_waiting, 1)
+        yield from self._walk(self._move_waiting, self._batch)
 
     def _can_skip(self) -> bool:
         """Tell whether rows may be locked while they are sealed: briefly, and here."""
@@ -128,20 +127,21 @@ class Rotation:
     def _walk(
         self, move: cabc.Callable[[str, int], tuple[Step, str | None]], size: int
     ) -> cabc.Generator[Step, None, bool]:
-        """Go through the rows once; tell whether anything was moved."""
-        before = self._moved
+        """Go through the rows once; tell whether it is worth another time."""
+        happened = 0
         after: str | None = ""
 
         while after is not None and (room := self._room(size)):
             step, after = move(after, room)
             self._moved += step.moved
+            happened += step.moved + step.changed
             yield step
 
             # Somebody else is at work right here: go on elsewhere.
             if step.changed and not step.moved and after is not None:
                 after = str(uuid.uuid4())
 
-        return self._moved > before
+        return happened > 0
 
     def _room(self, size: int) -> int:
         return size if self._most is None else min(size, self._most - self._moved)
@@ -152,7 +152,20 @@ class Rotation:
         )
 
     def _move_waiting(self, after: str, size: int) -> tuple[Step, str | None]:
-        return self._move_locked(self._query.with_for_update(), after, size)
+        """Wait for a row that somebody else still holds, and hold nothing meanwhile.
+
+        One row of the page at most; those that do not open are passed over.
+        """
+        with self._database.read() as connection:
+            rows = read_page(connection, self._query, after, size)
+
+        for row in rows:
+            if row.id not in self._told:
+                return self._move_locked(self._query.with_for_update(), after, 1)
+
+            after = row.id
+
+        return self._end(rows, size, _Batch([], ()), 0)
 
     def _move_locked(
         self, query: sa.Select[t.Any], after: str, size: int
@@ -198,11 +211,14 @@ class Rotation:
         failed = []
 
         for row in rows:
+            if row.id in self._told:
+                continue
+
             sealed = _seal_anew(self._keyring, row)
 
             if isinstance(sealed, bytes):
                 resealed.append(Resealed(row, sealed))
-            elif row.id not in self._told:
+            else:
                 self._told.add(row.id)
                 failed.append(unreadable(row, sealed))
 

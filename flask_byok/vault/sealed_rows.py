@@ -106,9 +106,8 @@ def read_page(
     return [_read_row(row) for row in rows]
 
 
-def _read_row(row: sa.Row[t.Any]) -> SealedRow:
-    values: cabc.Sequence[t.Any] = row
-    record, company, provider, key_id, generation, blob = values
+def _read_row(row: cabc.Iterable[t.Any]) -> SealedRow:
+    record, company, provider, key_id, generation, blob = row
     return SealedRow(
         id=record,
         company_id=company,

@@ -135,6 +135,17 @@ def damage(room: Room, record: str, change: cabc.Callable[[bytes], bytes]) -> by
     return change(row.blob)
 
 
+@on_servers
+def test_many_damaged_keys_cost_no_transaction_each(room: Room) -> None:
+    """They are met batch by batch, told once, and nobody waits for them one by one."""
+    fill(room, 60)
+    total = rotate(room, ring(NEW, "k002"), batch=10)
+
+    assert len(total.unreadable) == len({key.record_id for key in total.unreadable})
+    assert len(total.unreadable) == 60
+    assert total.steps == 2 * 7
+
+
 def test_a_text_in_the_column_is_no_key(sqlite_room: Room) -> None:
     """SQLite keeps a plaintext somebody put there by hand; nobody takes it for one."""
     (record,) = fill(sqlite_room, 1)
