@@ -360,6 +360,28 @@ def test_two_rotations_share_the_work(room: Room) -> None:
 
 
 @on_servers
+@pytest.mark.case("B10", "B13")
+def test_what_a_broken_rotation_held_is_moved_by_the_other(room: Room) -> None:
+    """It waits at its end for what it passed over, and takes what is still old then."""
+    kept = fill(room, 100)
+    beside = Beside(room, lambda: rotate(room, batch=10))
+    waits = []
+
+    def meanwhile() -> None:
+        beside.begin()
+        waits.append(beside.is_alive)
+        raise OSError("The machine is gone.")
+
+    with pytest.raises(OSError):
+        rotate(room, InterruptedKeyring("k002", meanwhile), batch=10)
+
+    theirs: t.Any = beside.end()
+    assert waits == [True]
+    assert theirs.moved == 100
+    assert opened(room, ring(NEW, "k002")) == kept
+
+
+@on_servers
 def test_a_reader_does_not_wait_for_a_batch(room: Room) -> None:
     """While a batch is locked, every call reads the key as it was."""
     fill(room, 12)
