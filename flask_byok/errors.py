@@ -14,6 +14,8 @@
     ├── UnknownProvider             no provider of that name is registered
     ├── CheckLimited                too many key checks in a minute (.retry_after)
     ├── StateUnavailable            our own rows cannot be read or written
+    ├── RotationStopped             a rotation could not go on; what it did stays
+    ├── RetireRefused               a master key may not be retired
     └── CallError                   an AI call did not end in an answer (.attempts)
         ├── NoRoute                 neither a company key nor a system key
         ├── CompanyKeyUnavailable   the key is out and nothing else may answer
@@ -111,6 +113,14 @@ class CheckLimited(BYOKError):
 
 class StateUnavailable(BYOKError):
     """Our own rows cannot be read or written, so no key and no policy is known."""
+
+
+class RotationStopped(BYOKError):
+    """A rotation could not go on. What it moved stays moved; run it again."""
+
+
+class RetireRefused(BYOKError):
+    """A master key may not be retired; the message says why and what comes first."""
 
 
 class CallError(BYOKError):

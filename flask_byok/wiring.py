@@ -34,6 +34,7 @@ from .service.desk import Desk
 from .service.doctor import Doctor
 from .service.limits import CheckLimiter
 from .service.saving import Saving
+from .service.upkeep import Upkeep
 from .vault.database import Database
 from .vault.keyring import Keyring
 from .vault.models import build_tables
@@ -64,6 +65,7 @@ class AppState:
     companies: Companies
     desk: Desk
     doctor: Doctor
+    upkeep: Upkeep
 
 
 class TableMaker:
@@ -143,6 +145,10 @@ def _assemble(
 ) -> AppState:
     store = Store(database, tables)
     keyring = build_keyring(settings)
+
+    if keyring is not None:
+        store.watch(keyring)
+
     sender = Sender(settings.connect_timeout)
     planner = Planner(settings, registry)
     ledger = Ledger(
@@ -206,7 +212,9 @@ def _assemble(
             store=store,
             keyring=keyring,
             sender=sender,
+            tables=tables,
         ),
+        upkeep=Upkeep(desk, tables),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import collections.abc as cabc
 import dataclasses
 import datetime as dt
@@ -11,7 +12,6 @@ from ..config import Settings
 from ..errors import StateUnavailable
 from ..errors import StoredKeyUnreadable
 from ..failover.classify import classify
-from ..failover.walk import seal_context
 from ..providers.base import Provider
 from ..providers.http import Deadline
 from ..providers.http import Sender
@@ -21,6 +21,9 @@ from ..providers.types import AttemptFailed
 from ..secret import Secret
 from ..vault.database import Database
 from ..vault.keyring import Keyring
+from ..vault.models import Tables
+from ..vault.sealed_rows import open_all
+from ..vault.sealed_rows import UnreadableKey
 from ..vault.store import Store
 
 Level = t.Literal["ok", "warning", "error"]
@@ -69,6 +72,7 @@ class Doctor:
         store: Store,
         keyring: Keyring | None,
         sender: Sender,
+        tables: Tables,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -76,6 +80,7 @@ class Doctor:
         self._store = store
         self._keyring = keyring
         self._sender = sender
+        self._tables = tables
 
     def examine(
         self, *, has_loader: bool, has_access_check: bool, has_secret_key: bool
@@ -154,28 +159,28 @@ class Doctor:
         return is_sqlite and self._settings.bind_key is None
 
     def _open_every_key(self, keyring: Keyring) -> cabc.Iterator[Finding]:
-        opened = 0
+        opened: collections.Counter[str] = collections.Counter()
+        trouble = None
 
-        for credential in self._store.all_credentials():
-            reason = None
+        try:
+            for looked in open_all(self._database, self._tables.credential, keyring):
+                opened.update(looked.opened)
+                yield from map(_unreadable, looked.unreadable)
+        except StoredKeyUnreadable as failure:
+            trouble = str(failure)
 
-            try:
-                keyring.open(
-                    credential.blob, seal_context(credential), key_id=credential.key_id
-                )
-                opened += 1
-            except StoredKeyUnreadable as failure:
-                reason = failure.reason
+        if trouble is not None:
+            yield error("stored-keys", trouble)
 
-            if reason is not None:
-                yield error(
-                    "stored-keys",
-                    f"The key {credential.id} of company {credential.company_id} "
-                    f"({credential.provider}, sealed by {credential.key_id}) does not "
-                    f"open: {reason}.",
-                )
+        yield ok("stored-keys", f"{opened.total()} stored keys open.")
+        old = opened.total() - opened[keyring.primary]
 
-        yield ok("stored-keys", f"{opened} stored keys open.")
+        if old:
+            yield warning(
+                "rotation",
+                f"{old} stored keys are sealed by another master key than the primary "
+                f"{keyring.primary}. Move them with 'flask byok rotate'.",
+            )
 
     def _look_at_providers(self) -> cabc.Iterator[Finding]:
         for provider_id in self._registry.ids:
@@ -243,6 +248,14 @@ def _look_at_the_app(
             "SECRET_KEY is not set: the settings page needs a session to protect its "
             "forms.",
         )
+
+
+def _unreadable(key: UnreadableKey) -> Finding:
+    return error(
+        "stored-keys",
+        f"The key {key.record_id} of company {key.company_id} ({key.provider}, sealed "
+        f"by {key.key_id}) does not open: {key.reason}.",
+    )
 
 
 def _unreached(provider: Provider, trouble: str, *, is_needed: bool) -> Finding:

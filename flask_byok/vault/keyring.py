@@ -161,6 +161,11 @@ class Keyring:
         return tuple(self._master_keys)
 
     @property
+    def service_ids(self) -> tuple[str, ...]:
+        """The ids behind which a key service stands: using them takes network."""
+        return ()
+
+    @property
     def namespace(self) -> str:
         """The namespace bound into every sealed key."""
         return self._namespace

@@ -130,7 +130,7 @@ def _read_credential(row: tuple[t.Any, ...]) -> Credential:
         id=circuit.id,
         company_id=company_id,
         provider=provider,
-        blob=_read_blob(blob),
+        blob=read_blob(blob),
         key_id=key_id,
         model=model,
         expires_on=read_date(expires_on),
@@ -140,7 +140,7 @@ def _read_credential(row: tuple[t.Any, ...]) -> Credential:
     )
 
 
-def _read_blob(value: t.Any) -> bytes:
+def read_blob(value: t.Any) -> bytes:
     """Give a stored blob; what is none is empty, and the keyring refuses that.
 
     SQLite keeps a text or a number in a column of bytes. It must not hide the rest of
@@ -163,17 +163,6 @@ def read_circuit(values: cabc.Sequence[t.Any]) -> CircuitState:
 def read_date(value: dt.date | str | None) -> dt.date | None:
     """Read a day; SQLite's driver gives it as text."""
     return dt.date.fromisoformat(value) if isinstance(value, str) else value
-
-
-def read_stored(row: sa.RowMapping) -> Credential:
-    """Build a credential from a row that SQLAlchemy has read."""
-    circuit = read_circuit([row[name] for name in CIRCUIT_COLUMNS])
-    return Credential(
-        **{name: row[name] for name in _SEALED},
-        id=circuit.id,
-        generation=circuit.generation,
-        circuit=circuit,
-    )
 
 
 def read_infos(

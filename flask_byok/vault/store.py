@@ -18,10 +18,12 @@ from .database import Database
 from .keyring import Keyring
 from .models import Tables
 from .presence import missing_names
+from .query import Query
 from .ring_rows import ensure_check_value
+from .ring_rows import refuse_other_ring
+from .ring_watch import RingWatch
 from .rows import read_company
 from .rows import read_infos
-from .rows import read_stored
 from .rows import state_query
 from .saving import CHANGED
 from .saving import insert_key
@@ -30,7 +32,6 @@ from .saving import saved_values
 from .saving import set_company
 from .saving import update_seen
 from .types import CompanyState
-from .types import Credential
 from .types import CredentialInfo
 from .types import SealedKey
 
@@ -54,13 +55,26 @@ class Store:
         self._tables = tables
         self._state_query = state_query(tables)
         self._page_query = state_query(tables, shown=True)
+        self._ring_watch: RingWatch | None = None
+
+    def watch(self, keyring: Keyring) -> None:
+        """Compare this ring with the database at the first read of each process."""
+        self._ring_watch = RingWatch(lambda: self.keyring_problems(keyring))
+
+    def _fetch(self, query: Query, company: str) -> list[tuple[t.Any, ...]]:
+        rows = self._database.fetch(query, {"company": company})
+
+        if self._ring_watch is not None:
+            self._ring_watch.look_once()
+
+        return rows
 
     def read_state(self, company: str) -> CompanyState:
         """Read all that a call must know, by one query.
 
         :raises StateUnavailable: when it cannot be read.
         """
-        rows = self._database.fetch(self._state_query, {"company": company})
+        rows = self._fetch(self._state_query, company)
 
         try:
             return read_company(company, rows, self._database.moved)
@@ -77,7 +91,7 @@ class Store:
         :return: the keys masked, in the order of their provider ids.
         :raises StateUnavailable: when it cannot be read.
         """
-        rows = self._database.fetch(self._page_query, {"company": company})
+        rows = self._fetch(self._page_query, company)
 
         try:
             state = read_company(company, rows, self._database.moved)
@@ -94,27 +108,16 @@ class Store:
         """
         return self.read_page(company)[1]
 
-    def all_credentials(self, batch: int = 500) -> cabc.Iterator[Credential]:
-        """Go through every stored key, by id, without holding a connection between.
+    def companies(self) -> tuple[str, ...]:
+        """List the companies that have a stored key, sorted.
 
-        :param batch: rows read at a time.
         :raises StateUnavailable: when they cannot be read.
         """
-        table = self._tables.credential
-        page = sa.select(table).order_by(table.c.id).limit(batch)
-        last = ""
+        company_id = self._tables.credential.c.company_id
 
-        while True:
-            with self._database.read() as connection:
-                rows = connection.execute(page.where(table.c.id > last)).mappings()
-                found = [read_stored(row) for row in rows]
-
-            yield from found
-
-            if len(found) < batch:
-                return
-
-            last = found[-1].id
+        with self._database.read() as connection:
+            found = connection.scalars(sa.select(company_id).distinct())
+            return tuple(sorted(found))
 
     def put(
         self,
@@ -279,12 +282,21 @@ class Store:
         Its row is made at its first use and locked until the transaction ends, so that
         nobody retires the key meanwhile.
 
-        :raises VaultClosed: when this database was written with other bytes under the
-            same id or under another namespace, or the key is retired. The log has it
-            as an ERROR.
+        :raises VaultClosed: when this database was written with other bytes under an
+            id of the ring or under another namespace, or the primary is retired. The
+            log has it as an ERROR.
         """
         now = self._database.now(connection)
         ensure_check_value(connection, self._tables.keyring, keyring, now)
+
+    def refuse_other_ring(self, keyring: Keyring) -> None:
+        """Stop when this ring is not the one the database was written under.
+
+        :raises VaultClosed: with a sentence, which the log has as an ERROR.
+        :raises StateUnavailable: when the check values cannot be read.
+        """
+        with self._database.read() as connection:
+            refuse_other_ring(connection, self._tables.keyring, keyring)
 
     def keyring_problems(self, keyring: Keyring) -> list[KeyringProblem]:
         """Compare every check value stored here with the ring of this process.

@@ -13,6 +13,7 @@ import sys
 import pytest
 from click.testing import Result
 
+from flask_byok.cli import byok_cli
 from tests.support.host import GOOD
 from tests.support.host import Host
 
@@ -199,7 +200,7 @@ def test_a_broken_database_gets_a_sentence(host: Host, run: Run) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["generate-key", "doctor", "credentials", "test", "remove", "simulator"],
+    sorted(byok_cli.commands),
 )
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     """``--help`` helps, without an app's database."""

@@ -1,72 +1,27 @@
-"""``flask byok …``: what operators do at a prompt."""
+"""Commands about the stored keys of companies: credentials, test, remove."""
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import dataclasses
 import json
 import sys
 import typing as t
 
 import click
-from flask import current_app
-from flask.cli import AppGroup
 
-from . import masterkeys
-from .errors import BYOKError
-from .proxies import find_byok
-from .service.doctor import Finding
-from .service.types import ConnectionReport
-from .vault.company import company_value
-from .vault.types import CredentialInfo
+from ..service.types import ConnectionReport
+from ..vault.company import company_value
+from ..vault.types import CredentialInfo
+from .group import byok_cli
+from .group import calling
+from .group import this_byok
 
 if t.TYPE_CHECKING:
-    from .extension import BYOK
+    from ..extension import BYOK
 
 #: Who stands in the history for what is done here; the page puts it into words.
 ACTOR: t.Final = "cli"
-
-_MARKS: t.Final = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
-
-byok_cli: AppGroup = AppGroup(
-    "byok", help="Company API keys: master keys, checks, stored keys, the simulator."
-)
-
-
-@byok_cli.command("generate-key", with_appcontext=False)
-def generate_key() -> None:
-    """Print a new master key for BYOK_MASTER_KEYS. Nothing is stored.
-
-    Runs without an app. Put it beside an id of four characters (a-z, 0-9):
-    BYOK_MASTER_KEYS="k001:<the key>".
-    """
-    click.echo(masterkeys.generate())
-
-
-@byok_cli.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(as_json: bool) -> None:
-    """Check settings, tables, every stored key and the providers.
-
-    Ends with 1 when something does not work.
-    """
-    byok = _byok()
-    findings: list[Finding] = []
-
-    for finding in byok.state.doctor.examine(
-        has_loader=byok.has_company_loader,
-        has_access_check=byok.has_access_check,
-        has_secret_key=bool(current_app.secret_key),
-    ):
-        findings.append(finding)
-
-        if not as_json:
-            click.echo(f"{_MARKS[finding.level]} {finding.check}: {finding.text}")
-
-    if as_json:
-        click.echo(json.dumps([dataclasses.asdict(f) for f in findings], indent=2))
-
-    if any(finding.level == "error" for finding in findings):
-        sys.exit(1)
 
 
 @byok_cli.command("credentials")
@@ -78,9 +33,9 @@ def credentials(company: str | None, as_json: bool) -> None:
     COMPANY is the id with its type, such as i:42 or s:acme; a bare id works when
     exactly one stored company fits it.
     """
-    byok = _byok()
+    byok = this_byok()
     companies = _stored_companies(byok) if company is None else [_find(byok, company)]
-    rows = _calling(lambda: _credential_rows(byok, companies))
+    rows = calling(lambda: _credential_rows(byok, companies))
 
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -102,9 +57,9 @@ def test(company: str, provider: str | None, as_json: bool) -> None:
 
     Ends with 1 when the key does not work.
     """
-    byok = _byok()
+    byok = this_byok()
     company_id = company_value(_find(byok, company))
-    report = _calling(lambda: byok.test_connection(company_id, provider, actor=ACTOR))
+    report = calling(lambda: byok.test_connection(company_id, provider, actor=ACTOR))
     click.echo(_render_json(report) if as_json else _render_report(report))
 
     if report.verdict != "working":
@@ -117,59 +72,18 @@ def test(company: str, provider: str | None, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(company: str, provider: str, yes: bool) -> None:
     """Delete the PROVIDER key of COMPANY for good."""
-    byok = _byok()
+    byok = this_byok()
     text = _find(byok, company)
 
     if not yes:
         click.confirm(f"Delete the {provider} key of company {text}?", abort=True)
 
-    _calling(lambda: byok.remove_key(company_value(text), provider, actor=ACTOR))
+    calling(lambda: byok.remove_key(company_value(text), provider, actor=ACTOR))
     click.echo(f"The {provider} key of company {text} is deleted.")
 
 
-@byok_cli.command("simulator", with_appcontext=False)
-@click.option("--port", default=8901, show_default=True, help="0 picks a free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
-@click.option(
-    "--pace",
-    default=0.0,
-    show_default=True,
-    help="Seconds between the pieces of a stream.",
-)
-def simulator(port: int, host: str, pace: float) -> None:
-    """Run a local server that speaks as OpenAI, Gemini and Claude do.
-
-    Prints the base URLs for BYOK_PROVIDER_URLS, then 'ready'. Keys that contain words
-    such as 'revoked' or 'ratelimited' fail that way; any other key works.
-    """
-    # Here alone: production never loads the test aids.
-    from .testing.simulator import run
-
-    sys.exit(run(host=host, port=port, pace=pace))
-
-
-def _byok() -> BYOK:
-    return _calling(find_byok)
-
-
-_T = t.TypeVar("_T")
-
-
-def _calling(work: t.Callable[[], _T]) -> _T:
-    """Do ``work``; say an error of ours in its sentence and end with 1."""
-    try:
-        return work()
-    except (BYOKError, ValueError) as error:
-        sentence = str(error)
-
-    raise click.ClickException(sentence)
-
-
-def _stored_companies(byok: BYOK) -> list[str]:
-    def read() -> list[str]:
-        return sorted({c.company_id for c in byok.state.store.all_credentials()})
-
-    return _calling(read)
+def _stored_companies(byok: BYOK) -> tuple[str, ...]:
+    return calling(byok.state.store.companies)
 
 
 def _find(byok: BYOK, argument: str) -> str:
@@ -203,7 +117,9 @@ def _is_typed(argument: str) -> bool:
     return True
 
 
-def _credential_rows(byok: BYOK, companies: list[str]) -> list[dict[str, t.Any]]:
+def _credential_rows(
+    byok: BYOK, companies: cabc.Sequence[str]
+) -> list[dict[str, t.Any]]:
     return [
         _credential_row(text, info)
         for text in companies

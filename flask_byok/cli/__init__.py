@@ -1,0 +1,9 @@
+"""``flask byok …``: what operators do at a prompt."""
+
+from __future__ import annotations
+
+from . import doctor as doctor
+from . import keys as keys
+from . import masterkeys as masterkeys
+from . import simulator as simulator
+from .group import byok_cli as byok_cli

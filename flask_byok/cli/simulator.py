@@ -1,0 +1,30 @@
+"""``flask byok simulator``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .group import byok_cli
+
+
+@byok_cli.command("simulator", with_appcontext=False)
+@click.option("--port", default=8901, show_default=True, help="0 picks a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
+@click.option(
+    "--pace",
+    default=0.0,
+    show_default=True,
+    help="Seconds between the pieces of a stream.",
+)
+def simulator(port: int, host: str, pace: float) -> None:
+    """Run a local server that speaks as OpenAI, Gemini and Claude do.
+
+    Prints the base URLs for BYOK_PROVIDER_URLS, then 'ready'. Keys that contain words
+    such as 'revoked' or 'ratelimited' fail that way; any other key works.
+    """
+    # Here alone: production never loads the test aids.
+    from ..testing.simulator import run
+
+    sys.exit(run(host=host, port=port, pace=pace))
