@@ -185,6 +185,7 @@ def test_missing_tables_are_named_as_such(database_url: str) -> None:
         assert companies(room) == [COMPANY]
 
 
+@pytest.mark.case("C13")
 @pytest.mark.parametrize(
     "url",
     [
@@ -246,6 +247,7 @@ def _kill(connection: sa.Connection, backend: int) -> None:
     connection.exec_driver_sql(statement)
 
 
+@pytest.mark.case("B19")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_worker_has_its_own(room: Room) -> None:
@@ -322,6 +324,7 @@ def test_the_hosts_way_to_connect_is_ours(sqlite_url: str) -> None:
     host.dispose()
 
 
+@pytest.mark.case("C13")
 def test_parameters_are_hidden(sqlite_room: Room) -> None:
     """An error of our engine, wherever it may be printed, shows no value."""
     with (
