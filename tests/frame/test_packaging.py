@@ -42,6 +42,7 @@ def package_files() -> set[str]:
     return {path.relative_to(tree.ROOT).as_posix() for path in found if path.is_file()}
 
 
+@pytest.mark.case("H1")
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: pathlib.Path) -> None:
     """Templates, static files and py.typed are there; tests and data are not."""
     names = zipfile.ZipFile(wheel).namelist()
@@ -51,6 +52,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: pathlib.Path) -> No
     assert not [name for name in metadata if name.endswith((".pth", ".db"))]
 
 
+@pytest.mark.case("H1")
 def test_no_file_of_the_package_is_left_behind() -> None:
     """Every tracked file below flask_byok reaches the wheel."""
     house = tree.ROOT / "flask_byok"
@@ -61,6 +63,7 @@ def test_no_file_of_the_package_is_left_behind() -> None:
     )
 
 
+@pytest.mark.case("H1")
 @pytest.mark.parametrize(
     "name",
     [
@@ -106,6 +109,7 @@ def test_the_wheel_alone_serves_the_page(alone: cabc.Callable[[str], str]) -> No
     assert set(found["static"].values()) == {200}
 
 
+@pytest.mark.case("H3")
 def test_the_metadata_names_every_requirement(alone: cabc.Callable[[str], str]) -> None:
     """The environment above holds none of the packages that only tests need."""
     code = (
