@@ -6,6 +6,7 @@ import html.parser
 import re
 import typing as t
 
+import pytest
 import sqlalchemy as sa
 
 from tests.web.conftest import GOOD_KEY
