@@ -264,6 +264,7 @@ def test_every_answer_is_kept_out_of_caches_and_frames(host: Host) -> None:
     for answer in answers:
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"

@@ -16,6 +16,7 @@ from flask_byok.web.flash import flash_fallback
 from tests.web.conftest import Host
 from tests.web.conftest import MakeHost
 from tests.web.conftest import text_of
+from tests.web.test_states import damage
 
 LAYOUT = """{% from "byok/banner.html" import byok_banner, byok_nav_link with context %}
 <nav>{{ byok_nav_link() }}</nav>{{ byok_banner() }}
@@ -110,6 +111,16 @@ def test_the_banner_goes_with_the_first_success(broken: Host) -> None:
     broken.simulator.clear_faults()
     broken.client().post("/test", provider="OPENAI")
     assert "byok-banner" not in home(broken).text
+
+
+@pytest.mark.case("F12")
+def test_managers_are_told_of_a_key_that_does_not_open(make_host: MakeHost) -> None:
+    """Whatever serves meanwhile, the banner asks for the key again."""
+    host = make_host(prepare=with_pages)
+    host.save()
+    damage(host)
+    host.chat()
+    assert "cannot read your saved OpenAI key any more" in text_of(home(host))
 
 
 @pytest.mark.case("F4")
