@@ -148,6 +148,7 @@ def _print_table(outcomes: cabc.Sequence[Outcome]) -> None:
 
     for outcome in outcomes:
         name, told = outcome.mutant.name, outcome.told.removeprefix("tests/")
+        told += f": {outcome.why}" if outcome.ending == "broken" else ""
         print(f"{name:{width}}  {outcome.ending:8}  {told}")
 
     counts = collections.Counter(outcome.ending for outcome in outcomes)
@@ -161,6 +162,7 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
         "takes_out": outcome.mutant.takes_out,
         "ending": outcome.ending,
         "told": outcome.told,
+        "why": outcome.why,
         "seconds": round(outcome.seconds, 1),
     }
 

@@ -47,11 +47,13 @@ class Outcome:
     """How one mutant fared.
 
     :param told: the test that failed first, or what is wrong.
+    :param why: what that test says, in a line; empty without one.
     """
 
     mutant: Mutant
     ending: Ending
     told: str
+    why: str
     seconds: float
 
 
@@ -70,12 +72,14 @@ class Copies:
         began = time.monotonic()
 
         try:
-            ending, told = _try_mutant(mutant, copy)
+            ending, told, why = _try_mutant(mutant, copy)
         finally:
             self._free.put(copy)
 
         seconds = time.monotonic() - began
-        return Outcome(mutant=mutant, ending=ending, told=told, seconds=seconds)
+        return Outcome(
+            mutant=mutant, ending=ending, told=told, why=why, seconds=seconds
+        )
 
     def find_trouble(self, mutants: cabc.Iterable[Mutant]) -> str | None:
         """Run the tests of all mutants on the source as it is; they must pass."""
@@ -100,11 +104,11 @@ def run_all(
             yield done.result()
 
 
-def _try_mutant(mutant: Mutant, copy: pathlib.Path) -> tuple[Ending, str]:
+def _try_mutant(mutant: Mutant, copy: pathlib.Path) -> tuple[Ending, str, str]:
     try:
         texts = mutated(mutant, copy)
     except CannotApply as error:
-        return "stale", str(error)
+        return "stale", str(error), ""
 
     before = {path: path.read_text("utf-8") for path in texts}
 
@@ -145,25 +149,25 @@ def _run_tests(
     return apart.run_pytest(_context, copy, arguments, environment, seconds)
 
 
-def _judge(mutant: Mutant, result: apart.Result) -> tuple[Ending, str]:
+def _judge(mutant: Mutant, result: apart.Result) -> tuple[Ending, str, str]:
     if result.code is None:
         slow = "a test waits for ever" if mutant.hangs else "the tests did not end"
-        return "killed" if mutant.hangs else "broken", slow
+        return "killed" if mutant.hangs else "broken", slow, ""
 
     if result.code == pytest.ExitCode.OK:
-        return "survived", "no test failed: " + ", ".join(mutant.tests)
+        return "survived", "no test failed: " + ", ".join(mutant.tests), ""
 
     failed = _FAILED.search(result.output)
 
     if result.code != pytest.ExitCode.TESTS_FAILED or failed is None:
-        return "broken", _last_lines(result)
+        return "broken", _last_lines(result), ""
 
     test, why = failed[1], failed[2] or ""
 
     if _MISTAKES.search(why):
-        return "broken", f"{test}: {why}"
+        return "broken", test, why
 
-    return "killed", test
+    return "killed", test, why
 
 
 def _find_trouble(mutants: list[Mutant], copy: pathlib.Path) -> str | None:

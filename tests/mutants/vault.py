@@ -522,6 +522,32 @@ CHECK_VALUES: t.Final = (
         ),
         tests=("tests/service/test_check_value.py",),
     ),
+    Mutant(
+        name="doctor-silent-about-check-values",
+        cases="B7",
+        takes_out="the look of doctor at the check values",
+        edits=(
+            Edit(
+                "service/doctor.py",
+                "for problem in self._store.keyring_problems(self._keyring):",
+                "for problem in self._store.keyring_problems(self._keyring)[:0]:",
+            ),
+        ),
+        tests=("tests/cli/test_doctor_ring.py",),
+    ),
+    Mutant(
+        name="doctor-opens-no-key",
+        cases="B8",
+        takes_out="the opening of every stored key by doctor",
+        edits=(
+            Edit(
+                "service/doctor.py",
+                "        yield from self._open_every_key(self._keyring)\n",
+                "",
+            ),
+        ),
+        tests=("tests/cli/test_cli.py::test_doctor_finds_a_key_that_does_not_open",),
+    ),
 )
 
 ROWS: t.Final = (
