@@ -255,7 +255,7 @@ LIMITS: t.Final = (
                 "self.limiter.hit(user=user and None, company=company,",
             ),
         ),
-        tests=("tests/service/test_limits.py",),
+        tests=("tests/service/test_check_limits.py",),
     ),
     Mutant(
         name="no-limit-by-company",
@@ -268,7 +268,7 @@ LIMITS: t.Final = (
                 "self.limiter.hit(user=user,",
             ),
         ),
-        tests=("tests/service/test_limits.py",),
+        tests=("tests/service/test_check_limits.py",),
     ),
     Mutant(
         name="no-limit-for-all",
@@ -277,7 +277,7 @@ LIMITS: t.Final = (
         edits=(
             Edit("service/desk.py", 'company=company, all="all")', "company=company)"),
         ),
-        tests=("tests/service/test_limits.py",),
+        tests=("tests/service/test_check_limits.py",),
     ),
     Mutant(
         name="no-limit-of-free-checks",
@@ -290,7 +290,7 @@ LIMITS: t.Final = (
                 "",
             ),
         ),
-        tests=("tests/service/test_limits.py",),
+        tests=("tests/service/test_check_limits.py",),
     ),
     Mutant(
         name="no-limit-by-address",
@@ -303,7 +303,7 @@ LIMITS: t.Final = (
                 "limiter.hit(address=None)",
             ),
         ),
-        tests=("tests/web/test_limits.py",),
+        tests=("tests/web/test_free_keys.py",),
     ),
     Mutant(
         name="address-from-a-header",
@@ -319,7 +319,7 @@ LIMITS: t.Final = (
                 "    )",
             ),
         ),
-        tests=("tests/web/test_limits.py",),
+        tests=("tests/web/test_free_keys.py",),
     ),
     Mutant(
         name="limiter-fails-open",
@@ -354,7 +354,7 @@ LIMITS: t.Final = (
                 "            )\n",
             ),
         ),
-        tests=("tests/web/test_limits.py",),
+        tests=("tests/web/test_free_keys.py",),
     ),
     Mutant(
         name="free-key-tested-by-json",
@@ -377,7 +377,7 @@ LIMITS: t.Final = (
                 "            report = byok.test_connection(company_id, provider)\n",
             ),
         ),
-        tests=("tests/web/test_limits.py",),
+        tests=("tests/web/test_free_keys.py",),
     ),
 )
 
