@@ -36,6 +36,7 @@ _WARM: t.Final = [
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",
 ]
+_ROOT: t.Final = pathlib.Path(__file__).parents[2]
 _OURS: t.Final = ("tests", "flask_byok", "example_app")
 
 
@@ -106,4 +107,5 @@ def _forget_the_project(copy: pathlib.Path) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
         del sys.modules[name]
 
-    sys.path[:] = [str(copy), *(path for path in sys.path if path)]
+    elsewhere = [path for path in sys.path if path not in ("", str(_ROOT))]
+    sys.path[:] = [str(copy), *elsewhere]

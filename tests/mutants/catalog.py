@@ -6,13 +6,17 @@ import typing as t
 
 from tests.mutants import calls
 from tests.mutants import companies
+from tests.mutants import ring
+from tests.mutants import rows
+from tests.mutants import sealing
 from tests.mutants import sender
-from tests.mutants import vault
 from tests.mutants import web
 from tests.mutants.mutant import Mutant
 
 MUTANTS: t.Final[tuple[Mutant, ...]] = (
-    *vault.MUTANTS,
+    *sealing.MUTANTS,
+    *ring.MUTANTS,
+    *rows.MUTANTS,
     *sender.MUTANTS,
     *web.MUTANTS,
     *companies.MUTANTS,

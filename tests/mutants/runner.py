@@ -100,8 +100,12 @@ def run_all(
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = [pool.submit(copies.run, mutant) for mutant in mutants]
 
-        for done in concurrent.futures.as_completed(running):
-            yield done.result()
+        try:
+            for done in concurrent.futures.as_completed(running):
+                yield done.result()
+        finally:
+            # Stopped by somebody: those not yet begun are left out.
+            pool.shutdown(cancel_futures=True)
 
 
 def _try_mutant(mutant: Mutant, copy: pathlib.Path) -> tuple[Ending, str, str]:
@@ -114,7 +118,10 @@ def _try_mutant(mutant: Mutant, copy: pathlib.Path) -> tuple[Ending, str, str]:
 
     try:
         _write(texts)
-        return _judge(mutant, _run_tests(mutant.tests, copy, mutant))
+        seconds = HANG_TIME if mutant.hangs else TIME
+        servers = mutant.servers
+        result = _run_tests(mutant.tests, copy, servers=servers, seconds=seconds)
+        return _judge(mutant, result)
     finally:
         _write(before)
 
@@ -127,13 +134,12 @@ def _write(texts: cabc.Mapping[pathlib.Path, str]) -> None:
 
 
 def _run_tests(
-    tests: cabc.Iterable[str], copy: pathlib.Path, mutant: Mutant | None = None
+    tests: cabc.Iterable[str],
+    copy: pathlib.Path,
+    *,
+    servers: bool,
+    seconds: float | None = None,
 ) -> apart.Result:
-    seconds = None
-
-    if mutant is not None:
-        seconds = HANG_TIME if mutant.hangs else TIME
-
     environment = {
         # For the processes that tests start: the copy, not what was installed here.
         "PYTHONPATH": str(copy),
@@ -142,7 +148,7 @@ def _run_tests(
         "TEST_BROWSER": "off",
     }
 
-    if mutant is not None and not mutant.servers:
+    if not servers:
         environment["TEST_SERVERS"] = "off"
 
     arguments = [*_OPTIONS, *tests]
@@ -171,13 +177,15 @@ def _judge(mutant: Mutant, result: apart.Result) -> tuple[Ending, str, str]:
 
 
 def _find_trouble(mutants: list[Mutant], copy: pathlib.Path) -> str | None:
-    tests = dict.fromkeys(test for mutant in mutants for test in mutant.tests)
-    result = _run_tests(tests, copy)
+    for servers in (False, True):
+        chosen = [mutant for mutant in mutants if mutant.servers is servers]
+        tests = dict.fromkeys(test for mutant in chosen for test in mutant.tests)
+        result = _run_tests(tests, copy, servers=servers) if tests else None
 
-    if result.code == pytest.ExitCode.OK:
-        return None
+        if result is not None and result.code != pytest.ExitCode.OK:
+            return f"The tests fail without any mutant:\n{_last_lines(result)}"
 
-    return f"The tests fail without any mutant:\n{_last_lines(result)}"
+    return None
 
 
 def _last_lines(result: apart.Result) -> str:

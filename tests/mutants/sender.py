@@ -73,8 +73,8 @@ WAY: t.Final = (
         edits=(
             Edit(
                 CONNECTIONS,
-                "    context.load_verify_locations(certifi.where())\n",
-                "    context.load_verify_locations(certifi.where())\n"
+                "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
+                "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n"
                 "    context.check_hostname = False\n"
                 "    context.verify_mode = ssl.CERT_NONE\n",
             ),
@@ -91,8 +91,8 @@ WAY: t.Final = (
         edits=(
             Edit(
                 CONNECTIONS,
-                "    context.load_verify_locations(certifi.where())\n",
-                "    context.load_verify_locations(certifi.where())\n"
+                "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
+                "    context.minimum_version = ssl.TLSVersion.TLSv1_2\n"
                 "    context.check_hostname = False\n",
             ),
         ),
