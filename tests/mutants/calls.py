@@ -46,7 +46,8 @@ POLICIES: t.Final = (
         edits=(
             Edit(
                 "failover/walk.py",
-                "        return may_use_system_key(self._notes.letters, self._policy)\n",
+                "        return may_use_system_key(self._notes.letters, "
+                "self._policy)\n",
                 '        return may_use_system_key(self._notes.letters, "auto")\n',
             ),
         ),
@@ -94,7 +95,7 @@ POLICIES: t.Final = (
                 "return found",
             ),
         ),
-        tests=("tests/call/test_failures.py", "tests/call/test_routes.py"),
+        tests=(f"{STATE}::test_an_unreadable_key_is_not_covered_up",),
     ),
     Mutant(
         name="no-company-is-the-system-key",
@@ -104,8 +105,11 @@ POLICIES: t.Final = (
             Edit(
                 "vault/company.py",
                 "    if text is None:\n        raise NoCompany(",
-                '    if company_id is None:\n        return "s:nobody"\n\n'
-                "    if text is None:\n        raise NoCompany(",
+                "    if company_id is None:\n"
+                '        return "s:nobody"\n'
+                "\n"
+                "    if text is None:\n"
+                "        raise NoCompany(",
             ),
         ),
         tests=("tests/call/test_proxy.py::test_what_is_no_company_is_nobody",),
@@ -128,6 +132,11 @@ POLICIES: t.Final = (
         cases="F11",
         takes_out="the refusal to store a key the provider rejects",
         edits=(
+            Edit(
+                "service/desk.py",
+                '    "could_not_ask": "unchecked",\n',
+                '    "could_not_ask": "unchecked",\n    "rejected": "unchecked",\n',
+            ),
             Edit(
                 "service/saving.py",
                 '    if verdict == "rejected":\n        return False\n\n',
@@ -177,7 +186,9 @@ POLICIES: t.Final = (
             Edit(
                 "ledger/usage.py",
                 "        if granted is None:\n            raise SystemKeyRefused(",
-                "        if granted is None:\n            return\n\n"
+                "        if granted is None:\n"
+                "            return\n"
+                "\n"
                 "        if granted is NotImplemented:\n"
                 "            raise SystemKeyRefused(",
             ),
@@ -191,10 +202,12 @@ POLICIES: t.Final = (
         edits=(
             Edit(
                 "vault/store.py",
-                "            return read_company(company, rows, self._database.moved)\n"
+                "            return read_company(company, rows, "
+                "self._database.moved)\n"
                 "        except (TypeError, ValueError):\n"
                 "            pass\n",
-                "            return read_company(company, rows, self._database.moved)\n"
+                "            return read_company(company, rows, "
+                "self._database.moved)\n"
                 "        except (TypeError, ValueError):\n"
                 "            return read_company(company, [\n"
                 "                (rows[0][0], *[None] * (len(rows[0]) - 1))\n"
@@ -216,9 +229,11 @@ UNREADABLE: t.Final = (
             Edit(
                 TELLING,
                 "        _log.error(\n"
-                '            "The stored key %s of company %s (%s) does not open: %s.",',
+                '            "The stored key %s of company %s (%s) does not open: '
+                '%s.",',
                 "        _log.debug(\n"
-                '            "The stored key %s of company %s (%s) does not open: %s.",',
+                '            "The stored key %s of company %s (%s) does not open: '
+                '%s.",',
             ),
         ),
         tests=("tests/call/test_unreadable.py",),
@@ -275,12 +290,14 @@ UNREADABLE: t.Final = (
         edits=(
             Edit(
                 "failover/lessons.py",
-                "        change = self._circuits.unreadable(step.target, reason, now)\n",
-                "        change = self._circuits.unreadable(step.target, reason, now)\n"
+                "        change = self._circuits.unreadable(step.target, reason, "
+                "now)\n",
+                "        change = self._circuits.unreadable(step.target, reason, "
+                "now)\n"
                 '        verdict = Verdict(letter="A", reason="auth")\n'
                 "        self._circuits.failed(\n"
-                "            step.target, verdict, now, "
-                "model=step.route.model, token=None\n"
+                "            step.target, verdict, now, model=step.route.model, "
+                "token=None\n"
                 "        )\n",
             ),
         ),
@@ -293,10 +310,18 @@ UNREADABLE: t.Final = (
         edits=(
             Edit(
                 "web/wording.py",
-                "            notice=(line,),\n            banner=line,\n"
-                '            mend=("replace",),\n        )\n\n    def _own(',
-                "            notice=(line,),\n            banner=None,\n"
-                '            mend=("replace",),\n        )\n\n    def _own(',
+                "            notice=(line,),\n"
+                "            banner=line,\n"
+                '            mend=("replace",),\n'
+                "        )\n"
+                "\n"
+                "    def _own(",
+                "            notice=(line,),\n"
+                "            banner=None,\n"
+                '            mend=("replace",),\n'
+                "        )\n"
+                "\n"
+                "    def _own(",
             ),
         ),
         tests=("tests/web/test_banner.py",),

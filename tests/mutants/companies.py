@@ -89,10 +89,10 @@ FILTERS: t.Final = (
         edits=(
             Edit(
                 "vault/rows.py",
-                "        _read_credential(row) for row in rows "
-                "if row[_CREDENTIAL_AT] == company\n",
-                "        _read_credential(row) for row in rows "
-                "if row[_CREDENTIAL_AT] is not None\n",
+                "        _read_credential(row) for row in rows if "
+                "row[_CREDENTIAL_AT] == company\n",
+                "        _read_credential(row) for row in rows if "
+                "row[_CREDENTIAL_AT] is not None\n",
             ),
         ),
         tests=("tests/vault/test_store.py",),
@@ -148,7 +148,8 @@ CONTEXTS: t.Final = (
                 "proxies.py",
                 "    return byok.client_for(byok.load_company())\n",
                 '    if not hasattr(g, "_byok_client"):\n'
-                "        g._byok_client = byok.client_for(byok.load_company())\n\n"
+                "        g._byok_client = byok.client_for(byok.load_company())\n"
+                "\n"
                 "    return g._byok_client\n",
             ),
             Edit(
@@ -201,13 +202,18 @@ CONTEXTS: t.Final = (
                 "# By app: a company named",
                 "class _Shared:\n"
                 "    def __init__(self, name, default):\n"
-                "        self.value = default\n\n"
+                "        self.value = default\n"
+                "\n"
                 "    def get(self):\n"
-                "        return self.value\n\n"
+                "        return self.value\n"
+                "\n"
                 "    def set(self, value):\n"
                 "        before, self.value = self.value, value\n"
-                "        return before\n\n"
-                "    reset = set\n\n\n"
+                "        return before\n"
+                "\n"
+                "    reset = set\n"
+                "\n"
+                "\n"
                 "# By app: a company named",
             ),
         ),
@@ -233,8 +239,8 @@ CONTEXTS: t.Final = (
         edits=(
             Edit(
                 "failover/blocks.py",
-                "        table.c.id == state.id, "
-                "table.c.generation == state.generation\n",
+                "        table.c.id == state.id, table.c.generation == "
+                "state.generation\n",
                 "        table.c.id == state.id\n",
             ),
         ),
@@ -250,13 +256,16 @@ HISTORY: t.Final = (
         edits=(
             Edit(
                 "ledger/audit.py",
-                "        conn.execute(sa.insert(self._table), fit(self._lengths, row))\n",
+                "        conn.execute(sa.insert(self._table), fit(self._lengths, "
+                "row))\n",
                 "        with self._database.write() as own:\n"
                 "            own.execute(sa.insert(self._table), "
                 "fit(self._lengths, row))\n",
             ),
         ),
-        tests=("tests/ledger/test_audit.py::test_event_goes_with_its_change",),
+        tests=(
+            "tests/ledger/test_audit.py::test_event_goes_with_its_change[postgresql]",
+        ),
         servers=True,
     ),
     Mutant(
@@ -266,7 +275,8 @@ HISTORY: t.Final = (
         edits=(
             Edit(
                 "ledger/audit.py",
-                "        conn.execute(sa.insert(self._table), fit(self._lengths, row))\n",
+                "        conn.execute(sa.insert(self._table), fit(self._lengths, "
+                "row))\n",
                 "        try:\n"
                 "            conn.execute(sa.insert(self._table), "
                 "fit(self._lengths, row))\n"
@@ -284,8 +294,8 @@ HISTORY: t.Final = (
             Edit(
                 "service/saving.py",
                 '{"verdict": report.verdict, "active": activated},',
-                '{"verdict": report.verdict, "active": activated, '
-                '"old": sealed.blob.hex()},',
+                '{"verdict": report.verdict, "active": activated, "old": '
+                "sealed.blob.hex()},",
             ),
         ),
         tests=("tests/service/test_history.py",),
@@ -298,8 +308,8 @@ HISTORY: t.Final = (
             Edit(
                 "service/saving.py",
                 '{"verdict": report.verdict, "active": activated},',
-                '{"verdict": report.verdict, "active": activated, '
-                '"last4": sealed.last4},',
+                '{"verdict": report.verdict, "active": activated, "last4": '
+                "sealed.last4},",
             ),
         ),
         tests=("tests/service/test_history.py",),

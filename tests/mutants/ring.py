@@ -189,8 +189,8 @@ CHECK_VALUES: t.Final = (
         edits=(
             Edit(
                 "service/saving.py",
-                "            self._desk.store.ensure_check_value"
-                "(conn, self._desk.open_keyring())\n",
+                "            self._desk.store.ensure_check_value(conn, "
+                "self._desk.open_keyring())\n",
                 "",
             ),
         ),

@@ -15,8 +15,8 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 "vault/saving.py",
-                ".where(table.c.id == credential_id, "
-                "table.c.generation == seen_generation)",
+                ".where(table.c.id == credential_id, table.c.generation == "
+                "seen_generation)",
                 ".where(table.c.id == credential_id)",
             ),
         ),
@@ -29,8 +29,8 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 "vault/store.py",
-                ".where(table.c.id == credential_id, "
-                "table.c.generation == seen_generation)",
+                ".where(table.c.id == credential_id, table.c.generation == "
+                "seen_generation)",
                 ".where(table.c.id == credential_id)",
             ),
         ),
@@ -43,8 +43,8 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 "vault/store.py",
-                "            statement = "
-                "statement.where(table.c.generation == seen_generation)\n",
+                "            statement = statement.where(table.c.generation == "
+                "seen_generation)\n",
                 "            pass\n",
             ),
         ),
@@ -113,8 +113,8 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 "vault/rows.py",
-                "return bytes(value) if isinstance(value, "
-                '(bytes, bytearray, memoryview)) else b""',
+                "return bytes(value) if isinstance(value, (bytes, bytearray, "
+                'memoryview)) else b""',
                 "return bytes(value)",
             ),
         ),

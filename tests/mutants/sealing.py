@@ -176,13 +176,15 @@ MUTANTS: t.Final = (
             Edit(
                 KEYRING,
                 "        if not hmac.compare_digest(commitment, stored):\n"
-                '            return "wrong_key_or_context"\n\n',
+                '            return "wrong_key_or_context"\n'
+                "\n",
                 "",
             ),
             Edit(
                 KEYRING,
                 '            return "tampered"\n',
-                '            return "tampered"\n\n'
+                '            return "tampered"\n'
+                "\n"
                 "        if not hmac.compare_digest(commitment, stored):\n"
                 '            return "wrong_key_or_context"\n',
             ),
@@ -198,9 +200,11 @@ MUTANTS: t.Final = (
                 KEYRING,
                 "        return self._unseal(master_key, blob, context)\n",
                 "        for each in self._master_keys.values():\n"
-                "            opened = self._unseal(each, blob, context)\n\n"
+                "            opened = self._unseal(each, blob, context)\n"
+                "\n"
                 "            if isinstance(opened, Secret):\n"
-                "                return opened\n\n"
+                "                return opened\n"
+                "\n"
                 '        return "wrong_key_or_context"\n',
             ),
         ),
@@ -303,8 +307,10 @@ MUTANTS: t.Final = (
             Edit(
                 KEYRING,
                 "def seal(self, api_key: Secret, context: SealContext) -> bytes:",
-                "def seal(\n        self, api_key: Secret, context: SealContext, "
-                "nonce: bytes | None = None\n    ) -> bytes:",
+                "def seal(\n"
+                "        self, api_key: Secret, context: SealContext, nonce: bytes "
+                "| None = None\n"
+                "    ) -> bytes:",
             ),
         ),
         tests=(f"{SEALING}::test_nobody_can_hand_in_a_salt_or_a_nonce",),

@@ -30,7 +30,8 @@ WAY: t.Final = (
                 "            return response.raw, None\n",
                 '            if "location" in response.raw.headers:\n'
                 '                where = response.raw.headers["location"]\n'
-                "                return self._exchange(parts._replace(url=where), watch)\n"
+                "                return self._exchange(parts._replace(url=where), "
+                "watch)\n"
                 "\n"
                 "            return response.raw, None\n",
             ),
@@ -45,8 +46,8 @@ WAY: t.Final = (
             Edit(
                 HTTP,
                 "        origin = _origin(request.url)\n",
-                "        origin = requests.utils.getproxies().get("
-                '"http", _origin(request.url))\n',
+                '        origin = requests.utils.getproxies().get("http", '
+                "_origin(request.url))\n",
             ),
         ),
         tests=(f"{SENDING}::test_the_environment_has_no_say",),
@@ -59,9 +60,12 @@ WAY: t.Final = (
             Edit(
                 HTTP,
                 "    if body is not None:\n        written",
-                "    for login in filter(None, [requests.utils.get_netrc_auth(url)]):\n"
-                '        written["Authorization"] = " ".join(login)\n\n'
-                "    if body is not None:\n        written",
+                "    for login in filter(None, "
+                "[requests.utils.get_netrc_auth(url)]):\n"
+                '        written["Authorization"] = " ".join(login)\n'
+                "\n"
+                "    if body is not None:\n"
+                "        written",
             ),
         ),
         tests=(f"{SENDING}::test_the_environment_has_no_say",),
@@ -142,7 +146,8 @@ WAY: t.Final = (
                 HTTP,
                 "        response.raw = resp\n",
                 "        response.raw = resp\n"
-                '        self._cookie = {"Cookie": resp.headers.get("set-cookie", "")}\n',
+                '        self._cookie = {"Cookie": resp.headers.get("set-cookie", '
+                '"")}\n',
             ),
         ),
         tests=(f"{SENDING}::test_a_connection_is_kept_and_carries_nothing_over",),

@@ -89,10 +89,12 @@ ROUTES: t.Final = (
         edits=(
             Edit(
                 "web/blueprint.py",
-                '        method = "GET" if request.method == "HEAD" else request.method\n',
-                '        method = "GET" if request.method == "HEAD" else request.method\n'
-                '        method = request.headers.get("X-HTTP-Method-Override", method)'
-                "\n",
+                '        method = "GET" if request.method == "HEAD" else '
+                "request.method\n",
+                '        method = "GET" if request.method == "HEAD" else '
+                "request.method\n"
+                '        method = request.headers.get("X-HTTP-Method-Override", '
+                "method)\n",
             ),
         ),
         tests=(f"{ACCESS}::test_looking_changes_nothing",),
@@ -168,7 +170,8 @@ ROUTES: t.Final = (
             Edit(
                 "web/refusals.py",
                 "    if status.provider is not None and status.serving is not None:\n",
-                "    lines += [say(info.masked) for info in status.credentials]\n\n"
+                "    lines += [say(info.masked) for info in status.credentials]\n"
+                "\n"
                 "    if status.provider is not None and status.serving is not None:\n",
             ),
         ),
@@ -234,8 +237,8 @@ HEADERS: t.Final = (
         edits=(
             Edit(
                 "web/forms.py",
-                "            model=model if model in known_models(settings, registry) "
-                'else "",\n',
+                "            model=model if model in known_models(settings, "
+                'registry) else "",\n',
                 "            model=model or api_key,\n",
             ),
         ),
@@ -343,11 +346,11 @@ LIMITS: t.Final = (
         edits=(
             Edit(
                 "web/keyviews.py",
-                "        report = byok.test_connection"
-                "(company_id, provider, actor=byok.load_actor())\n",
+                "        report = byok.test_connection(company_id, provider, "
+                "actor=byok.load_actor())\n",
                 '        if "api_key" in request.form:\n'
-                "            report = byok.check_key"
-                '(provider, request.form["api_key"])\n'
+                "            report = byok.check_key(provider, "
+                'request.form["api_key"])\n'
                 "        else:\n"
                 "            report = byok.test_connection(\n"
                 "                company_id, provider, actor=byok.load_actor()\n"
@@ -365,12 +368,13 @@ LIMITS: t.Final = (
                 "web/api.py",
                 "    bodies.read_body({}, may_be_empty=True)\n\n    def test()",
                 '    body = bodies.read_body({"api_key": (str,)}, may_be_empty=True)\n'
-                "\n    def test()",
+                "\n"
+                "    def test()",
             ),
             Edit(
                 "web/api.py",
-                "        report = byok.test_connection"
-                "(company_id, provider, actor=byok.load_actor())\n",
+                "        report = byok.test_connection(company_id, provider, "
+                "actor=byok.load_actor())\n",
                 '        if "api_key" in body:\n'
                 '            report = byok.check_key(provider, body["api_key"])\n'
                 "        else:\n"
