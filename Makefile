@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# ONLY="policy-ignored* fixed-salt" runs these mutants alone.
+ONLY ?=
 # SQLALCHEMY=2.0 runs the tests in an environment of its own with that line of it.
 SQLALCHEMY ?=
 # LOWEST=1 does so with the oldest version of each dependency that is promised.
@@ -22,13 +24,14 @@ PIN += $(if $(LOWEST),$(shell sed -n '/^dependencies = \[/,/^\]/s/>=/==/p' pypro
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types docs build try-wheel clean distclean
+.PHONY: help demo test mutants tables lint format types docs build try-wheel clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 	@echo
 	@echo '  PYTHON=python3.12     the Python that makes the environment'
 	@echo '  ARGS="-k banner -x"   options for pytest'
+	@echo '  ONLY="fixed-*"        the mutants to run'
 	@echo '  SQLALCHEMY=2.0        run the tests on that SQLAlchemy, in .venv-sa20'
 	@echo '  LOWEST=1              run them on the oldest promised versions, in .venv-lowest'
 	@echo '  SERVERS=require       fail when PostgreSQL, MariaDB or Redis is missing'
@@ -39,6 +42,13 @@ demo: $(VENV)/.made-demo ## Start the example app with a provider simulator
 
 test: $(VENV)/.made-tests ## Run the whole test suite
 	@TEST_SERVERS=$(SERVERS) TEST_BROWSER=$(BROWSER) $(BIN)/python -m pytest $(ARGS)
+
+mutants: $(VENV)/.made-tests ## Take out each protection in a copy and see a test fail
+	@TEST_SERVERS=$(SERVERS) $(BIN)/python -m tests.mutants $(patsubst %,--only '%',$(ONLY)) $(ARGS)
+
+tables: $(VENV)/.made-tests ## Write the tables of security cases and mutants anew
+	@$(BIN)/python -m tests.support.cases
+	@$(BIN)/python -m tests.mutants --page
 
 lint: $(VENV)/.made-style ## Check style, templates and import layers
 	$(BIN)/ruff check .

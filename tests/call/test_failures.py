@@ -190,6 +190,7 @@ def test_a_short_delay_is_waited_for(host: CallHost, provider: str, fault: str) 
     assert host.circuit(provider).model_blocks in (None, "{}")
 
 
+@pytest.mark.case("F18")
 def test_a_second_short_delay_is_not(host: CallHost) -> None:
     """After one retry the third request is the system key's."""
     host.store()
@@ -289,6 +290,7 @@ def test_without_a_second_route_an_attempt_has_all_the_time(
     assert host.paid == "c" and time.monotonic() - began >= 0.75
 
 
+@pytest.mark.case("F18")
 def test_the_deadline_ends_the_walk(host: CallHost) -> None:
     """Three routes, all silent: the third has no time left and is not asked."""
     host.store()
@@ -302,6 +304,7 @@ def test_the_deadline_ends_the_walk(host: CallHost) -> None:
     assert [a.reason for a in error.attempts] == ["timeout", "timeout"]
 
 
+@pytest.mark.case("F18")
 def test_a_stale_connection_is_no_verdict(host: CallHost) -> None:
     """A reset on a re-used connection is tried once more, and only once."""
     host.store()

@@ -57,6 +57,7 @@ def test_the_other_own_key_is_left_alone(make: Make, why: str) -> None:
     assert host.paid == "cs"
 
 
+@pytest.mark.case("F18")
 def test_the_third_request_is_the_system_keys(host: CallHost) -> None:
     """Three own keys, all rejected: two are tried, then the system key."""
     host.store("OPENAI", "GEMINI", "CLAUDE")
@@ -69,6 +70,7 @@ def test_the_third_request_is_the_system_keys(host: CallHost) -> None:
     assert host.paid == "ccs"
 
 
+@pytest.mark.case("F18")
 def test_without_a_system_key_all_three_are_the_companys(make: Make) -> None:
     """Nothing is kept back for a system key that does not exist."""
     host = make(BYOK_SYSTEM_KEYS={})
@@ -105,6 +107,7 @@ def test_no_other_provider_without_a_mapped_model(make: Make, why: str) -> None:
     assert [a.source for a in error.attempts] == ["company", "system"]
 
 
+@pytest.mark.case("F17")
 @pytest.mark.parametrize("letter", CLASSES)
 @pytest.mark.parametrize("streamed", [False, True])
 def test_never_means_never(make: Make, letter: str, streamed: bool) -> None:
@@ -130,6 +133,7 @@ def test_never_still_lets_the_other_own_keys_serve(make: Make) -> None:
     assert (host.chat().provider, host.paid) == ("CLAUDE", "cc")
 
 
+@pytest.mark.case("F17")
 @pytest.mark.parametrize("letter", CLASSES)
 def test_outage_only_is_for_outages(make: Make, letter: str) -> None:
     """``outage_only`` lets D, E and F fall back and nothing else."""
@@ -157,6 +161,7 @@ def test_one_own_key_in_an_outage_is_enough(make: Make) -> None:
     assert (host.chat().source, host.paid) == ("system", "cs")
 
 
+@pytest.mark.case("F17")
 def test_a_locked_policy_is_the_operators(sqlite_url: str, make: Make) -> None:
     """What a company stored before does not count, and a new choice is refused."""
     before = make()
@@ -187,6 +192,7 @@ def test_no_key_at_all_is_no_route(make: Make) -> None:
     assert host.paid == "" and host.client.source is None
 
 
+@pytest.mark.case("F3")
 def test_an_unknown_company_is_an_error(host: CallHost) -> None:
     """Nobody calling is never served by the system key."""
     host.company = t.cast("int", None)
@@ -197,6 +203,7 @@ def test_an_unknown_company_is_an_error(host: CallHost) -> None:
     assert host.paid == ""
 
 
+@pytest.mark.case("F14")
 @pytest.mark.parametrize(
     ("system", "code"), [("revoked", "system_key_failed"), ("bad_request", "")]
 )
@@ -223,6 +230,7 @@ def test_a_system_key_that_is_out_is_passed_over(host: CallHost) -> None:
     assert host.told("circuit_opened")[0]["company_id"] is None
 
 
+@pytest.mark.case("F13")
 def test_the_operators_model_runs_on_the_operators_key(make: Make) -> None:
     """What the company chose for its own key is not spent on the app's account."""
     models = {"OPENAI": {"default": "gpt-4.1", "fast": "gpt-5.2"}}
@@ -233,6 +241,7 @@ def test_the_operators_model_runs_on_the_operators_key(make: Make) -> None:
     assert [a.model for a in host.chat().attempts] == ["gpt-4o", "gpt-4.1"]
 
 
+@pytest.mark.case("F11")
 def test_a_spent_budget_is_told_with_the_first_error(make: Make) -> None:
     """The company key fails and the allowance is gone: both are said."""
     host = make(BYOK_SYSTEM_BUDGET={"requests": 1})
@@ -269,6 +278,7 @@ def test_a_provider_without_vectors_starts_elsewhere(host: CallHost) -> None:
     )
 
 
+@pytest.mark.case("F5")
 def test_the_extension_answers_for_two_companies(host: CallHost) -> None:
     """One company's broken key says nothing about another's."""
     host.store()

@@ -90,6 +90,7 @@ def test_a_new_key_ends_the_episode(host: CallHost) -> None:
     assert (host.chat().source, host.paid) == ("company", "c")
 
 
+@pytest.mark.case("F7")
 def test_a_late_verdict_of_an_old_key_changes_nothing(host: CallHost) -> None:
     """A call under way while the key is replaced must not close the new one out."""
     host.store()
@@ -110,6 +111,7 @@ def test_a_late_verdict_of_an_old_key_changes_nothing(host: CallHost) -> None:
     assert not host.told("circuit_opened")
 
 
+@pytest.mark.case("F7")
 def test_a_key_removed_under_a_stream_stays_removed(host: CallHost) -> None:
     """The stream ends well, no row comes back, and the next call is ours."""
     host.store()
@@ -186,6 +188,7 @@ def spoil(host: CallHost) -> None:
         conn.execute(sa.update(table).values(blob=bytes(blob)))
 
 
+@pytest.mark.case("F12", "F17")
 def test_an_unreadable_key_falls_back_and_is_told_once(any_host: CallHost) -> None:
     """Under ``auto`` the system key serves; the circuit stays closed."""
     any_host.store()
@@ -198,6 +201,7 @@ def test_an_unreadable_key_falls_back_and_is_told_once(any_host: CallHost) -> No
     assert any_host.byok.status(1).reason == "unreadable"
 
 
+@pytest.mark.case("F12", "F17")
 @pytest.mark.parametrize("how", ["never", "outage_only", "fallback=False"])
 def test_an_unreadable_key_is_not_covered_up(host: CallHost, how: str) -> None:
     """Where only outages may fall back, or nothing, the call fails."""
@@ -211,6 +215,7 @@ def test_an_unreadable_key_is_not_covered_up(host: CallHost, how: str) -> None:
     assert host.paid == "" and error.reason in ("tampered", "wrong_key_or_context")
 
 
+@pytest.mark.case("B8", "B16")
 def test_a_worker_without_the_master_key_is_alone_with_it(
     make: Make, sqlite_url: str, byok_simulator: Simulator
 ) -> None:
@@ -261,6 +266,7 @@ def leaving_after(seconds: float) -> cabc.Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.case("F17")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_unknown_state_fails_closed(any_host: CallHost, streamed: bool) -> None:
     """Our rows cannot be read: the company's opt-out is unknown, so nothing is sent."""
@@ -274,6 +280,7 @@ def test_unknown_state_fails_closed(any_host: CallHost, streamed: bool) -> None:
     any_host.db.create_all()
 
 
+@pytest.mark.case("F12")
 @pytest.mark.parametrize("damaged", ["not-a-sealed-key-but-a-text", 10**12, b""])
 def test_a_damaged_blob_hides_nothing_else(host: CallHost, damaged: object) -> None:
     """Rule U, and the page opens: the key can be entered again."""

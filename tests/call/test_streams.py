@@ -47,6 +47,7 @@ def test_before_the_first_content_a_stream_falls_back(
     assert [a.reason for a in stream.response.attempts] == [reason, None]
 
 
+@pytest.mark.case("F18")
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("fault", ["cut", "no_end_mark", "error_after_content"])
 def test_a_broken_stream_is_never_a_clean_end(

@@ -65,6 +65,7 @@ def test_doctor_misses_tables(host: Host, run: Run) -> None:
     assert "db.create_all()" in result.output
 
 
+@pytest.mark.case("B8", "C21")
 def test_doctor_finds_a_key_that_does_not_open(saved: Host, run: Run) -> None:
     """A damaged row is named by its id, without a byte of what it holds."""
     tables, database = saved.app.extensions["byok"], None
@@ -105,6 +106,7 @@ def test_doctor_asks_for_an_access_check(host: Host, run: Run) -> None:
     assert "@byok.access_check" in result.output
 
 
+@pytest.mark.case("C21")
 def test_credentials_are_listed_masked(saved: Host, run: Run) -> None:
     """The list shows whose key it is and four of its characters."""
     result = run("credentials")

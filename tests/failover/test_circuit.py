@@ -119,6 +119,7 @@ def test_one_opener_of_forty_troubles(room: CircuitRoom, database_url: str) -> N
     assert (state.circuit, state.open_count, state.fail_count) == ("open", 1, 2)
 
 
+@pytest.mark.case("F7")
 def test_old_generation_changes_nothing(room: CircuitRoom) -> None:
     """A verdict about a key that was replaced meanwhile finds no row."""
     old, now = room.credential(), room.now()
@@ -369,6 +370,7 @@ def test_closing_says_whether_the_fallback_was_told(room: CircuitRoom) -> None:
 # --- unreadable keys ------------------------------------------------------------------
 
 
+@pytest.mark.case("F12")
 def test_unreadable_key_is_told_once(room: CircuitRoom) -> None:
     """A key that does not open here is told once; its circuit stays closed."""
     change = be_unreadable(room)
@@ -406,6 +408,7 @@ def test_flapping_key_is_told_hourly(room: CircuitRoom) -> None:
     assert be_unreadable(room) is not None
 
 
+@pytest.mark.case("F12")
 def test_one_of_forty_tells_unreadable(room: CircuitRoom, database_url: str) -> None:
     """Forty callers that cannot open the key: one tells it."""
     told = run_everywhere(circuit_room.act_unreadable, database_url, dt.timedelta(0))

@@ -443,6 +443,7 @@ def test_a_page_is_foreign_whatever_stands_in_it(dialect: str) -> None:
     assert judge(dialect, status=401, is_html=True, text="key expired").letter == "L"
 
 
+@pytest.mark.case("D3")
 def test_redirects_read_as_answers() -> None:
     """A 3xx is our side, however it was found."""
     verdict = judge(status=302)
@@ -603,6 +604,7 @@ def test_the_provider_may_forbid_a_retry(header: str, may_retry: bool) -> None:
     assert verdict.may_retry is may_retry
 
 
+@pytest.mark.case("D18")
 @pytest.mark.parametrize(
     ("text", "missing"),
     [
@@ -644,6 +646,7 @@ def test_the_field_objected_to_is_named(param: str | None, named: str | None) ->
     assert judge(status=400, param=param).param == named
 
 
+@pytest.mark.case("D2")
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -661,6 +664,7 @@ def test_request_ids_have_a_plain_shape(given: str, kept: str | None) -> None:
     assert judge(status=500, request_id=given).request_id == kept
 
 
+@pytest.mark.case("D1", "D2", "D23")
 @pytest.mark.parametrize("dialect", list(DIALECTS))
 @pytest.mark.parametrize("status", [200, 400, 401, 402, 403, 404, 418, 429, 500, 599])
 def test_no_word_of_the_provider_leaves(dialect: str, status: int) -> None:

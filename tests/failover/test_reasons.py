@@ -116,6 +116,7 @@ def test_how_attempts_end() -> None:
     }
 
 
+@pytest.mark.case("F17")
 @pytest.mark.parametrize(
     ("policy", "letters"), [("auto", "ABMCDEFH"), ("outage_only", "DEF"), ("never", "")]
 )
@@ -155,6 +156,7 @@ def test_outage_only_with_several_keys(letters: str, allowed: bool) -> None:
     assert may_use_system_key(chosen, "auto") is ("G" not in letters)
 
 
+@pytest.mark.case("F17")
 @pytest.mark.parametrize("letter", list("GIJKL"))
 @pytest.mark.parametrize("policy", POLICIES)
 def test_some_failures_never_fall_back(letter: Letter, policy: Policy) -> None:

@@ -152,3 +152,13 @@ def test_python_examples_are_python(page: pathlib.Path) -> None:
     """Each block that says it is Python can be read by Python."""
     for block in examples.blocks(page.name):
         ast.parse(block)
+
+
+@pytest.mark.case("C26")
+def test_no_page_claims_that_memory_is_wiped() -> None:
+    """The limit is said plainly, and nothing in the package pretends otherwise."""
+    page = " ".join((DOCS / "security.md").read_text("utf-8").split())
+    sources = [path.read_text("utf-8") for path in (ROOT / "flask_byok").rglob("*.py")]
+
+    assert "Python cannot wipe memory reliably" in page
+    assert not [text for text in sources if "ctypes" in text or "memset" in text]

@@ -71,6 +71,7 @@ def test_the_redis_database_is_empty_and_ours(redis_url: str) -> None:
     assert not redis_url.endswith("/0")
 
 
+@pytest.mark.case("H4")
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
 def test_no_test_leaves_this_machine(address: str) -> None:
     """A connection to another machine is an error that no product code catches."""

@@ -104,6 +104,7 @@ def test_no_import_hides_from_the_layer_check() -> None:
     assert callers_of("import_module") | callers_of("__import__") == set()
 
 
+@pytest.mark.case("C6")
 def test_no_exception_is_chained() -> None:
     """``raise … from error`` would carry a request, and its headers, along."""
     chained = {
@@ -145,6 +146,7 @@ def test_no_public_signature_takes_anything() -> None:
     assert found == []
 
 
+@pytest.mark.case("H2")
 def test_no_real_looking_secret_is_committed() -> None:
     """No file holds what looks like a key that works somewhere."""
     found = {
@@ -165,6 +167,7 @@ def test_no_machine_and_no_registry_is_named() -> None:
     assert {name: hits for name, hits in found.items() if hits} == {}
 
 
+@pytest.mark.case("H2")
 @pytest.mark.parametrize(
     "planted",
     [

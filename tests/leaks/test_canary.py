@@ -192,6 +192,8 @@ def spoil(host: Host) -> None:
             conn.execute(sa.update(table).values(blob=bytes(blob)))
 
 
+@pytest.mark.case("C7", "C15", "C17", "C18", "C21", "C22")
+@pytest.mark.case("D1", "E1", "G2", "G7", "G8")
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("save", [save_by_page, save_by_api])
 def test_a_key_appears_nowhere(
@@ -260,6 +262,7 @@ BAD: t.Final[dict[str, cabc.Callable[[str], str]]] = {
 }
 
 
+@pytest.mark.case("C8", "C9", "C15", "D12", "E1")
 @pytest.mark.parametrize("bad", BAD)
 def test_a_refused_text_is_not_repeated(
     host: Host, guard: Guard, canary: str, bad: str
@@ -298,6 +301,7 @@ FIELDS: t.Final = (
 )
 
 
+@pytest.mark.case("E13", "E15")
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_key_in_the_wrong_field_is_not_repeated(
     host: Host, guard: Guard, canary: str, field: str
@@ -325,6 +329,7 @@ def test_a_key_in_the_wrong_field_is_not_repeated(
     guard.verify({"responses", "sessions", "logs", "tables", "requests"})
 
 
+@pytest.mark.case("C18", "E15")
 def test_no_route_repeats_a_key_out_of_its_address(
     host: Host, guard: Guard, canary: str
 ) -> None:

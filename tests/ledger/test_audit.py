@@ -60,6 +60,7 @@ def test_history_is_newest_first_and_bounded(room: LedgerRoom) -> None:
     assert len(audit.history(COMPANY, limit=3)) == 3
 
 
+@pytest.mark.case("G10")
 def test_event_goes_with_its_change(room: LedgerRoom) -> None:
     """When the change is rolled back, so is its event."""
     audit = make_audit(room)
@@ -72,6 +73,7 @@ def test_event_goes_with_its_change(room: LedgerRoom) -> None:
     assert audit.history(COMPANY) == []
 
 
+@pytest.mark.case("G10")
 def test_change_goes_with_its_event(room: LedgerRoom) -> None:
     """When the event cannot be written, the change is not made either."""
     audit = make_audit(room)
@@ -85,6 +87,7 @@ def test_change_goes_with_its_event(room: LedgerRoom) -> None:
     assert room.vault.rows(room.vault.tables.company) == []
 
 
+@pytest.mark.case("F1")
 def test_companies_are_apart(room: LedgerRoom) -> None:
     """No company reads another's history, however alike their ids are."""
     audit = make_audit(room)
@@ -96,6 +99,7 @@ def test_companies_are_apart(room: LedgerRoom) -> None:
     assert len(audit.history("s:Acme")) == 1
 
 
+@pytest.mark.case("C22")
 def test_details_hold_words_alone(room: LedgerRoom) -> None:
     """An object that found its way into the details is refused."""
     audit = make_audit(room)

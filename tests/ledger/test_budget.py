@@ -54,6 +54,7 @@ def test_reservation_and_attempt_stand_before_the_call(room: LedgerRoom) -> None
     }
 
 
+@pytest.mark.case("F11")
 def test_last_request_is_granted_and_the_next_refused(room: LedgerRoom) -> None:
     """The limit itself may be used up; one more may not."""
     ledger = room.ledger(requests=2)
@@ -106,6 +107,7 @@ def test_december_is_followed_by_january(room: LedgerRoom) -> None:
     assert caught.value.resets_on == dt.date(2027, 1, 1)
 
 
+@pytest.mark.case("F11")
 def test_two_hundred_at_once_get_exactly_a_hundred(
     room: LedgerRoom, database_url: str
 ) -> None:

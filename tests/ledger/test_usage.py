@@ -58,6 +58,7 @@ def test_company_attempt_is_noted_when_it_is_over(room: LedgerRoom) -> None:
     assert row["streamed"]
 
 
+@pytest.mark.case("D1")
 def test_failed_attempt_keeps_our_words(room: LedgerRoom) -> None:
     """A failure stands with its reason, status and code."""
     end = AttemptEnd(state="failed", reason="auth", status=401, code="invalid_api_key")
@@ -96,6 +97,7 @@ def test_company_attempt_waits_for_a_busy_database(sqlite_room: LedgerRoom) -> N
     assert len(room.attempts()) == 1
 
 
+@pytest.mark.case("F16")
 def test_usage_is_counted_by_day_source_provider_model_and_label(
     room: LedgerRoom,
 ) -> None:
@@ -184,6 +186,7 @@ def test_attempt_under_way_does_not_count_yet(room: LedgerRoom) -> None:
     assert read(room) == []
 
 
+@pytest.mark.case("F1")
 def test_companies_are_apart(room: LedgerRoom) -> None:
     """No company reads another's usage, however alike their ids are."""
     other = dataclasses.replace(START, company_id="s:Acme")

@@ -24,6 +24,7 @@ def all_say(crew: list[Worker], expected: dict[str, int]) -> None:
     assert [worker.ask("chat") for worker in crew] == [expected] * len(crew)
 
 
+@pytest.mark.case("F9", "G1")
 @on_postgresql
 def test_the_next_call_of_every_worker_obeys(host: CallHost, start: Start) -> None:
     """Saved, replaced, forbidden, removed on one worker: the others need no restart."""

@@ -197,6 +197,7 @@ def test_machine_words_come_in_order_of_weight(serve: Serve, sender: Sender) -> 
     assert (failure.text, failure.has_envelope) == ("just words", True)
 
 
+@pytest.mark.case("D2")
 def test_only_headers_a_verdict_needs_are_kept(serve: Serve, sender: Sender) -> None:
     """Organisation ids and cookies are not."""
     headers = {
@@ -219,6 +220,7 @@ def test_only_headers_a_verdict_needs_are_kept(serve: Serve, sender: Sender) -> 
     assert failure.request_id == "req_1"
 
 
+@pytest.mark.case("D10")
 @pytest.mark.parametrize("kind", PROVIDERS)
 @pytest.mark.parametrize(
     ("body", "is_html"),
@@ -284,6 +286,7 @@ def test_a_limited_account_is_a_failure_although_the_status_is_200(
     assert (failure.kind, failure.status) == ("answer", 200)
 
 
+@pytest.mark.case("D1", "D2")
 @pytest.mark.parametrize("kind", PROVIDERS)
 def test_an_echoed_key_is_nowhere_to_be_seen(
     serve: Serve, sender: Sender, kind: str
@@ -301,6 +304,7 @@ def test_an_echoed_key_is_nowhere_to_be_seen(
         assert shown not in repr(failure)
 
 
+@pytest.mark.case("D2")
 @pytest.mark.parametrize("value", ["", "a b", "x" * 129, "ä", "<b>"])
 def test_what_does_not_look_like_a_request_id_is_none(
     serve: Serve, sender: Sender, value: str

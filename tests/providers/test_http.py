@@ -101,6 +101,7 @@ def show_deeply(value: object, depth: int = 5) -> str:
     return " ".join(shown)
 
 
+@pytest.mark.case("D11")
 def test_the_request_is_what_was_asked_for(serve: Serve, sender: Sender) -> None:
     """Method, path, headers, key and body arrive; nothing else of weight is added."""
     server = serve(answer_with(200, b'{"a": 1}', {"X-Mine": "yes"}))
@@ -120,6 +121,7 @@ def test_the_request_is_what_was_asked_for(serve: Serve, sender: Sender) -> None
     assert answer.headers["x-mine"] == "yes"
 
 
+@pytest.mark.case("D11", "D32")
 def test_a_connection_is_kept_and_carries_nothing_over(
     serve: Serve, sender: Sender
 ) -> None:
@@ -135,6 +137,7 @@ def test_a_connection_is_kept_and_carries_nothing_over(
     assert server.requests[1].headers["x-api-key"] == "not-a-real-other-key-0002"
 
 
+@pytest.mark.case("D5")
 def test_the_environment_has_no_say(
     serve: Serve,
     sender: Sender,
@@ -161,6 +164,7 @@ def test_the_environment_has_no_say(
     assert not proxy.requests
 
 
+@pytest.mark.case("D3", "D4")
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 def test_no_redirect_is_followed(serve: Serve, sender: Sender, status: int) -> None:
     """Any 3xx is a failure, and the other host hears nothing."""
@@ -173,6 +177,7 @@ def test_no_redirect_is_followed(serve: Serve, sender: Sender, status: int) -> N
     assert not other.requests
 
 
+@pytest.mark.case("C8", "C9", "D12", "D13", "D15")
 @pytest.mark.parametrize(
     "api_key",
     [
@@ -199,6 +204,7 @@ def test_a_key_that_is_no_header_is_not_sent(
     assert server.connections == 0
 
 
+@pytest.mark.case("D7")
 @pytest.mark.parametrize(
     "url",
     [
@@ -261,6 +267,7 @@ def drip(first: bytes, *, every: float = 0.05) -> cabc.Callable[..., None]:
     return behave
 
 
+@pytest.mark.case("D8")
 @pytest.mark.parametrize(
     "first",
     [
@@ -288,6 +295,7 @@ def test_a_dripping_server_is_cut_at_the_deadline(
     assert 0.4 < time.monotonic() - started < 1.5
 
 
+@pytest.mark.case("D10")
 def test_endless_interim_answers_are_cut_at_the_deadline(
     serve: Serve, sender: Sender
 ) -> None:
@@ -300,6 +308,7 @@ def test_endless_interim_answers_are_cut_at_the_deadline(
     assert fail(sender, serve(behave).url, seconds=0.5).kind == "timeout"
 
 
+@pytest.mark.case("D8")
 def test_silence_is_a_timeout(serve: Serve, sender: Sender) -> None:
     """Sent, then nothing: the deadline ends it."""
     release = threading.Event()
@@ -309,6 +318,7 @@ def test_silence_is_a_timeout(serve: Serve, sender: Sender) -> None:
     release.set()
 
 
+@pytest.mark.case("D9")
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_bomb_is_cut_at_the_cap(serve: Serve, sender: Sender, encoding: str) -> None:
     """The cap counts decoded bytes, and no more than that is ever decoded."""
@@ -321,6 +331,7 @@ def test_a_bomb_is_cut_at_the_cap(serve: Serve, sender: Sender, encoding: str) -
     assert (failure.kind, failure.status) == ("too_large", 200)
 
 
+@pytest.mark.case("D9")
 def test_a_bomb_takes_no_memory(serve: Serve, sender: Sender) -> None:
     """Of 64 MiB in one small piece only what the cap allows is ever unpacked."""
     packed = gzip.compress(b"0" * (64 * 1024 * 1024))
@@ -336,6 +347,7 @@ def test_a_bomb_takes_no_memory(serve: Serve, sender: Sender) -> None:
     assert peak < 8 * 1024 * 1024
 
 
+@pytest.mark.case("D32")
 def test_a_connection_with_bytes_behind_the_end_is_not_kept(
     serve: Serve, sender: Sender
 ) -> None:
@@ -367,6 +379,7 @@ def test_compressed_answers_are_read_although_not_asked_for(
     assert fail(sender, other.url).kind == "unreadable_answer"
 
 
+@pytest.mark.case("D9")
 def test_a_large_answer_is_refused_and_a_large_error_is_cut(
     serve: Serve, sender: Sender
 ) -> None:
@@ -380,6 +393,7 @@ def test_a_large_answer_is_refused_and_a_large_error_is_cut(
     assert send(sender, bad.url).body == b"a" * ERROR_CAP
 
 
+@pytest.mark.case("D10")
 @pytest.mark.parametrize(
     "headers", [{"content-length": "100"}, {"transfer-encoding": "chunked"}]
 )
@@ -467,6 +481,7 @@ def test_a_kept_connection_that_was_closed_is_not_used(
     assert not send(sender, server.url).reused_connection
 
 
+@pytest.mark.case("D10")
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -493,6 +508,7 @@ def test_nonsense_is_unreadable(
     assert fail(sender, serve(behave).url).kind == kind
 
 
+@pytest.mark.case("C10", "D2")
 def test_a_hostile_header_does_not_reach_the_log(
     serve: Serve, sender: Sender, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -512,6 +528,7 @@ def test_a_hostile_header_does_not_reach_the_log(
     assert CANARY not in caplog.text
 
 
+@pytest.mark.case("C11")
 def test_printing_of_headers_stays_off(
     serve: Serve,
     sender: Sender,
@@ -526,6 +543,7 @@ def test_printing_of_headers_stays_off(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.case("D6")
 @pytest.mark.parametrize("flaw", ["self_signed", "wrong_name", "expired", "old_tls"])
 def test_a_certificate_that_does_not_hold_is_refused(
     serve: Serve,
@@ -590,6 +608,7 @@ def test_a_server_that_speaks_no_tls_is_a_tls_failure(
     assert failure.kind == "tls"
 
 
+@pytest.mark.case("D6")
 def test_the_tls_context_is_strict() -> None:
     """Certificates and names are checked, and old versions are off."""
     context = build_client_context()
@@ -599,6 +618,7 @@ def test_the_tls_context_is_strict() -> None:
     assert context.keylog_filename is None
 
 
+@pytest.mark.case("D32")
 def test_a_forked_child_makes_its_own_connections(serve: Serve) -> None:
     """Parent and child never share a connection."""
     sender = Sender(5.0)
@@ -620,6 +640,7 @@ def test_a_forked_child_makes_its_own_connections(serve: Serve) -> None:
     sender.close()
 
 
+@pytest.mark.case("D32", "F5")
 def test_threads_share_one_sender(serve: Serve, sender: Sender) -> None:
     """Many calls at once do not mix up their answers."""
 
@@ -645,6 +666,7 @@ def test_threads_share_one_sender(serve: Serve, sender: Sender) -> None:
     assert results == {n: b'{"n": %d}' % n for n in range(12)}
 
 
+@pytest.mark.case("C4", "C6", "C7")
 def test_an_interrupt_passes_without_the_frames_that_hold_the_key(
     serve: Serve, sender: Sender
 ) -> None:
@@ -669,6 +691,7 @@ def test_an_interrupt_passes_without_the_frames_that_hold_the_key(
     assert_clean(caught.value)
 
 
+@pytest.mark.case("C6", "C7", "C15")
 def test_a_mistake_of_ours_is_told_by_its_type_alone(
     serve: Serve, sender: Sender
 ) -> None:

@@ -349,6 +349,7 @@ def pages(provider: str, count: int | None) -> Behaviour:
     return behave
 
 
+@pytest.mark.case("D10")
 @pytest.mark.parametrize("provider", [ClaudeProvider(), GeminiProvider()])
 def test_pages_are_followed_up_to_a_limit(
     serve: Serve, sender: Sender, provider: Provider
@@ -363,6 +364,7 @@ def test_pages_are_followed_up_to_a_limit(
     assert len(endless_server.requests) == PAGE_LIMIT
 
 
+@pytest.mark.case("D10")
 @pytest.mark.parametrize("provider", [ClaudeProvider(), GeminiProvider()])
 def test_a_page_that_points_at_itself_ends_the_list(
     serve: Serve, sender: Sender, provider: Provider
@@ -496,6 +498,7 @@ def test_thinking_that_ate_the_cap_proves_the_key(serve: Serve, sender: Sender) 
     assert caught.value.__context__ is None
 
 
+@pytest.mark.case("C24")
 @pytest.mark.parametrize(
     ("provider", "api_key", "expected"),
     [

@@ -291,6 +291,7 @@ def test_nothing_is_sent_that_nobody_set(serve: Serve, sender: Sender) -> None:
     assert set(bodies[2]) == {"contents"}
 
 
+@pytest.mark.case("D25", "D26", "D27", "D28", "D29", "D31", "D33")
 @pytest.mark.parametrize("provider", [OpenAIProvider(), ClaudeProvider()])
 @pytest.mark.parametrize("stream", [False, True])
 def test_extra_never_touches_what_matters(
@@ -319,6 +320,7 @@ def test_extra_never_touches_what_matters(
     assert "x" not in sent.headers
 
 
+@pytest.mark.case("D33")
 def test_gemini_takes_no_stranger_for_the_contents(
     serve: Serve, sender: Sender
 ) -> None:
@@ -347,6 +349,7 @@ def test_a_small_cap_is_raised_for_responses_alone(
     assert caps == [16, 3, {"maxOutputTokens": 3}]
 
 
+@pytest.mark.case("D22")
 def test_the_test_of_a_key_sends_nothing_of_the_company() -> None:
     """The fixed sentence and the smallest cap all three accept."""
     assert PROBE == ChatRequest(
@@ -439,6 +442,7 @@ def test_tool_choice_on_each_wire(
     assert bodies[0]["tools"][0]["strict"] is False
 
 
+@pytest.mark.case("D34")
 def test_an_image_by_url_is_passed_on(serve: Serve, sender: Sender) -> None:
     """The provider fetches it, or refuses; we never do."""
     url = "https://images.example/a.png"

@@ -165,6 +165,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.case("D12", "D13", "D14", "D17")
 @pytest.mark.parametrize(("pasted", "api_key"), ACCEPTED)
 def test_accepted(pasted: str, api_key: str) -> None:
     """What is plainly around a key goes, the key itself stays as it is."""
@@ -173,6 +174,7 @@ def test_accepted(pasted: str, api_key: str) -> None:
     assert cleaned == Secret(api_key)
 
 
+@pytest.mark.case("D12", "D13", "D14", "D15", "E10")
 @pytest.mark.parametrize(("pasted", "sentence"), REFUSED)
 def test_refused(pasted: str, sentence: str) -> None:
     """What cannot be a key is refused with the one sentence that names the cause."""
@@ -190,6 +192,7 @@ def test_the_vendor_is_named(provider: OpenAIProvider) -> None:
         clean_api_key(Secret("sk–not-a-real-key"), provider, PROVIDERS)
 
 
+@pytest.mark.case("C4", "C6", "C8", "C9")
 def test_a_refusal_carries_nothing_of_the_key() -> None:
     """Message, attributes, chain and traceback are free of what was pasted."""
     with pytest.raises(ApiKeyFormatError) as caught:
@@ -214,6 +217,7 @@ def test_a_refusal_carries_nothing_of_the_key() -> None:
     assert held <= {"api_key"}
 
 
+@pytest.mark.case("D15")
 @pytest.mark.parametrize(
     "text",
     [
@@ -244,6 +248,7 @@ def test_a_megabyte_takes_no_time(text: str) -> None:
     assert time.process_time() - began < 2.0
 
 
+@pytest.mark.case("D16", "D17")
 @pytest.mark.parametrize(
     ("api_key", "chosen", "other"),
     [
@@ -281,6 +286,7 @@ def test_whose_key_it_looks_like(
     assert found is other
 
 
+@pytest.mark.case("D17")
 def test_a_vendor_with_a_prefix_of_its_own() -> None:
     """The longer prefix wins, and a registered vendor is never asked about."""
     longer = dataclasses.replace(VENDOR, prefix_hints=("sk-ant-vendor-",))

@@ -32,6 +32,7 @@ def test_a_good_key_passes_all_three_checks(host: Host) -> None:
     assert "gemini-3.8-flash" in report.models
 
 
+@pytest.mark.case("D18", "D19", "D20", "D21")
 @pytest.mark.parametrize(
     ("fault", "verdict", "reason", "grades"),
     [
@@ -85,6 +86,7 @@ def test_nothing_to_test(host: Host) -> None:
         host.byok.test_connection(1)
 
 
+@pytest.mark.case("G1")
 def test_removing_switches_back_at_once(host: Host) -> None:
     """The row is gone and the next call runs on the system key."""
     host.byok.save_key(1, "OPENAI", GOOD)
@@ -119,6 +121,7 @@ def test_a_removal_of_a_changed_key_is_refused(host: Host) -> None:
     assert len(host.byok.credentials(1)) == 1
 
 
+@pytest.mark.case("F1")
 def test_another_companys_key_is_not_there(host: Host) -> None:
     """No method reaches over to the next company."""
     host.byok.save_key(1, "OPENAI", GOOD)
@@ -152,6 +155,7 @@ def test_an_unknown_policy_is_refused(host: Host) -> None:
         host.byok.set_policy(1, fallback="sometimes")
 
 
+@pytest.mark.case("F17")
 def test_the_operator_may_lock_the_policy(
     sqlite_url: str, byok_simulator: Simulator
 ) -> None:
@@ -173,6 +177,7 @@ def test_the_operator_may_lock_the_policy(
     close_host(locked)
 
 
+@pytest.mark.case("E16")
 def test_checks_are_limited(sqlite_url: str, byok_simulator: Simulator) -> None:
     """A stolen key cannot be tried as fast as a script can ask."""
     host = make_host(sqlite_url, byok_simulator, BYOK_RATE_LIMIT={"company": 2})
@@ -190,6 +195,7 @@ def test_checks_are_limited(sqlite_url: str, byok_simulator: Simulator) -> None:
     close_host(host)
 
 
+@pytest.mark.case("E17")
 def test_a_dead_counter_stops_checks_not_calls(
     sqlite_url: str, byok_simulator: Simulator
 ) -> None:
@@ -211,6 +217,7 @@ def test_a_dead_counter_stops_checks_not_calls(
     close_host(host)
 
 
+@pytest.mark.case("F16")
 def test_usage_tells_whose_key_paid(host: Host) -> None:
     """Own key and provided key stand in rows of their own."""
     host.byok.client_for(1).chat("hello", label="greeting")
@@ -226,6 +233,7 @@ def test_usage_tells_whose_key_paid(host: Host) -> None:
     ]
 
 
+@pytest.mark.case("F19", "G1")
 def test_a_forgotten_company_leaves_nothing(host: Host) -> None:
     """The host's own delete takes every row of ours along, and no other company's."""
     for company in (1, 2):

@@ -39,6 +39,7 @@ def test_a_working_key_is_saved_and_used(host: Host) -> None:
     assert host.who_paid()[-1] == GOOD
 
 
+@pytest.mark.case("E9")
 def test_only_last_four_come_back(host: Host) -> None:
     """The answer to a save shows a mask and four characters."""
     info = host.byok.save_key(1, "OPENAI", GOOD).credential
@@ -55,6 +56,7 @@ def test_a_first_key_is_saved_unless_refused(host: Host, verdict: str) -> None:
     assert (result.saved, result.verdict) == (True, verdict)
 
 
+@pytest.mark.case("D19", "F11")
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_a_stored_key_gives_way_only_to_one_that_works(
     host: Host, verdict: str
@@ -79,6 +81,7 @@ def test_a_person_may_insist(host: Host, verdict: str) -> None:
     assert (result.saved, result.credential.generation) == (True, 2)
 
 
+@pytest.mark.case("F11", "C22")
 @pytest.mark.parametrize("confirm", [None, "rejected"])
 def test_a_rejected_key_is_never_stored(host: Host, confirm: str | None) -> None:
     """The provider's clear no cannot be overruled, and stands in the history."""
@@ -89,6 +92,7 @@ def test_a_rejected_key_is_never_stored(host: Host, confirm: str | None) -> None
     assert host.byok.history(1)[0].action == "key_rejected"
 
 
+@pytest.mark.case("D16")
 def test_a_key_of_another_provider_is_asked_about_first(host: Host) -> None:
     """Nothing is sent before somebody says that the prefix misleads."""
     result = host.byok.save_key(1, "OPENAI", "sk-ant-not-a-real-key-0006")
@@ -97,6 +101,7 @@ def test_a_key_of_another_provider_is_asked_about_first(host: Host) -> None:
     assert host.simulator.requests == []
 
 
+@pytest.mark.case("D17")
 def test_confirming_the_provider_saves(host: Host) -> None:
     """A prefix is advice: with a yes the key is checked and saved."""
     result = host.byok.save_key(
@@ -106,6 +111,7 @@ def test_confirming_the_provider_saves(host: Host) -> None:
     assert result.saved
 
 
+@pytest.mark.case("D12", "E11")
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -133,6 +139,7 @@ def test_what_cannot_be_a_key_is_not_sent(host: Host, text: str, code: str) -> N
     assert blob(host) == before
 
 
+@pytest.mark.case("E10")
 def test_the_mask_of_the_stored_key_is_no_key(host: Host) -> None:
     """Posting the shown form back does not replace the key."""
     host.byok.save_key(1, "OPENAI", GOOD)

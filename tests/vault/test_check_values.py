@@ -43,6 +43,7 @@ def test_the_ring_that_wrote_the_rows_is_well() -> None:
     assert problems(row("k009"), row("k009", retired_at=NOW)) == []
 
 
+@pytest.mark.case("B7", "G3")
 @pytest.mark.parametrize("key_id", ["k001", "k002"])
 @pytest.mark.parametrize("kcv", ["0" * 32, "", vectors.CHECK_VALUES["k001"].upper()])
 def test_other_bytes_under_an_id_stop_sealing(key_id: str, kcv: str) -> None:
@@ -50,6 +51,7 @@ def test_other_bytes_under_an_id_stop_sealing(key_id: str, kcv: str) -> None:
     assert problems(row(key_id, kcv=kcv)) == [(key_id, "other_bytes", True)]
 
 
+@pytest.mark.case("B7")
 @pytest.mark.parametrize("key_id", ["k001", "k002"])
 def test_another_namespace_stops_sealing(key_id: str) -> None:
     """What is sealed now would be unreadable for what sealed before."""
@@ -58,6 +60,7 @@ def test_another_namespace_stops_sealing(key_id: str) -> None:
     assert found == [(key_id, "other_namespace", True)]
 
 
+@pytest.mark.case("B15", "G4")
 @pytest.mark.parametrize(("primary", "stops"), [("k001", True), ("k002", False)])
 def test_a_retired_key_never_seals(primary: str, stops: bool) -> None:
     """A retired primary stops sealing; a retired other one is told and no more."""

@@ -110,6 +110,7 @@ def test_a_first_seal_leaves_its_check_value(room: Room) -> None:
     assert room.store.keyring_problems(ring) == []
 
 
+@pytest.mark.case("B7", "G3")
 @pytest.mark.parametrize(
     ("column", "value", "kind"),
     [
@@ -139,6 +140,7 @@ def test_nothing_is_sealed_beside_the_wrong_rows(
     assert [each.kind for each in room.store.keyring_problems(ring)] == [kind]
 
 
+@pytest.mark.case("B7")
 def test_of_two_workers_with_different_bytes_one_is_refused(room: Room) -> None:
     """Whoever commits first decides what the id means in this database."""
     rings = [

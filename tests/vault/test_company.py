@@ -59,11 +59,13 @@ def test_an_id_has_one_text_and_comes_back(company_id: t.Any, text: str) -> None
     assert type(company_value(text)) is type(company_id)
 
 
+@pytest.mark.case("A12")
 def test_a_uuid_subclass_is_written_like_any_uuid() -> None:
     """However a driver's own class prints itself."""
     assert company_text(HostUUID(UUID)) == "u:" + UUID
 
 
+@pytest.mark.case("A12", "F3")
 @pytest.mark.parametrize(
     "company_id",
     [
@@ -99,6 +101,7 @@ def test_what_might_be_mistaken_is_refused(company_id: t.Any) -> None:
     assert caught.value.__context__ is None
 
 
+@pytest.mark.case("A12")
 def test_ids_that_look_alike_stay_apart() -> None:
     """Types, case, width and composition all count; nothing is normalised."""
     alike: list[t.Any] = [
@@ -116,6 +119,7 @@ def test_ids_that_look_alike_stay_apart() -> None:
     assert len({company_text(company_id) for company_id in alike}) == len(alike)
 
 
+@pytest.mark.case("A12")
 @pytest.mark.parametrize(
     "text",
     [
@@ -150,6 +154,7 @@ def test_a_text_that_no_id_has_is_refused(text: str) -> None:
     assert caught.value.__context__ is None
 
 
+@pytest.mark.case("A12")
 @given(st.one_of(st.integers(-(2**63), 2**63 - 1), st.uuids(), st.text()))
 def test_every_text_comes_back_as_the_id_it_was(company_id: t.Any) -> None:
     """Either refused, or exactly reversible: two ids never share a text."""
@@ -162,6 +167,7 @@ def test_every_text_comes_back_as_the_id_it_was(company_id: t.Any) -> None:
     assert type(company_value(text)) is type(company_id)
 
 
+@pytest.mark.case("A12")
 @given(st.text())
 def test_every_readable_text_is_the_only_one_of_its_id(text: str) -> None:
     """What reads at all is written back the same."""

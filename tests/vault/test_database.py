@@ -186,6 +186,7 @@ def test_missing_tables_are_named_as_such(database_url: str) -> None:
         assert companies(room) == [COMPANY]
 
 
+@pytest.mark.case("C13")
 @pytest.mark.parametrize(
     "url",
     [
@@ -226,6 +227,7 @@ def test_connections_that_died_are_replaced(
         assert companies(room) == [COMPANY]
 
 
+@pytest.mark.case("B19")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_worker_has_its_own(room: Room) -> None:
@@ -302,6 +304,7 @@ def test_the_hosts_way_to_connect_is_ours(sqlite_url: str) -> None:
     host.dispose()
 
 
+@pytest.mark.case("C13")
 def test_parameters_are_hidden(sqlite_room: Room) -> None:
     """An error of our engine, wherever it may be printed, shows no value."""
     with (

@@ -74,6 +74,7 @@ def ring_of(vector: Vector) -> Keyring:
 # --- the published bytes -----------------------------------------------------------
 
 
+@pytest.mark.case("A21")
 @pytest.mark.parametrize("vector", vectors.VECTORS)
 def test_a_published_blob_is_sealed_again_byte_for_byte(vector: Vector) -> None:
     """Same salt, nonce, key and context: the same bytes as published."""
@@ -85,6 +86,7 @@ def test_a_published_blob_is_sealed_again_byte_for_byte(vector: Vector) -> None:
     assert blob[38:70] == vector.commitment
 
 
+@pytest.mark.case("A21")
 @pytest.mark.parametrize("vector", vectors.VECTORS)
 def test_a_published_blob_opens(vector: Vector) -> None:
     """The published plaintext comes back, as a Secret."""
@@ -94,6 +96,7 @@ def test_a_published_blob_opens(vector: Vector) -> None:
     assert opened.reveal() == vector.plaintext
 
 
+@pytest.mark.case("A11", "A21")
 @pytest.mark.parametrize("vector", [vectors.V1, vectors.V2])
 def test_info_and_associated_data_are_encoded_as_published(vector: Vector) -> None:
     """Both encodings are length prefixes over the listed parts, in that order."""
@@ -104,6 +107,7 @@ def test_info_and_associated_data_are_encoded_as_published(vector: Vector) -> No
     assert length_prefixed(b"flask-byok/v1/aad", *tagged) == vector.associated_data
 
 
+@pytest.mark.case("A21")
 @pytest.mark.parametrize("key_id", ["k001", "k002"])
 def test_check_values_are_as_published(key_id: str) -> None:
     """A check value depends on the master key and its id alone."""
@@ -119,6 +123,7 @@ def test_a_check_value_needs_its_master_key() -> None:
         vectors.keyring().check_value("k009")
 
 
+@pytest.mark.case("C23")
 def test_a_fingerprint_belongs_to_one_key_ring_and_app() -> None:
     """The same key gives the same mark; another key, primary or app another one."""
     rings = [
@@ -133,6 +138,7 @@ def test_a_fingerprint_belongs_to_one_key_ring_and_app() -> None:
     assert marks[0] == vectors.keyring().fingerprint(API_KEY)
 
 
+@pytest.mark.case("C23")
 def test_a_fingerprint_is_no_plain_hash() -> None:
     """Without the master key nobody can try keys against it: no common hash fits."""
     mark = vectors.keyring().fingerprint(API_KEY)
@@ -148,6 +154,7 @@ def test_a_fingerprint_is_no_plain_hash() -> None:
 # --- the second opener -------------------------------------------------------------
 
 
+@pytest.mark.case("A21")
 @given(api_key=api_keys, context=contexts, master=st.binary(min_size=32, max_size=32))
 def test_a_second_program_opens_what_is_sealed(
     api_key: str, context: SealContext, master: bytes
@@ -165,12 +172,14 @@ def test_a_second_program_opens_what_is_sealed(
 # --- length prefixes ---------------------------------------------------------------
 
 
+@pytest.mark.case("A11", "A21")
 def test_length_prefixes_are_as_published() -> None:
     """The two printed examples."""
     assert length_prefixed(b"a", b"bc").hex() == "00020000000161000000026263"
     assert length_prefixed(b"", b"").hex() == "00020000000000000000"
 
 
+@pytest.mark.case("A11")
 @given(first=st.lists(st.binary()), second=st.lists(st.binary()))
 def test_different_parts_never_encode_alike(
     first: list[bytes], second: list[bytes]
@@ -179,6 +188,7 @@ def test_different_parts_never_encode_alike(
     assert (length_prefixed(*first) == length_prefixed(*second)) == (first == second)
 
 
+@pytest.mark.case("A11")
 @given(whole=st.binary(min_size=1), first=st.integers(), second=st.integers())
 def test_a_moved_border_changes_the_bytes(
     whole: bytes, first: int, second: int
@@ -202,6 +212,7 @@ def test_what_is_sealed_opens(api_key: str, context: SealContext) -> None:
     assert ring.open(blob, context, key_id="k002").reveal() == api_key
 
 
+@pytest.mark.case("A9")
 def test_nothing_repeats_over_many_seals() -> None:
     """One key sealed 20,000 times: every salt, nonce, ciphertext and blob is new."""
     ring = vectors.keyring()
@@ -211,6 +222,7 @@ def test_nothing_repeats_over_many_seals() -> None:
         assert len({blob[start:end] for blob in blobs}) == len(blobs)
 
 
+@pytest.mark.case("A10")
 def test_nobody_can_hand_in_a_salt_or_a_nonce() -> None:
     """The public methods take a key, a context, a blob and a key id."""
     parameters = {
@@ -271,6 +283,7 @@ def test_the_shortest_and_the_longest_key_open(length: int) -> None:
     assert ring.open(blob, vectors.V1.context, key_id="k001") == api_key
 
 
+@pytest.mark.case("A12")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -296,6 +309,7 @@ def test_a_context_no_row_can_have_is_not_sealed(changes: dict[str, str]) -> Non
 # --- what the context binds --------------------------------------------------------
 
 
+@pytest.mark.case("A1", "A2", "A3", "A12")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -326,6 +340,7 @@ def test_a_moved_blob_does_not_open(changes: dict[str, str]) -> None:
     )
 
 
+@pytest.mark.case("A12")
 def test_an_int_and_its_digits_are_two_companies() -> None:
     """A blob of company 42 does not open for company "42"."""
     where = dataclasses.replace(vectors.V2.context, company="s:42")
@@ -336,6 +351,7 @@ def test_an_int_and_its_digits_are_two_companies() -> None:
     assert reason == "wrong_key_or_context"
 
 
+@pytest.mark.case("A3")
 @pytest.mark.parametrize("namespace", ["shop.prod", "defaul", "default-2", ""])
 def test_a_blob_of_another_app_does_not_open(namespace: str) -> None:
     """Two apps on one ring stay apart by their namespace."""
@@ -347,6 +363,7 @@ def test_a_blob_of_another_app_does_not_open(namespace: str) -> None:
     )
 
 
+@pytest.mark.case("A1", "A2", "A3")
 @given(one=contexts, two=contexts)
 def test_two_contexts_never_open_each_other(one: SealContext, two: SealContext) -> None:
     """A blob opens under the context it was sealed with and no other."""
@@ -359,6 +376,7 @@ def test_two_contexts_never_open_each_other(one: SealContext, two: SealContext) 
         assert vectors.reason_of(ring, blob, two) == "wrong_key_or_context"
 
 
+@pytest.mark.case("A16")
 def test_an_older_blob_of_the_same_record_opens() -> None:
     """A known limit: who writes the database can put an older state back."""
     ring = vectors.keyring()
@@ -392,6 +410,7 @@ def test_a_keyring_of_the_wrong_shape_is_refused(
         Keyring(master_keys, primary, "default")
 
 
+@pytest.mark.case("C3")
 @pytest.mark.parametrize(
     "use",
     [pickle.dumps, copy.copy, copy.deepcopy, json.dumps, vars],
@@ -402,6 +421,7 @@ def test_a_keyring_is_not_copied_anywhere(use: t.Callable[[Keyring], object]) ->
         use(vectors.keyring())
 
 
+@pytest.mark.case("C1")
 def test_a_keyring_prints_its_ids_alone() -> None:
     """Printing shows which keys there are, and none of them."""
     ring = vectors.keyring()

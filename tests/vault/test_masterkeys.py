@@ -49,6 +49,7 @@ def refusal(value: object, primary: object = None, app_secrets: t.Any = ()) -> s
 # --- forms -------------------------------------------------------------------------
 
 
+@pytest.mark.case("B2")
 @pytest.mark.parametrize(
     "value",
     [
@@ -87,6 +88,7 @@ def test_the_vault_is_closed_on_purpose(value: object) -> None:
     assert parse_ring(value, "k001", ["x"]) is None
 
 
+@pytest.mark.case("B1")
 @pytest.mark.parametrize("value", [None, "", "  \n", {}, "{}"])
 def test_a_missing_ring_stops_the_start(value: object) -> None:
     """A lost environment variable fails the deploy; the sentence tells both ways."""
@@ -96,6 +98,7 @@ def test_a_missing_ring_stops_the_start(value: object) -> None:
     assert "BYOK_MASTER_KEYS = False" in sentence
 
 
+@pytest.mark.case("B6")
 @pytest.mark.parametrize(
     "value",
     [0, 1, True, 1.5, [K1], (("k001", K1),), K1.encode(), Secret(K1), "on", "no", "0"],
@@ -105,6 +108,7 @@ def test_a_ring_of_the_wrong_type_stops_the_start(value: object) -> None:
     refusal(value)
 
 
+@pytest.mark.case("B5", "B6")
 @pytest.mark.parametrize(
     "value",
     [
@@ -123,6 +127,7 @@ def test_bad_json_stops_the_start(value: str) -> None:
 # --- ids ---------------------------------------------------------------------------
 
 
+@pytest.mark.case("B5")
 @pytest.mark.parametrize(
     "key_id",
     [
@@ -145,6 +150,7 @@ def test_an_id_of_the_wrong_shape_stops_the_start(key_id: t.Any) -> None:
     assert "four characters" in refusal({key_id: K1})
 
 
+@pytest.mark.case("B5")
 @pytest.mark.parametrize(
     "value",
     [
@@ -161,12 +167,14 @@ def test_a_text_of_the_wrong_shape_stops_the_start(value: str) -> None:
     refusal(value)
 
 
+@pytest.mark.case("B5")
 def test_an_id_given_twice_stops_the_start() -> None:
     """Even when both carry the same bytes."""
     assert "'k001' twice" in refusal(f"k001:{K1},k001:{K2}")
     assert "'k001' twice" in refusal(f"k001:{K1},k001:{K1}")
 
 
+@pytest.mark.case("B5")
 def test_the_same_bytes_under_two_ids_stop_the_start() -> None:
     """A rotation to itself would protect nothing."""
     sentence = refusal({"k001": K1, "k003": K2, "k002": K1 + "="}, "k001")
@@ -174,6 +182,7 @@ def test_the_same_bytes_under_two_ids_stop_the_start() -> None:
     assert "'k001' and 'k002'" in sentence
 
 
+@pytest.mark.case("B5")
 def test_several_keys_need_a_primary() -> None:
     """Nothing is guessed about which one seals."""
     sentence = refusal({"k001": K1, "k002": K2})
@@ -181,6 +190,7 @@ def test_several_keys_need_a_primary() -> None:
     assert "'BYOK_PRIMARY_KEY_ID' is missing" in sentence
 
 
+@pytest.mark.case("B5")
 @pytest.mark.parametrize(
     "primary", ["k009", "", "K001", 1, False, b"k001", ["k001"], K1]
 )
@@ -193,6 +203,7 @@ def test_a_primary_outside_the_ring_stops_the_start(primary: object) -> None:
 # --- the text of a key -------------------------------------------------------------
 
 
+@pytest.mark.case("B3")
 @pytest.mark.parametrize("size", [1, 16, 24, 31, 33, 48, 64])
 def test_a_key_of_another_size_stops_the_start(size: int) -> None:
     """The sentence tells how many bytes there are, and how to make a good key."""
@@ -203,12 +214,14 @@ def test_a_key_of_another_size_stops_the_start(size: int) -> None:
     assert "flask byok generate-key" in sentence
 
 
+@pytest.mark.case("B3")
 def test_a_key_as_hex_stops_the_start() -> None:
     """Hex of 32 bytes is not taken for base64url of 48."""
     refusal({"k001": ONE.hex()})
     refusal({"k001": ONE.hex().upper()})
 
 
+@pytest.mark.case("B2", "B3")
 @pytest.mark.parametrize(
     "text",
     [
@@ -236,6 +249,7 @@ def test_a_text_that_is_not_plain_base64url_stops_the_start(text: str) -> None:
     refusal({"k001": text})
 
 
+@pytest.mark.case("B3")
 def test_spare_bits_stop_the_start() -> None:
     """Only the text that the bytes encode to: the last character has two spare bits."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -250,6 +264,7 @@ def test_spare_bits_stop_the_start() -> None:
             refusal({"k001": text})
 
 
+@pytest.mark.case("B6")
 @pytest.mark.parametrize("value", [None, 42, True, ONE, [K1], {"k": K1}])
 def test_a_key_that_is_no_text_stops_the_start(value: object) -> None:
     """Raw bytes are refused, too: the setting has one spelling."""
@@ -259,6 +274,7 @@ def test_a_key_that_is_no_text_stops_the_start(value: object) -> None:
 # --- weak keys ---------------------------------------------------------------------
 
 
+@pytest.mark.case("B4")
 @pytest.mark.parametrize(
     "weak",
     [
@@ -275,6 +291,7 @@ def test_a_key_that_repeats_itself_stops_the_start(weak: bytes) -> None:
     assert "repeats" in refusal({"k001": vectors.text_of(weak)})
 
 
+@pytest.mark.case("B4")
 def test_twenty_distinct_values_are_enough() -> None:
     """The border itself is good."""
     master = ONE[:20] + ONE[:12]
@@ -283,6 +300,7 @@ def test_twenty_distinct_values_are_enough() -> None:
     assert ring({"k001": vectors.text_of(master)}).primary == "k001"
 
 
+@pytest.mark.case("B4")
 @pytest.mark.parametrize(
     "weak",
     [
@@ -296,12 +314,14 @@ def test_a_key_that_spells_text_stops_the_start(weak: bytes) -> None:
     assert "readable" in refusal({"k001": vectors.text_of(weak[:32])})
 
 
+@pytest.mark.case("B4")
 @pytest.mark.parametrize("example", [vectors.K001, vectors.K002])
 def test_a_published_example_stops_the_start(example: bytes) -> None:
     """The keys of the known answers are known to everybody."""
     assert "public documentation" in refusal({"k001": vectors.text_of(example)})
 
 
+@pytest.mark.case("B4")
 def test_every_key_in_our_texts_is_refused() -> None:
     """Whatever README, docs and example app show cannot be copied into a real app."""
     files = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -313,6 +333,7 @@ def test_every_key_in_our_texts_is_refused() -> None:
         refusal({"k001": text})
 
 
+@pytest.mark.case("B5")
 @pytest.mark.parametrize(
     "app_secret",
     [K1, K1 + "=", K1.encode(), K1.encode() + b"=", ONE],
@@ -337,6 +358,7 @@ def test_another_app_secret_does_not_matter(app_secret: str | bytes) -> None:
 # --- making and holding ------------------------------------------------------------
 
 
+@pytest.mark.case("B4")
 def test_a_generated_key_passes_its_own_checks() -> None:
     """2,000 new keys: all different, all 43 characters, none called weak."""
     made = [generate() for _ in range(2_000)]
@@ -348,6 +370,7 @@ def test_a_generated_key_passes_its_own_checks() -> None:
         assert len(decode(ring({"k001": text}).keys["k001"])) == 32
 
 
+@pytest.mark.case("C1", "C20")
 def test_a_ring_prints_a_mask() -> None:
     """In ``repr`` and in a traceback with locals the keys are not to be seen."""
     parsed = ring({"k001": K1})
@@ -362,6 +385,7 @@ def test_a_ring_prints_a_mask() -> None:
     assert not any(K1[at : at + 6] in shown for at in range(38))
 
 
+@pytest.mark.case("C3")
 def test_a_ring_is_neither_changed_nor_pickled() -> None:
     """It stays what the checks saw, in the process that read it."""
     parsed = ring({"k001": K1})
@@ -385,6 +409,7 @@ def test_decode_refuses_what_is_no_key(text: str) -> None:
         decode(Secret(text))
 
 
+@pytest.mark.case("B5")
 def test_a_secret_key_of_digits_is_compared_as_text() -> None:
     """``from_prefixed_env`` turns a SECRET_KEY of digits into a number."""
     ring = parse_ring({"k001": generate()}, None, [12345])

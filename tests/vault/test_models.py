@@ -73,6 +73,7 @@ def test_no_table_points_at_another() -> None:
     assert not [table for table in tables.all() if table.foreign_keys]
 
 
+@pytest.mark.case("G9")
 def test_column_types_are_plain() -> None:
     """A migration must run without importing this package."""
     for table in build_tables(sa.MetaData()).all():
@@ -106,6 +107,7 @@ def test_every_column_holds_what_it_says(room: Room) -> None:
     assert room.rows(room.tables.budget)[0]["used_micros"] == 2**40
 
 
+@pytest.mark.case("A22")
 def test_companies_that_differ_in_case_are_two(room: Room) -> None:
     """MariaDB's usual collation would take them for one."""
     room.put(sealed_key(company_id="s:Acme", last4="1111"))
@@ -162,6 +164,7 @@ def company_number(context: t.Any) -> int:
     return int(context.get_current_parameters()["company_id"].removeprefix("i:"))
 
 
+@pytest.mark.case("F19", "F20")
 @pytest.mark.parametrize(
     "base", ["plain", "legacy", "no_meta", "flask", "flask_declarative"]
 )
@@ -203,6 +206,7 @@ def test_a_host_may_bring_its_own_class(base: str, database_url: str) -> None:
     host.dispose()
 
 
+@pytest.mark.case("F6")
 def test_a_class_without_the_unique_pair_is_refused() -> None:
     """Two rows of one company and provider would make a save ambiguous."""
 

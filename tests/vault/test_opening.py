@@ -72,6 +72,7 @@ def forged(plaintext: bytes) -> bytes:
 # --- damaged bytes -----------------------------------------------------------------
 
 
+@pytest.mark.case("A4")
 @pytest.mark.parametrize("vector", vectors.VECTORS)
 def test_every_turned_bit_is_refused_for_its_reason(vector: Vector) -> None:
     """Of 1032 single bits none opens, and each kind is counted as published."""
@@ -89,6 +90,7 @@ def test_every_turned_bit_is_refused_for_its_reason(vector: Vector) -> None:
     }
 
 
+@pytest.mark.case("A5")
 def test_every_cut_is_refused() -> None:
     """Below 98 bytes it is no sealed key, above it the tag is missing."""
     reasons = [reason_of(RING, BLOB[:length], HERE) for length in range(len(BLOB))]
@@ -96,12 +98,14 @@ def test_every_cut_is_refused() -> None:
     assert reasons == ["malformed"] * 98 + ["tampered"] * 31
 
 
+@pytest.mark.case("A5")
 def test_appended_bytes_are_refused() -> None:
     """One byte or sixty-four: the tag covers the end."""
     for count in range(1, 65):
         assert reason_of(RING, BLOB + b"\0" * count, HERE) == "tampered"
 
 
+@pytest.mark.case("A5", "A7")
 @pytest.mark.parametrize(
     "blob",
     [
@@ -130,6 +134,7 @@ def test_the_longest_blob_is_looked_at() -> None:
     assert reason_of(RING, longest, HERE) == "tampered"
 
 
+@pytest.mark.case("A7")
 @pytest.mark.parametrize(
     "plaintext",
     [b"", b"x" * 7, b"x" * 2049, b"x" * 3998, b"a b c d e", b"key\n" * 4, b"\xff" * 20],
@@ -150,6 +155,7 @@ def test_the_forging_helper_makes_good_blobs(plaintext: bytes) -> None:
 # --- formats -----------------------------------------------------------------------
 
 
+@pytest.mark.case("A6", "A8")
 @pytest.mark.parametrize("start", [b"\x00\x01", b"\x02\x01", b"\x01\x00", b"\x01\x03"])
 def test_an_unknown_format_is_named_by_its_number(start: bytes) -> None:
     """Version and suite are all the text tells."""
@@ -162,6 +168,7 @@ def test_an_unknown_format_is_named_by_its_number(start: bytes) -> None:
     assert caught.value.key_id is None
 
 
+@pytest.mark.case("A6")
 @pytest.mark.parametrize("length", [98, 129, 4097, 8192])
 def test_a_blob_of_a_key_service_is_a_format_not_built_here(length: int) -> None:
     """Suite 2 may be longer than suite 1; it is never called damaged."""
@@ -179,12 +186,14 @@ def test_a_blob_of_no_format_at_all_is_malformed(length: int) -> None:
 # --- which master key --------------------------------------------------------------
 
 
+@pytest.mark.case("A6")
 @pytest.mark.parametrize("key_id", ["k002", "K001", "", "k001 ", "k00", "ключ", None])
 def test_column_and_header_must_agree(key_id: t.Any) -> None:
     """The id inside the blob is the authority, the column beside it a hint."""
     assert reason_of(RING, BLOB, HERE, key_id=key_id) == "header_mismatch"
 
 
+@pytest.mark.case("A6")
 def test_a_damaged_id_is_a_mismatch_and_is_not_repeated() -> None:
     """Bytes that are no id do not stand in the error."""
     blob = BLOB[:2] + b"\xffK\n\0" + BLOB[6:]
@@ -196,6 +205,7 @@ def test_a_damaged_id_is_a_mismatch_and_is_not_repeated() -> None:
     assert caught.value.key_id is None
 
 
+@pytest.mark.case("A6", "B16")
 def test_a_missing_master_key_is_named() -> None:
     """The error tells which id to load, and which record waits for it."""
     ring = vectors.keyring({"k002": vectors.K002}, primary="k002")
@@ -209,6 +219,7 @@ def test_a_missing_master_key_is_named() -> None:
     assert (caught.value.key_id, caught.value.record_id) == ("k001", HERE.record)
 
 
+@pytest.mark.case("A14")
 def test_other_bytes_under_the_right_id_do_not_open() -> None:
     """The commitment notices the other master key before the cipher runs."""
     ring = vectors.keyring({"k001": vectors.K002})
@@ -216,6 +227,7 @@ def test_other_bytes_under_the_right_id_do_not_open() -> None:
     assert reason_of(ring, BLOB, HERE) == "wrong_key_or_context"
 
 
+@pytest.mark.case("A14", "A15")
 def test_no_other_key_of_the_ring_is_tried() -> None:
     """The right bytes under another id are of no use."""
     unnamed = vectors.keyring({"k009": vectors.K001}, primary="k009")
@@ -225,6 +237,7 @@ def test_no_other_key_of_the_ring_is_tried() -> None:
     assert reason_of(renamed, BLOB, HERE) == "wrong_key_or_context"
 
 
+@pytest.mark.case("A15")
 @pytest.mark.parametrize("key_id", MASTERS)
 def test_a_ring_of_five_derives_once(key_id: str) -> None:
     """Whether it opens or not, one blob costs one derivation, and a bad id none."""
@@ -242,12 +255,14 @@ def test_a_ring_of_five_derives_once(key_id: str) -> None:
 # --- nothing else escapes ----------------------------------------------------------
 
 
+@pytest.mark.case("A20")
 @given(blob=st.binary(max_size=5000), key_id=st.text(max_size=6))
 def test_random_bytes_raise_our_error_alone(blob: bytes, key_id: str) -> None:
     """No index, struct or library error comes out, whatever goes in."""
     reason_of(RING, blob, HERE, key_id=key_id)
 
 
+@pytest.mark.case("A20")
 @given(
     body=st.binary(max_size=300),
     start=st.sampled_from([BLOB[:2], BLOB[:6], BLOB[:38], BLOB[:70], BLOB[:82]]),
@@ -257,6 +272,7 @@ def test_random_ends_raise_our_error_alone(start: bytes, body: bytes) -> None:
     reason_of(RING, start + body, HERE)
 
 
+@pytest.mark.case("A17", "A20")
 @given(
     purpose=st.text(),
     company=st.text(),
@@ -286,6 +302,7 @@ def failures() -> cabc.Iterator[tuple[Keyring, t.Any, str]]:
     yield RING, BLOB + b"\0", "k001"
 
 
+@pytest.mark.case("C4")
 @pytest.mark.parametrize(("ring", "blob", "key_id"), list(failures()))
 def test_an_error_with_its_locals_shows_nothing(
     ring: Keyring, blob: t.Any, key_id: str

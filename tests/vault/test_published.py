@@ -30,6 +30,7 @@ def text() -> str:
     return PAGE.read_text("utf-8")
 
 
+@pytest.mark.case("A21")
 @pytest.mark.parametrize("vector", vectors.VECTORS)
 def test_the_page_prints_the_answers_that_are_tested(text: str, vector: Vector) -> None:
     """Every byte string and every part of the context stands on the page."""
@@ -41,12 +42,14 @@ def test_the_page_prints_the_answers_that_are_tested(text: str, vector: Vector) 
     assert all(part in text for part in parts)
 
 
+@pytest.mark.case("A21")
 def test_the_page_prints_the_check_values(text: str) -> None:
     """Both of them, with the id they belong to."""
     for key_id, check_value in vectors.CHECK_VALUES.items():
         assert re.search(rf"`{key_id}` has\s+`{check_value}`", text)
 
 
+@pytest.mark.case("A21")
 @pytest.mark.parametrize("vector", vectors.VECTORS)
 def test_the_printed_program_opens_the_printed_answers(vector: Vector) -> None:
     """The second opener, which the page includes, reads what the page publishes."""

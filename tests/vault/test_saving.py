@@ -26,6 +26,7 @@ from tests.support.vault_room import Room
 from tests.support.vault_room import sealed_key
 
 
+@pytest.mark.case("G5")
 def test_a_replaced_key_starts_anew(room: Room) -> None:
     """Key and state change in one statement; the counters go on."""
     sealed = room.put()
@@ -68,6 +69,7 @@ def test_a_replaced_key_starts_anew(room: Room) -> None:
     assert credential.blob == b"other" * 30
 
 
+@pytest.mark.case("F7")
 def test_a_save_on_an_old_view_changes_nothing(room: Room) -> None:
     """Of two people who saw the same key one is told to look again."""
     sealed = room.put()
@@ -83,6 +85,7 @@ def test_a_save_on_an_old_view_changes_nothing(room: Room) -> None:
     assert (info.last4, info.generation) == ("2222", 2)
 
 
+@pytest.mark.case("F7")
 def test_a_removed_key_is_not_brought_back(room: Room) -> None:
     """A save that saw it finds nothing to replace."""
     sealed = room.put()
@@ -96,6 +99,7 @@ def test_a_removed_key_is_not_brought_back(room: Room) -> None:
     assert room.rows(room.tables.credential) == []
 
 
+@pytest.mark.case("F6")
 def test_two_first_saves_end_in_one_row(room: Room) -> None:
     """The slower one is told, and nobody sees an error of the database."""
     ends = in_threads(lambda number: room.put(), 2)
@@ -104,6 +108,7 @@ def test_two_first_saves_end_in_one_row(room: Room) -> None:
     assert len(room.rows(room.tables.credential)) == 1
 
 
+@pytest.mark.case("F6")
 def test_eight_savers_of_one_view_end_in_one_save(room: Room) -> None:
     """Compare-and-set: one generation, one winner."""
     sealed = room.put()
@@ -113,6 +118,7 @@ def test_eight_savers_of_one_view_end_in_one_save(room: Room) -> None:
     assert room.store.read_state(COMPANY).credentials[0].generation == 2
 
 
+@pytest.mark.case("A18", "A19")
 @pytest.mark.parametrize(
     "damage",
     ["blob = substr(blob, 1, 50)", "company_id = 'i:4'", "key_id = 'k00'"],
@@ -131,6 +137,7 @@ def test_bytes_that_were_not_kept_are_not_saved(sqlite_room: Room, damage: str) 
     assert sqlite_room.rows(sqlite_room.tables.credential) == []
 
 
+@pytest.mark.case("A18")
 def test_a_lenient_mariadb_is_found_out(mariadb_url: str) -> None:
     """Without strict mode it cuts a long company text and only warns."""
     options = {"connect_args": {"sql_mode": ""}}
@@ -142,6 +149,7 @@ def test_a_lenient_mariadb_is_found_out(mariadb_url: str) -> None:
         assert room.rows(room.tables.credential) == []
 
 
+@pytest.mark.case("A17")
 def test_a_moved_row_does_not_open(room: Room) -> None:
     """Whoever edits company, provider or id by hand gets no key out of it."""
     ring, api_key = vectors.keyring(), Secret("not-a-real-openai-key-0009-AbCd")
@@ -158,6 +166,7 @@ def test_a_moved_row_does_not_open(room: Room) -> None:
     assert reason == "wrong_key_or_context"
 
 
+@pytest.mark.case("A16")
 def test_an_older_state_of_a_row_opens(room: Room) -> None:
     """What remains: whoever writes to the database can put an old key back."""
     ring = vectors.keyring()
@@ -229,6 +238,7 @@ def test_details_of_another_view_or_key_are_refused(room: Room) -> None:
     assert room.store.credentials(COMPANY)[0].model is None
 
 
+@pytest.mark.case("F7")
 def test_a_report_belongs_to_one_generation(room: Room) -> None:
     """A test that ends after a Replace says nothing of the new key."""
     sealed = room.put()
@@ -251,6 +261,7 @@ def test_a_report_belongs_to_one_generation(room: Room) -> None:
     assert (info.state, info.report) == ("working", '{"checks": []}')
 
 
+@pytest.mark.case("G1")
 def test_a_deleted_key_leaves_nothing(room: Room) -> None:
     """No flag, no copy: the row is gone; other keys stay."""
     room.put()
@@ -279,6 +290,7 @@ def test_a_delete_on_an_old_view_is_refused(room: Room) -> None:
     assert len(room.rows(room.tables.credential)) == 1
 
 
+@pytest.mark.case("F19")
 def test_a_forgotten_company_has_no_row_anywhere(room: Room) -> None:
     """In no table, and nobody else loses one."""
     tables = [table for table in room.tables.all() if "company_id" in table.c]

@@ -98,6 +98,7 @@ REFUSED: dict[str, t.Callable[[], object]] = {
 }
 
 
+@pytest.mark.case("C1")
 @pytest.mark.parametrize("way", SHOWN)
 def test_printing_shows_a_mask(way: str) -> None:
     """Whoever prints it, in whatever way, sees nothing of it, not even its length."""
@@ -107,6 +108,7 @@ def test_printing_shows_a_mask(way: str) -> None:
     assert str(len(CANARY)) not in str(Secret(CANARY))
 
 
+@pytest.mark.case("C2", "C3")
 @pytest.mark.parametrize("way", REFUSED)
 def test_taking_it_along_is_refused(way: str) -> None:
     """Copies, hashes and pieces are not to be had, and the refusal repeats nothing."""
@@ -116,6 +118,7 @@ def test_taking_it_along_is_refused(way: str) -> None:
     assert not holds_canary(str(caught.value))
 
 
+@pytest.mark.case("C3")
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_no_pickle_protocol_takes_it(protocol: int) -> None:
     """Neither alone nor inside another object, so no queue and no cache gets it."""
@@ -124,12 +127,14 @@ def test_no_pickle_protocol_takes_it(protocol: int) -> None:
             pickle.dumps(value, protocol)
 
 
+@pytest.mark.case("C3")
 def test_marshal_refuses_it() -> None:
     """The marshal module does not know the type."""
     with pytest.raises(ValueError):
         marshal.dumps(t.cast(t.Any, SECRET))
 
 
+@pytest.mark.case("C1")
 def test_logging_shows_a_mask(caplog: pytest.LogCaptureFixture) -> None:
     """As an argument, in a mapping and in an extra attribute of the record."""
     with caplog.at_level(logging.DEBUG):

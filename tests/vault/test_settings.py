@@ -19,6 +19,7 @@ from flask_byok.vault.buffer import Record
 SYSTEM_KEY = "not-a-real-system-key-0001-AbCd"
 
 
+@pytest.mark.case("C4")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -52,6 +53,7 @@ def test_no_frame_of_a_refusal_holds_the_settings(wrong: dict[str, t.Any]) -> No
     assert told and SYSTEM_KEY not in told and master_key not in told
 
 
+@pytest.mark.case("C1", "C20")
 def test_the_limiters_password_is_not_shown() -> None:
     """The URL of the counter may hold a password."""
     settings = Settings(ring=None, rate_limit_storage="redis://:hidden@localhost")

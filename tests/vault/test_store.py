@@ -27,6 +27,7 @@ from tests.support.vault_room import Room
 from tests.support.vault_room import sealed_key
 
 
+@pytest.mark.case("F21")
 def test_one_query_tells_all(sqlite_room: Room) -> None:
     """Two keys, the policy and the clock; nothing is opened or closed around it."""
     sqlite_room.put()
@@ -100,6 +101,7 @@ def test_the_clock_of_a_state_goes_on(sqlite_room: Room) -> None:
     assert state.now() - state.clock >= dt.timedelta(milliseconds=10)
 
 
+@pytest.mark.case("A22")
 def test_ids_are_compared_exactly(sqlite_url: str) -> None:
     """A host's collation that ignores case hands nobody another company's key."""
 
@@ -133,6 +135,7 @@ def test_ids_are_compared_exactly(sqlite_url: str) -> None:
     host.dispose()
 
 
+@pytest.mark.case("A22")
 def test_another_companys_choices_are_not_ours() -> None:
     """A row that a padding collation took for the company's is passed over."""
     nothing = (None,) * (7 + len(CIRCUIT_COLUMNS))
@@ -167,6 +170,7 @@ def test_a_row_that_cannot_be_read_is_said_to_be(sqlite_room: Room) -> None:
     assert caught.value.__context__ is None
 
 
+@pytest.mark.case("C1", "C14")
 def test_sealed_bytes_are_not_printed(sqlite_room: Room) -> None:
     """Neither what is saved nor what is read shows them."""
     sealed = sqlite_room.put(sealed_key(blob=b"canary" * 20))
@@ -224,6 +228,7 @@ def test_what_managers_see(room: Room) -> None:
     assert found[1].report == '{"checks": []}'
 
 
+@pytest.mark.case("E9")
 def test_a_masked_listing_has_no_sealed_bytes() -> None:
     """What a page gets cannot show them."""
     names = {field.name for field in dataclasses.fields(CredentialInfo)}

@@ -61,6 +61,7 @@ def test_every_route_is_used_here() -> None:
     assert there == used
 
 
+@pytest.mark.case("F4")
 def test_members_see_no_digits(host: Host) -> None:
     """A member gets 403 everywhere: provider and status word, nothing more."""
     host.client().save()
@@ -95,12 +96,14 @@ def test_the_host_may_name_who_can_help(make_host: MakeHost) -> None:
     assert "Ada and Grace can help." in text_of(page)
 
 
+@pytest.mark.case("E21", "F10")
 def test_the_hosts_own_abort_passes(host: Host) -> None:
     """Who is not signed in gets what the host's access check aborts with."""
     answers = everything(host.client(None))
     assert {answer.status_code for answer in answers} == {401}
 
 
+@pytest.mark.case("F3")
 def test_nobody_without_a_company(host: Host) -> None:
     """A user of no company is told so, and no key of the app serves in silence."""
     answers = everything(host.client("ada", company=None))
@@ -111,6 +114,7 @@ def test_nobody_without_a_company(host: Host) -> None:
     assert state_of(host.client("max", company=None).get()) == "no-company"
 
 
+@pytest.mark.case("F4")
 def test_closed_until_there_is_an_access_check(
     make_host: MakeHost, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -125,6 +129,7 @@ def test_closed_until_there_is_an_access_check(
     assert {a.status_code for a in everything(host.client())} == {403}
 
 
+@pytest.mark.case("F1")
 def test_another_companys_key_is_none_at_all(host: Host) -> None:
     """Company 2 asking for company 1's key gets the bytes of a key nobody has."""
     host.client().save()
@@ -146,6 +151,7 @@ def test_another_companys_key_is_none_at_all(host: Host) -> None:
     assert blob_of(host) is not None
 
 
+@pytest.mark.case("E8", "F2")
 def test_a_forged_company_is_ignored(host: Host) -> None:
     """The company comes from the host alone, whatever a request says."""
     eve = host.client("ada", company=2)
@@ -155,6 +161,7 @@ def test_a_forged_company_is_ignored(host: Host) -> None:
     assert host.status(2).credentials[0].last4 == "AbCd"
 
 
+@pytest.mark.case("E5")
 def test_looking_changes_nothing(host: Host) -> None:
     """GET, HEAD and OPTIONS change no byte; other methods get 405 with Allow."""
     ada = host.client()
@@ -191,6 +198,7 @@ def switched_off(app: flask.Flask) -> None:
     CSRFProtect(app)
 
 
+@pytest.mark.case("E6")
 @pytest.mark.parametrize("prepare", [None, with_csrf_protect, switched_off])
 @pytest.mark.parametrize("token", [None, "wrong", "foreign"])
 def test_no_change_without_the_token(
@@ -227,6 +235,7 @@ def test_no_change_without_the_token(
     assert host.status().policy.fallback == "auto"
 
 
+@pytest.mark.case("E6")
 @pytest.mark.parametrize("prepare", [with_csrf_protect, switched_off])
 def test_the_way_beside_the_hosts_protection(
     make_host: MakeHost, prepare: t.Any
@@ -244,6 +253,7 @@ def test_beside_a_strict_host_on_https(make_host: MakeHost) -> None:
     assert ada.get().headers["Referrer-Policy"] == "same-origin"
 
 
+@pytest.mark.case("E3", "E4", "E18")
 def test_every_answer_is_kept_out_of_caches_and_frames(host: Host) -> None:
     """Pages, redirects, errors, JSON: the same headers on each."""
     visitors = [host.client(), host.client("max"), host.client(None)]
@@ -254,12 +264,14 @@ def test_every_answer_is_kept_out_of_caches_and_frames(host: Host) -> None:
     for answer in answers:
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+@pytest.mark.case("E4")
 def test_the_hosts_policy_is_kept(make_host: MakeHost) -> None:
     """A policy the host sets stays whole, even one that waits for a free header."""
 
@@ -292,6 +304,7 @@ def test_static_files_are_open_and_cacheable(host: Host) -> None:
         answer.close()
 
 
+@pytest.mark.case("E14")
 def test_too_large(host: Host) -> None:
     """More than 64 KiB is refused before it is read, stated or not."""
     ada = host.client()
@@ -311,6 +324,7 @@ def test_too_large(host: Host) -> None:
     assert blob_of(host) is None
 
 
+@pytest.mark.case("E14")
 def test_the_hosts_own_size_limit(make_host: MakeHost) -> None:
     """When the host allows even less, our page says so in our words."""
     ada = make_host(MAX_CONTENT_LENGTH=1000).client()
@@ -318,6 +332,7 @@ def test_the_hosts_own_size_limit(make_host: MakeHost) -> None:
     assert (answer.status_code, state_of(answer)) == (413, "too-large")
 
 
+@pytest.mark.case("E7", "E19")
 @pytest.mark.parametrize("path", ["//evil.example", "/\\evil.example", "/%09/evil"])
 def test_no_redirect_leads_out(host: Host, path: str) -> None:
     """There is no "next", and a poisoned Host reaches no address of ours."""
@@ -331,6 +346,7 @@ def test_no_redirect_leads_out(host: Host, path: str) -> None:
     assert "evil.example" not in answer.text
 
 
+@pytest.mark.case("E15")
 def test_without_the_tables(host: Host) -> None:
     """When the rows cannot be read, the page and the API say that nothing changed."""
     with host.app.app_context():
@@ -369,6 +385,7 @@ def test_a_form_nobody_knows(host: Host, form: dict[str, str]) -> None:
     assert 'href="/settings/ai/"' in answer.text
 
 
+@pytest.mark.case("F3")
 def test_a_failing_company_loader_leaves_a_refusal(host: Host) -> None:
     """Who may not manage is told so, also where the host cannot name a company."""
 
@@ -379,6 +396,7 @@ def test_a_failing_company_loader_leaves_a_refusal(host: Host) -> None:
     assert host.client("max").get().status_code == 403
 
 
+@pytest.mark.case("E19")
 def test_a_missing_slash_leads_nowhere(host: Host) -> None:
     """The page opens without its last slash: no redirect to a forged host."""
     assert host.client().get("").status_code == 200

@@ -83,6 +83,7 @@ def test_the_document_has_every_route(api: Checked) -> None:
     assert told == there
 
 
+@pytest.mark.case("E9")
 def test_the_way_once(api: Checked, host: Host) -> None:
     """Save, list, replace, test, remove, with their statuses."""
     first = api.call("PUT", "/credentials/OPENAI", {"api_key": GOOD_KEY})
@@ -125,6 +126,7 @@ def test_model_and_date_without_the_key(api: Checked, host: Host) -> None:
     assert api.call("PUT", "/credentials/CLAUDE", {"model": "x"}).status_code == 404
 
 
+@pytest.mark.case("D16", "D19", "D20", "F11")
 @pytest.mark.parametrize(
     ("pasted", "status", "verdict"),
     [
@@ -177,6 +179,7 @@ def test_generations(api: Checked) -> None:
     assert api.call("DELETE", "/credentials/OPENAI?generation=x").status_code == 400
 
 
+@pytest.mark.case("D12", "E10", "E11")
 @pytest.mark.parametrize(
     ("value", "code"),
     [
@@ -199,6 +202,7 @@ def test_what_cannot_be_a_key(api: Checked, host: Host, value: str, code: str) -
     assert host.simulator.requests == []
 
 
+@pytest.mark.case("E8", "E13")
 @pytest.mark.parametrize(
     "body",
     [
@@ -230,6 +234,7 @@ def test_only_strict_objects(api: Checked, host: Host, body: bytes) -> None:
     assert host.simulator.requests == []
 
 
+@pytest.mark.case("E13")
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "", "text/json"]
 )
@@ -303,6 +308,7 @@ def test_a_locked_policy(make_host: MakeHost) -> None:
     assert api.call("PATCH", "/policy", {"fallback": "never"}).status_code == 409
 
 
+@pytest.mark.case("E16")
 def test_limits(make_host: MakeHost) -> None:
     """Too many checks: 429 with the seconds to wait."""
     api = Checked(make_host(BYOK_RATE_LIMIT={"company": 1}).client())
@@ -312,6 +318,7 @@ def test_limits(make_host: MakeHost) -> None:
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
 
+@pytest.mark.case("E17")
 def test_a_counter_that_is_down(make_host: MakeHost) -> None:
     """Without the counter nothing is checked: 503, and the page says the same."""
     url = "redis://127.0.0.1:1/0"
@@ -330,6 +337,7 @@ def test_a_closed_vault(make_host: MakeHost) -> None:
     assert (answer.status_code, answer.json["type"][-10:]) == (503, "not-set-up")
 
 
+@pytest.mark.case("B8", "F12")
 def test_an_unreadable_key(api: Checked, host: Host) -> None:
     """A row that does not open is listed as such, and testing it is a 409."""
     api.call("PUT", "/credentials/OPENAI", {"api_key": GOOD_KEY})

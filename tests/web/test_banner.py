@@ -16,6 +16,7 @@ from flask_byok.web.flash import flash_fallback
 from tests.web.conftest import Host
 from tests.web.conftest import MakeHost
 from tests.web.conftest import text_of
+from tests.web.test_states import damage
 
 LAYOUT = """{% from "byok/banner.html" import byok_banner, byok_nav_link with context %}
 <nav>{{ byok_nav_link() }}</nav>{{ byok_banner() }}
@@ -92,6 +93,7 @@ def test_nothing_while_all_is_well(make_host: MakeHost) -> None:
     assert "byok-banner" not in home(host).text
 
 
+@pytest.mark.case("F12")
 def test_managers_are_told(broken: Host) -> None:
     """One line: which key, why, what happens meanwhile, where to mend it."""
     page = home(broken)
@@ -111,6 +113,17 @@ def test_the_banner_goes_with_the_first_success(broken: Host) -> None:
     assert "byok-banner" not in home(broken).text
 
 
+@pytest.mark.case("F12")
+def test_managers_are_told_of_a_key_that_does_not_open(make_host: MakeHost) -> None:
+    """Whatever serves meanwhile, the banner asks for the key again."""
+    host = make_host(prepare=with_pages)
+    host.save()
+    damage(host)
+    host.chat()
+    assert "cannot read your saved OpenAI key any more" in text_of(home(host))
+
+
+@pytest.mark.case("F4")
 def test_others_are_not_told(broken: Host, reads: list[str]) -> None:
     """Members and strangers see neither banner nor link, and cost no query."""
     for user in ("max", None):
@@ -128,6 +141,7 @@ def test_it_costs_one_query(broken: Host, reads: list[str]) -> None:
     assert reads == ["read"]
 
 
+@pytest.mark.case("F5")
 def test_two_companies_under_one_app_context(broken: Host) -> None:
     """What is kept for a request is kept by company."""
     with broken.app.app_context():

@@ -110,6 +110,7 @@ def walk(page: playwright.sync_api.Page) -> None:
     assert state(page) == "removed"
 
 
+@pytest.mark.case("E4")
 def test_the_walk(site: Site, page: playwright.sync_api.Page) -> None:
     """The whole way with scripts, without one complaint of the policy."""
     site.open(page)
@@ -129,6 +130,7 @@ def test_the_walk_without_scripts(
     context.close()
 
 
+@pytest.mark.case("E2")
 def test_the_key_field_shows_and_hides(
     site: Site, page: playwright.sync_api.Page
 ) -> None:
@@ -210,6 +212,7 @@ def test_a_double_click_saves_once(
     assert site.host.status().credentials[0].generation == 1
 
 
+@pytest.mark.case("E1", "E20")
 def test_back_and_reload_find_no_key(
     site: Site, page: playwright.sync_api.Page
 ) -> None:

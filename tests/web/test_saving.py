@@ -79,6 +79,7 @@ def test_an_outcome_is_shown_once(host: Host) -> None:
     assert state_of(ada.get()) == "working"
 
 
+@pytest.mark.case("D12", "E10", "E11")
 @pytest.mark.parametrize(
     ("pasted", "told"),
     [
@@ -125,6 +126,7 @@ def test_other_fields(host: Host, field: str, value: str, told: str) -> None:
     assert host.simulator.requests == []
 
 
+@pytest.mark.case("F11")
 def test_a_rejected_key_is_not_stored(host: Host) -> None:
     """The provider's clear no refuses a first key."""
     answer = host.client().save("not-a-real-revoked-key-0001-AbCd")
@@ -133,6 +135,7 @@ def test_a_rejected_key_is_not_stored(host: Host) -> None:
     assert blob_of(host) is None
 
 
+@pytest.mark.case("D19")
 @pytest.mark.parametrize(
     ("pasted", "told"),
     [
@@ -176,6 +179,7 @@ def test_saving_all_the_same(host: Host) -> None:
     assert blob_of(host) != before
 
 
+@pytest.mark.case("D16")
 def test_another_providers_key_is_asked_about(host: Host) -> None:
     """A telling prefix is a question before anything is sent."""
     ada = host.client()
@@ -215,6 +219,7 @@ def test_the_same_form_twice_saves_once(host: Host) -> None:
     assert generation_of(host) == 1
 
 
+@pytest.mark.case("E16")
 def test_too_many_checks(make_host: MakeHost) -> None:
     """Our own limit speaks of waiting, not of the key."""
     ada = make_host(BYOK_RATE_LIMIT={"address": 1}).client()
@@ -276,6 +281,7 @@ def test_one_field_of_the_policy_leaves_the_rest(host: Host) -> None:
     assert ada.post("/policy", fallback="sometimes").status_code == 400
 
 
+@pytest.mark.case("F17")
 def test_a_locked_policy_is_refused(make_host: MakeHost) -> None:
     """A forged form cannot change what the operator fixed."""
     host = make_host(BYOK_FALLBACK_LOCKED=True)
@@ -284,6 +290,7 @@ def test_a_locked_policy_is_refused(make_host: MakeHost) -> None:
     assert host.status().policy.fallback == "auto"
 
 
+@pytest.mark.case("D18", "D21")
 def test_the_graded_checks(host: Host) -> None:
     """Test Connection names each check with its grade, and keeps the ciphertext."""
     ada = host.client()
@@ -342,6 +349,7 @@ _LEAKS = [
 ]
 
 
+@pytest.mark.case("C17", "E1", "E15")
 @pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize("form", _LEAKS)
 def test_nothing_typed_comes_back(
@@ -368,6 +376,7 @@ def test_nothing_typed_comes_back(
         assert CANARY not in place
 
 
+@pytest.mark.case("E1", "E15")
 @pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize("form", _LEAKS)
 def test_nothing_typed_comes_back_by_the_api(

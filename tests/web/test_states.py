@@ -6,6 +6,7 @@ import html.parser
 import re
 import typing as t
 
+import pytest
 import sqlalchemy as sa
 
 from tests.web.conftest import GOOD_KEY
@@ -122,6 +123,7 @@ def test_a_working_key(host: Host) -> None:
     assert GOOD_KEY not in text
 
 
+@pytest.mark.case("D19")
 def test_saved_while_the_provider_is_down(host: Host) -> None:
     """A first key is kept when nobody could be asked, and the page says so."""
     host.simulator.set_fault("OPENAI", "outage")
@@ -208,6 +210,7 @@ def test_another_own_key_serves(host: Host) -> None:
     assert "AI features use your Claude key; your prompts go to Anthropic." in text
 
 
+@pytest.mark.case("B8", "F12")
 def test_an_unreadable_key(host: Host) -> None:
     """A row that does not open shows as such; the page itself works."""
     host.save()
@@ -277,6 +280,7 @@ def test_usage_never_adds_the_two_up(host: Host) -> None:
     assert (cells[0], cells[3]) == ("2", "1") or (cells[0], cells[3]) == ("3", "1")
 
 
+@pytest.mark.case("E1")
 def test_the_form_remembers_all_but_the_key(host: Host) -> None:
     """After a mistake provider, known model and date stand there again, the key not."""
     visitor = host.client()

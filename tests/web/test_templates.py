@@ -104,6 +104,7 @@ def test_every_template_can_be_replaced(make_host: MakeHost, name: str) -> None:
     assert any("the host's own template" in page.text for page in pages)
 
 
+@pytest.mark.case("E12", "E23")
 def test_markup_in_names_is_text(make_host: MakeHost) -> None:
     """Names, people and models are escaped wherever they stand."""
     host = make_host(BYOK_APP_NAME="<b>App</b> {{ 7 * 7 }} {limit}")
