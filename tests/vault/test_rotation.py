@@ -21,6 +21,7 @@ from flask_byok.vault.keyring import SealContext
 from flask_byok.vault.rotation import can_skip_locked
 from flask_byok.vault.rotation import count_left
 from flask_byok.vault.sealed_rows import open_all
+from flask_byok.vault.sealed_rows import page_query
 from flask_byok.vault.sealed_rows import SealedRow
 from flask_byok.vault.types import SealedKey
 from tests.support import vectors
@@ -537,6 +538,21 @@ def test_keys_are_opened_a_page_at_a_time(room: Room) -> None:
         pages.append(sum(looked.opened.values()))
 
     assert pages == [3, 3, 1]
+
+
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+def test_a_page_is_read_by_the_primary_key(room: Room) -> None:
+    """Through the index of master keys every row would be sorted, and locked, first."""
+    fill(room, 2_000, *["k002"] * 99, "k001")
+    query = page_query(room.tables.credential, not_under="k002")
+    text = query.params(after="", size=500).compile(
+        room.host, compile_kwargs={"literal_binds": True}
+    )
+
+    with room.host.connect() as connection:
+        connection.exec_driver_sql("ANALYZE TABLE byok_credential").all()
+        plan = connection.exec_driver_sql(f"EXPLAIN {text}".replace("%%", "%"))
+        assert [row["key"] for row in plan.mappings()] == ["PRIMARY"]
 
 
 def test_a_rotation_in_memory_waits_for_no_one(memory_room: Room) -> None:
