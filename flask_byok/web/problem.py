@@ -119,6 +119,12 @@ KINDS: t.Final[cabc.Mapping[str, Kind]] = {
         title="Keys cannot be checked now",
         detail="The counter of checks is out of reach. Nothing was changed.",
     ),
+    "key-service": Kind(
+        status=503,
+        title="The key service does not answer",
+        detail="Keys can be neither opened nor saved for the moment. Nothing was "
+        "changed; try again.",
+    ),
     "not-set-up": Kind(
         status=503,
         title="Keys cannot be saved yet",
