@@ -269,6 +269,27 @@ def test_a_wrap_of_5_kb_is_not_stored(transit: Transit) -> None:
         ring_on(transit.origin).seal(API_KEY, HERE)
 
 
+@pytest.mark.case("B20", "D9")
+def test_an_answer_of_a_megabyte_is_not_taken(transit: Transit) -> None:
+    """Though what it says would do: 64 KiB is all that is read."""
+    good = {
+        "Plaintext": base64.b64encode(bytes(range(32))).decode(),
+        "CiphertextBlob": base64.b64encode(b"wrap" * 20).decode(),
+    }
+    ring = ring_on(transit.origin)
+
+    for padding, fits in ((60_000, True), (1_000_000, False)):
+        answer = {**good, "padding": "x" * padding}
+        transit.answer = lambda handler, answer=answer: handler.send_json(200, answer)
+
+        if fits:
+            assert ring.seal(API_KEY, HERE).startswith(b"\x01\x02kms1")
+            continue
+
+        with pytest.raises(KeyServiceUnavailable):
+            ring.seal(API_KEY, HERE)
+
+
 def test_no_credentials_are_an_outage(
     transit: Transit,
     monkeypatch: pytest.MonkeyPatch,

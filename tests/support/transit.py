@@ -249,7 +249,7 @@ def cut(handler: Handler) -> None:
 
 
 def bomb(handler: Handler) -> None:
-    """Send a megabyte."""
+    """Send a megabyte; the client may have enough of it earlier."""
     with contextlib.suppress(OSError):
         handler.send_bytes(200, b'{"data": "' + b"x" * 1_000_000 + b'"}')
 

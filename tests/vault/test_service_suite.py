@@ -290,6 +290,18 @@ def test_a_service_in_trouble_neither_seals_nor_opens(fault: t.Any) -> None:
 
 
 @pytest.mark.case("B20")
+@pytest.mark.parametrize("fault", ["oversized", "short"])
+def test_a_service_judges_its_own_answers(fault: t.Any) -> None:
+    """Also where a host uses it without a ring: a wrap of 5 kB, half a data key."""
+    service = FakeKeyService()
+    context = KeyContext(HERE, "default", b"encoded")
+    service.fail(fault)
+
+    with pytest.raises(KeyServiceUnavailable):
+        service.new(b"\x01\x02kms1", context)
+
+
+@pytest.mark.case("B20")
 def test_the_caller_bounds_what_the_service_may_take() -> None:
     """The shorter of both limits holds, and without any time nobody is asked."""
     service = FakeKeyService(timeout=3.0)
