@@ -11,6 +11,7 @@ from .errors import CredentialChanged as CredentialChanged
 from .errors import CredentialNotFound as CredentialNotFound
 from .errors import KeyForbidden as KeyForbidden
 from .errors import KeyRejected as KeyRejected
+from .errors import KeyServiceUnavailable as KeyServiceUnavailable
 from .errors import ModelNotFound as ModelNotFound
 from .errors import NoCompany as NoCompany
 from .errors import NoRoute as NoRoute
@@ -31,6 +32,8 @@ from .errors import SystemKeyRefused as SystemKeyRefused
 from .errors import UnknownProvider as UnknownProvider
 from .errors import VaultClosed as VaultClosed
 from .extension import BYOK as BYOK
+from .keyservices.aws import AwsKms as AwsKms
+from .keyservices.transit import VaultTransit as VaultTransit
 from .providers.base import Provider as Provider
 from .providers.types import ChatChunk as ChatChunk
 from .providers.types import ChatResponse as ChatResponse
@@ -47,5 +50,8 @@ from .proxies import current_ai_client as current_ai_client
 from .service.types import ConnectionReport as ConnectionReport
 from .service.types import PolicyInfo as PolicyInfo
 from .service.types import SaveResult as SaveResult
+from .vault.keyprovider import KeyContext as KeyContext
+from .vault.keyprovider import KeyProvider as KeyProvider
+from .vault.keyservice import KeyService as KeyService
 from .vault.models import CredentialMixin as CredentialMixin
 from .vault.types import CredentialInfo as CredentialInfo

@@ -238,13 +238,16 @@ def url_prefix(name: str, value: t.Any) -> str:
 def base_urls(name: str, value: t.Any) -> dict[str, str]:
     """Read the operator's base URLs by provider."""
     return {
-        provider_id(name, provider): _base_url(f'{name}["{provider}"]', url)
+        provider_id(name, provider): base_url(f'{name}["{provider}"]', url)
         for provider, url in mapping(name, value).items()
     }
 
 
-def _base_url(name: str, value: t.Any) -> str:
-    """Judge the URL as the connecting library reads it, not as it looks."""
+def base_url(name: str, value: t.Any) -> str:
+    """Read one URL of the operator's, without a slash at the end.
+
+    It is judged as the connecting library reads it, not as it looks.
+    """
     if not isinstance(value, str) or re.search(r"[\x00-\x20\x7f-\U0010ffff\\]", value):
         raise ConfigError(f"'{name}' must be a URL of plain ASCII without spaces.")
 

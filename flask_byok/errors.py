@@ -20,6 +20,7 @@
         ├── NoRoute                 neither a company key nor a system key
         ├── CompanyKeyUnavailable   the key is out and nothing else may answer
         ├── StoredKeyUnreadable     the stored key does not open (.reason)
+        │   └── KeyServiceUnavailable   the key service does not answer; try again
         ├── SystemBudgetExceeded    the month's allowance is used up
         ├── SystemKeyRefused        the use of the system key cannot be recorded
         └── ProviderError           a provider, or the way to it, failed
@@ -198,9 +199,47 @@ _UNREADABLE = {
     "wrong_key_or_context": "The stored key does not open: it belongs to another row, "
     "or the master key under its id has other bytes.",
     "tampered": "The stored key does not open: its ciphertext was changed.",
-    "key_service_unavailable": "The stored key does not open: the key service cannot "
-    "be reached. Try again.",
+    "key_service_unavailable": "The key service that protects the stored keys gave no "
+    "usable answer in time. Nothing was changed; try again.",
 }
+
+
+class KeyServiceUnavailable(StoredKeyUnreadable):
+    """A key service gave no usable answer in time. It passes by itself: try again.
+
+    Raised where a stored key is to be opened, and where one is to be saved: then
+    nothing was stored. Its ``reason`` is ``key_service_unavailable``.
+    """
+
+    def __init__(
+        self,
+        *,
+        record_id: str | None = None,
+        key_id: str | None = None,
+        attempts: cabc.Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(
+            "key_service_unavailable",
+            record_id=record_id,
+            key_id=key_id,
+            attempts=attempts,
+        )
+
+
+def build_unreadable(
+    reason: str,
+    *,
+    record_id: str | None,
+    key_id: str | None,
+    stored_format: tuple[int, int] | None = None,
+) -> StoredKeyUnreadable:
+    """Make the error of a stored key that does not open, in the class of its reason."""
+    if reason == "key_service_unavailable":
+        return KeyServiceUnavailable(record_id=record_id, key_id=key_id)
+
+    return StoredKeyUnreadable(
+        reason, record_id=record_id, key_id=key_id, stored_format=stored_format
+    )
 
 
 class SystemBudgetExceeded(CallError):

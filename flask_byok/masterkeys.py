@@ -1,8 +1,8 @@
 """The master keys of the settings: read, checked and made.
 
-``BYOK_MASTER_KEYS`` holds 32 random bytes per id, as base64url text. A weak, short,
-doubled or published one stops the start with a sentence that names the setting and
-never a value.
+``BYOK_MASTER_KEYS`` holds 32 random bytes per id, as base64url text, or names a key
+service. A weak, short, doubled or published key stops the start with a sentence that
+names the setting and never a value. Key services are checked where they are built.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ import typing as t
 from .errors import ConfigError
 from .secret import Secret
 
+if t.TYPE_CHECKING:
+    from .vault.keyprovider import KeyProvider
+
 #: The shape of a master key's id.
 KEY_ID: t.Final = re.compile(r"[a-z0-9]{4}")
 
@@ -34,6 +37,8 @@ _SETTING: t.Final = "BYOK_MASTER_KEYS"
 _PRIMARY: t.Final = "BYOK_PRIMARY_KEY_ID"
 _MAKE_ONE: t.Final = "Make one with 'flask byok generate-key'."
 _ASCII_SPACE: t.Final = " \t\n\r\x0b\x0c"
+# Base64url has no colon, so that a text with one cannot be a master key.
+_SERVICE: t.Final = re.compile(r"(?:aws-kms|vault-transit):[\x21-\x2b\x2d-\x7e]+")
 _BASE64URL: t.Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _PRINTABLE: t.Final = frozenset(string.printable.encode("ascii"))
 _FEWEST_DISTINCT: t.Final = 20
@@ -50,8 +55,9 @@ _PUBLISHED: t.Final = (
 class Ring:
     """The master keys of one app."""
 
-    #: Master keys by id, as base64url text of 43 characters.
-    keys: cabc.Mapping[str, Secret]
+    #: By id: a master key as base64url text of 43 characters, or a key service, either
+    #: an object of the host's or a text such as ``aws-kms:arn:…``.
+    keys: cabc.Mapping[str, Secret | KeyProvider | str]
     #: The id of the one that seals; the others only open.
     primary: str
 
@@ -80,7 +86,7 @@ def parse_ring(
 ) -> Ring | None:
     """Read ``BYOK_MASTER_KEYS`` and ``BYOK_PRIMARY_KEY_ID``.
 
-    :param value: a mapping from id to text or :class:`Secret`, one text
+    :param value: a mapping from id to text, :class:`Secret` or key provider, one text
         ``k001:…,k002:…``, a JSON text of a mapping; ``False``, ``"off"`` or
         ``"false"`` close the vault on purpose.
     :param primary: the id that seals; ``None`` is enough when there is one key.
@@ -94,12 +100,15 @@ def parse_ring(
     keys = _read_keys(value)
 
     for key_id, master_key in keys.items():
+        if not isinstance(master_key, Secret):
+            continue
+
         trouble = _find_weakness(master_key, app_secrets)
 
         if trouble is not None:
-            raise ConfigError(f"{_name(key_id)} {trouble} {_MAKE_ONE}")
+            raise ConfigError(f"{setting_of(key_id)} {trouble} {_MAKE_ONE}")
 
-    _refuse_same_bytes(keys)
+    _refuse_twins(keys)
     return Ring(keys=types.MappingProxyType(keys), primary=_read_primary(primary, keys))
 
 
@@ -110,9 +119,9 @@ def _is_closed(value: object) -> bool:
     return value is False
 
 
-def _read_keys(value: object) -> dict[str, Secret]:
+def _read_keys(value: object) -> dict[str, Secret | KeyProvider | str]:
     entries = _split(value)
-    keys: dict[str, Secret] = {}
+    keys: dict[str, Secret | KeyProvider | str] = {}
 
     if not entries:
         raise ConfigError(
@@ -179,25 +188,51 @@ def _split_json(text: str) -> list[tuple[object, object]]:
     return entries
 
 
-def _read_key(key_id: str, master_key: object) -> Secret:
-    """Check the text of one key: canonical base64url of exactly 32 bytes."""
+def _read_key(key_id: str, master_key: object) -> Secret | KeyProvider | str:
+    """Check the text of one key; a key service is handed on as it is."""
     if isinstance(master_key, str):
-        master_key = Secret(str(master_key).strip(_ASCII_SPACE))
+        text = str(master_key).strip(_ASCII_SPACE)
 
-    if not isinstance(master_key, Secret):
-        raise ConfigError(f"{_name(key_id)} must be a text. {_MAKE_ONE}")
+        if _SERVICE.fullmatch(text):
+            return text
 
+        master_key = Secret(text)
+
+    if isinstance(master_key, Secret):
+        return _read_master_key(key_id, master_key)
+
+    if _is_provider(master_key):
+        return t.cast("KeyProvider", master_key)
+
+    raise ConfigError(
+        f"{setting_of(key_id)} must be a text, or a key service such as 'AwsKms(…)'. "
+        f"{_MAKE_ONE}"
+    )
+
+
+def _is_provider(value: object) -> bool:
+    """Tell a key provider by its methods: its class lives above this file."""
+    names = ("new", "open", "check_value")
+    # A class passed in place of an object has them, too, and cannot be used.
+    return not isinstance(value, type) and all(
+        callable(getattr(value, name, None)) for name in names
+    )
+
+
+def _read_master_key(key_id: str, master_key: Secret) -> Secret:
+    """Check the text of a master key: canonical base64url of exactly 32 bytes."""
     length = _length(master_key)
 
     if length is None:
         raise ConfigError(
-            f"{_name(key_id)} must hold 32 bytes as base64url: 43 characters of A-Z, "
-            f"a-z, 0-9, '-' and '_', without quotes or spaces inside. {_MAKE_ONE}"
+            f"{setting_of(key_id)} must hold 32 bytes as base64url: 43 characters of "
+            "A-Z, a-z, 0-9, '-' and '_', without quotes or spaces inside; or name a "
+            f"key service, 'aws-kms:…' or 'vault-transit:…'. {_MAKE_ONE}"
         )
 
     if length != LENGTH:
         raise ConfigError(
-            f"{_name(key_id)} must hold 32 bytes as base64url; it holds {length}. "
+            f"{setting_of(key_id)} must hold 32 bytes as base64url; it holds {length}. "
             f"{_MAKE_ONE}"
         )
 
@@ -241,15 +276,17 @@ def _is_same(master_key: Secret, app_secret: str | bytes) -> bool:
     return any(hmac.compare_digest(app_secret, spelling) for spelling in spellings)
 
 
-def _refuse_same_bytes(keys: cabc.Mapping[str, Secret]) -> None:
+def _refuse_twins(keys: cabc.Mapping[str, Secret | KeyProvider | str]) -> None:
     for first, second in itertools.combinations(keys, 2):
-        if keys[first] == keys[second]:
+        one, two = keys[first], keys[second]
+
+        if one is two or (type(one) is type(two) and one == two):
             raise ConfigError(
                 f"'{_SETTING}' holds the same key under '{first}' and '{second}'."
             )
 
 
-def _read_primary(primary: object, keys: cabc.Mapping[str, Secret]) -> str:
+def _read_primary(primary: object, keys: cabc.Mapping[str, object]) -> str:
     if primary is None and len(keys) == 1:
         return next(iter(keys))
 
@@ -265,7 +302,8 @@ def _read_primary(primary: object, keys: cabc.Mapping[str, Secret]) -> str:
     raise ConfigError(f"'{_PRIMARY}' must be the id of a key in '{_SETTING}'.")
 
 
-def _name(key_id: str) -> str:
+def setting_of(key_id: str) -> str:
+    """Name one entry of the setting, for a sentence that refuses it."""
     return f"'{_SETTING}[\"{key_id}\"]'"
 
 

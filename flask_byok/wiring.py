@@ -22,11 +22,13 @@ from .failover.engine import Engine
 from .failover.rooms import Rooms
 from .failover.routes import Planner
 from .failover.telling import Teller
+from .keyservices.texts import build_services
 from .ledger.usage import Ledger
 from .providers.base import Provider
 from .providers.http import Sender
 from .providers.registry import built_in_providers
 from .providers.registry import Registry
+from .secret import Secret
 from .service.check import Checker
 from .service.companies import Companies
 from .service.connection import Connections
@@ -144,7 +146,7 @@ def _assemble(
     database: Database,
 ) -> AppState:
     store = Store(database, tables)
-    keyring = build_keyring(settings)
+    keyring = build_keyring(settings, app.secret_key)
 
     if keyring is not None:
         store.watch(keyring)
@@ -241,12 +243,30 @@ def build_registry(settings: Settings, providers: cabc.Sequence[Provider]) -> Re
     )
 
 
-def build_keyring(settings: Settings) -> Keyring | None:
-    """Build the keyring; ``None`` when the vault is closed on purpose."""
+def build_keyring(settings: Settings, app_secret: str | bytes | None) -> Keyring | None:
+    """Build the keyring; ``None`` when the vault is closed on purpose.
+
+    :param app_secret: ``SECRET_KEY``; marks system keys where the ring has key
+        services alone, as the same in all workers and after a restart.
+    :raises ConfigError: for a key service that cannot be what it says.
+    """
     if settings.ring is None:
         return None
 
-    return Keyring(settings.ring.keys, settings.ring.primary, settings.namespace)
+    return Keyring(
+        build_services(settings.ring.keys),
+        settings.ring.primary,
+        settings.namespace,
+        app_secret=_wrap_secret(app_secret),
+    )
+
+
+def _wrap_secret(app_secret: object) -> Secret | None:
+    if isinstance(app_secret, bytes):
+        app_secret = app_secret.decode("latin-1")
+
+    # A prefixed environment variable of digits arrives as a number.
+    return Secret(str(app_secret)) if app_secret else None
 
 
 def fingerprints(settings: Settings, keyring: Keyring | None) -> dict[str, str]:

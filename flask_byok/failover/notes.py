@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..errors import build_unreadable
 from ..errors import CallError
 from ..errors import CompanyKeyUnavailable
 from ..errors import NoRoute
-from ..errors import StoredKeyUnreadable
 from ..providers.types import Attempt
 from ..vault.types import Credential
 from .changes import Change
@@ -80,7 +80,7 @@ class Notes:
 
     def unreadable(self, step: Step, credential: Credential, reason: str) -> None:
         """Note a stored key that does not open."""
-        error = StoredKeyUnreadable(
+        error = build_unreadable(
             reason, record_id=credential.id, key_id=credential.key_id
         )
         self.attempts.append(_unsent(step.route, "unreadable", None))

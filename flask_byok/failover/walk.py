@@ -266,13 +266,14 @@ class Walk(t.Generic[T]):
         self, step: Step, has_next: bool, retried: bool
     ) -> Arrived[T] | _Failed | None:
         """Make one request; ``None`` when the stored key does not open."""
-        api_key = self._open_key(step)
+        # A key service is asked within it, too: the next route keeps its time.
+        deadline = self._deadline.share(SHARE) if has_next else self._deadline
+        api_key = self._open_key(step, deadline)
 
         if api_key is None:
             return None
 
         ticket = self._begin(step)
-        deadline = self._deadline.share(SHARE) if has_next else self._deadline
         self._notes.sent += 1
         began = time.perf_counter()
 
@@ -288,7 +289,7 @@ class Walk(t.Generic[T]):
 
         return self._fail(step.route, ticket, failure, _milliseconds(began), retried)
 
-    def _open_key(self, step: Step) -> Secret | None:
+    def _open_key(self, step: Step, deadline: Deadline) -> Secret | None:
         """Give the plaintext for one attempt; ``None`` for an unreadable key."""
         route = step.route
 
@@ -301,7 +302,10 @@ class Walk(t.Generic[T]):
         try:
             if self._rooms.keyring is not None:
                 return self._rooms.keyring.open(
-                    credential.blob, seal_context(credential), key_id=credential.key_id
+                    credential.blob,
+                    seal_context(credential),
+                    key_id=credential.key_id,
+                    timeout=deadline.left(),
                 )
         except StoredKeyUnreadable as error:
             reason = error.reason

@@ -238,27 +238,33 @@ class _WatchedTLSPool(_WatchedPool, HTTPSConnectionPool):
 
 
 def build_pool(
-    scheme: str, host: str, port: int | None, maxsize: int
+    scheme: str,
+    host: str,
+    port: int | None,
+    maxsize: int,
+    ca_file: str | None = None,
 ) -> HTTPConnectionPool:
     """Make the pool of kept connections to one host.
 
     :param maxsize: of idle connections kept; more may be in use.
+    :param ca_file: certificates to trust in place of certifi's, as PEM.
     """
     if scheme == "https":
+        context = build_tls_context(ca_file)
         return _WatchedTLSPool(
-            host, port, maxsize=maxsize, block=False, ssl_context=build_tls_context()
+            host, port, maxsize=maxsize, block=False, ssl_context=context
         )
 
     return _WatchedPool(host, port, maxsize=maxsize, block=False)
 
 
-def build_tls_context() -> ssl.SSLContext:
-    """Make a context that trusts certifi's list alone, from TLS 1.2 on.
+def build_tls_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """Make a context that trusts certifi's list, or one file, alone; from TLS 1.2 on.
 
     Built from the bare class: ``ssl.create_default_context`` reads ``SSLKEYLOGFILE``
     from the environment.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(certifi.where())
+    context.load_verify_locations(ca_file or certifi.where())
     return context

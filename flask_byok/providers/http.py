@@ -69,16 +69,24 @@ class Sender:
 
     :param connect_timeout: seconds for one connection.
     :param pool_size: idle connections kept per host.
+    :param ca_file: certificates to trust in place of certifi's, as PEM.
     """
 
-    def __init__(self, connect_timeout: float, *, pool_size: int = 50) -> None:
+    def __init__(
+        self,
+        connect_timeout: float,
+        *,
+        pool_size: int = 50,
+        ca_file: str | None = None,
+    ) -> None:
         self._connect_timeout = connect_timeout
         self._pool_size = pool_size
+        self._ca_file = ca_file
         self._open()
 
     def _open(self) -> None:
         self._process = os.getpid()
-        self._adapter = _Adapter(self._pool_size)
+        self._adapter = _Adapter(self._pool_size, self._ca_file)
 
     def close(self) -> None:
         """Close the idle connections. The sender stays usable."""
@@ -179,9 +187,10 @@ class _Parts(t.NamedTuple):
 class _Adapter(requests.adapters.HTTPAdapter):
     """requests' adapter with pools of our own, and without cookies."""
 
-    def __init__(self, pool_size: int) -> None:
+    def __init__(self, pool_size: int, ca_file: str | None) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1)
         self._pool_size = pool_size
+        self._ca_file = ca_file
         self._pools: dict[str, HTTPConnectionPool] = {}
 
     def get_connection_with_tls_context(
@@ -194,7 +203,11 @@ class _Adapter(requests.adapters.HTTPAdapter):
         if pool is None:
             parts = urllib.parse.urlsplit(origin)
             made = build_pool(
-                parts.scheme, parts.hostname or "", parts.port, self._pool_size
+                parts.scheme,
+                parts.hostname or "",
+                parts.port,
+                self._pool_size,
+                self._ca_file,
             )
             pool = self._pools.setdefault(origin, made)
 

@@ -94,6 +94,7 @@ class Doctor:
         if all(finding.level == "ok" for finding in tables):
             yield from self._look_at_rows()
 
+        yield from self._look_at_key_services()
         yield from self._look_at_providers()
 
     def _look_at_settings(self) -> cabc.Iterator[Finding]:
@@ -181,6 +182,26 @@ class Doctor:
                 f"{old} stored keys are sealed by another master key than the primary "
                 f"{keyring.primary}. Move them with 'flask byok rotate'.",
             )
+
+    def _look_at_key_services(self) -> cabc.Iterator[Finding]:
+        """Try each key service, so that a lost permission shows before a save does."""
+        keyring = self._keyring
+
+        for key_id in () if keyring is None else keyring.service_ids:
+            reason = None if keyring is None else keyring.probe(key_id)
+
+            if reason is None:
+                yield ok(
+                    "key-services",
+                    f"The key service '{key_id}' wraps and unwraps data keys.",
+                )
+            else:
+                yield error(
+                    "key-services",
+                    f"The key service '{key_id}' does not wrap and unwrap data keys "
+                    f"({reason}). The log tells why; check its address, its "
+                    "credentials and what they may do.",
+                )
 
     def _look_at_providers(self) -> cabc.Iterator[Finding]:
         for provider_id in self._registry.ids:

@@ -15,6 +15,7 @@ from ..errors import ApiKeyFormatError
 from ..errors import CheckLimited
 from ..errors import CredentialChanged
 from ..errors import CredentialNotFound
+from ..errors import KeyServiceUnavailable
 from ..errors import PolicyLocked
 from ..errors import StoredKeyUnreadable
 from ..errors import VaultClosed
@@ -252,6 +253,8 @@ def _mapped(work: cabc.Callable[[], Response]) -> Response:
         return problem("changed", members={"verdict": "changed"})
     except PolicyLocked:
         return problem("locked")
+    except KeyServiceUnavailable:
+        return problem("key-service")
     except StoredKeyUnreadable:
         return problem("unreadable")
     except VaultClosed:

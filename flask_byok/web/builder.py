@@ -45,6 +45,7 @@ _SLUGS: t.Final[cabc.Mapping[str, str]] = {
     "changed": "changed",
     "check_limit": "check-limit",
     "counter_down": "check-limit",
+    "key_service": "key-service",
     "details_saved": "setting-saved",
     "setting_saved": "setting-saved",
     "active_changed": "setting-saved",

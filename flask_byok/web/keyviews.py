@@ -14,6 +14,7 @@ from flask import session
 from ..errors import ApiKeyFormatError
 from ..errors import CheckLimited
 from ..errors import CredentialNotFound
+from ..errors import KeyServiceUnavailable
 from ..errors import StoredKeyUnreadable
 from ..errors import VaultClosed
 from ..proxies import current_byok
@@ -99,6 +100,10 @@ def _try_to_save(company_id: CompanyId, form: forms.SaveForm) -> Outcome:
         return _mistakes(form, (error.code,))
     except CheckLimited as error:
         return _limited(error, form)
+    except KeyServiceUnavailable:
+        return Outcome(
+            code="key_service", provider=form.provider or None, typed=form.typed
+        )
     except VaultClosed:
         return Outcome(code="not_set_up")
 
@@ -175,6 +180,8 @@ def _save_details(company_id: CompanyId) -> Response:
         return to_page(_limited(error))
     except CredentialNotFound:
         return to_page(Outcome(code="gone", provider=form.provider))
+    except KeyServiceUnavailable:
+        return to_page(Outcome(code="key_service", provider=form.provider))
     except StoredKeyUnreadable:
         return to_page(Outcome(code="unreadable", provider=form.provider))
     except VaultClosed:
@@ -209,6 +216,8 @@ def test_key(company_id: CompanyId) -> Response:
         return to_page(_limited(error))
     except CredentialNotFound:
         return to_page(Outcome(code="gone", provider=provider))
+    except KeyServiceUnavailable:
+        return to_page(Outcome(code="key_service", provider=provider))
     except StoredKeyUnreadable:
         return to_page(Outcome(code="unreadable", provider=provider))
     except VaultClosed:

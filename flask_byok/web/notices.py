@@ -45,6 +45,7 @@ class NoticeMaker:
             "changed": self._changed,
             "check_limit": self._check_limit,
             "counter_down": self._counter_down,
+            "key_service": self._key_service,
             "details_saved": self._details_saved,
             "setting_saved": self._setting_saved,
             "active_changed": self._active_changed,
@@ -207,6 +208,21 @@ class NoticeMaker:
             tone="warn",
             title=say("Nothing was checked or saved"),
             lines=(say("Keys cannot be checked now. Try again later."),),
+        )
+
+    def _key_service(self, outcome: Outcome, names: Names) -> Notice:
+        lines = [
+            names.say(
+                "{app_first} cannot reach the service that protects saved keys. Try "
+                "again in a few minutes."
+            )
+        ]
+
+        if self._stored(outcome.provider) is not None:
+            lines.append(say("Your saved key has not changed."))
+
+        return Notice(
+            tone="warn", title=say("Nothing was checked or saved"), lines=tuple(lines)
         )
 
     def _locked(self, outcome: Outcome, names: Names) -> Notice:

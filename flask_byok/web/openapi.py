@@ -29,7 +29,13 @@ _ALWAYS: t.Final = (
 #: Every change may be refused so, too.
 _CHANGES: t.Final = ("csrf", "wrong-type")
 
-_CHECKS: t.Final = ("check-limit", "counter-down", "not-set-up", "unreadable")
+_CHECKS: t.Final = (
+    "check-limit",
+    "counter-down",
+    "key-service",
+    "not-set-up",
+    "unreadable",
+)
 
 
 def build_document(prefix: str, providers: cabc.Sequence[str]) -> Schema:

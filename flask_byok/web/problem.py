@@ -132,6 +132,12 @@ KINDS: t.Final[cabc.Mapping[str, Kind]] = {
         detail="The counter of checks is out of reach. Nothing was changed. "
         "Try again later.",
     ),
+    "key-service": Kind(
+        status=503,
+        title="The key service does not answer",
+        detail="Keys can be neither opened nor saved for the moment. Nothing was "
+        "changed; try again.",
+    ),
     "not-set-up": Kind(
         status=503,
         title="Keys cannot be saved yet",

@@ -9,13 +9,17 @@ import os
 import pathlib
 import subprocess
 import sys
+import typing as t
 
 import pytest
 from click.testing import Result
 
 from flask_byok.cli import byok_cli
+from flask_byok.testing import FakeKeyService
+from tests.support.host import close_host
 from tests.support.host import GOOD
 from tests.support.host import Host
+from tests.support.host import make_host
 
 Run = cabc.Callable[..., Result]
 
@@ -221,3 +225,39 @@ def test_the_simulator_prints_its_addresses() -> None:
         process.terminate()
 
     assert {line[0] for line in lines} == {"OPENAI", "CLAUDE", "GEMINI", "ready"}
+
+
+@pytest.mark.case("B20")
+def test_doctor_tries_each_key_service(sqlite_url: str, byok_simulator: t.Any) -> None:
+    """One that wraps is well; one that does not is an error, also without any row."""
+    service = FakeKeyService()
+    host = make_host(sqlite_url, byok_simulator, BYOK_MASTER_KEYS={"kms1": service})
+    run = host.app.test_cli_runner().invoke
+    well = run(args=["byok", "doctor"])
+    service.fail("down")
+    ill = run(args=["byok", "doctor"])
+    close_host(host)
+
+    assert well.exit_code == 0, well.output
+    assert "The key service 'kms1' wraps and unwraps" in well.output
+    assert ill.exit_code == 1
+    assert "does not wrap and unwrap data keys (key_service_unavailable)" in ill.output
+
+
+@pytest.mark.case("B20")
+def test_a_command_says_that_the_service_is_down(
+    sqlite_url: str, byok_simulator: t.Any
+) -> None:
+    """A sentence and exit code 1, no traceback."""
+    service = FakeKeyService()
+    host = make_host(sqlite_url, byok_simulator, BYOK_MASTER_KEYS={"kms1": service})
+
+    with host.app.app_context():
+        assert host.byok.save_key(1, "OPENAI", GOOD).saved
+
+    service.fail("down")
+    result = host.app.test_cli_runner().invoke(args=["byok", "test", "i:1"])
+    close_host(host)
+
+    assert result.exit_code == 1
+    assert "Error: The key service that protects the stored keys" in result.output

@@ -13,14 +13,14 @@ from tests.support import tree
 
 HOUSE = tree.ROOT / "flask_byok"
 
-#: Who may look into a Secret: the header writer, the keyring (it seals and opens), the
+#: Who may look into a Secret: the header writer, the reader of plaintexts to seal, the
 #: maker of masked forms, and the reader of master keys.
 MAY_REVEAL = {
     "masterkeys.py",
     "providers/base.py",
     "providers/http.py",
     "service/clean.py",
-    "vault/keyring.py",
+    "vault/plaintext.py",
 }
 
 #: Below the sender, which reads the cause of a broken connection and drops it.

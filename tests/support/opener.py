@@ -37,9 +37,24 @@ def encode(*parts: bytes) -> bytes:
     return output
 
 
+def take_apart(blob: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """Give header, wrap, commitment, nonce and what is left, the ciphertext."""
+    header, rest = blob[:6], blob[6:]
+    assert header[:2] in (b"\x01\x01", b"\x01\x02")
+
+    if header[1] == 1:
+        length = 32
+    else:
+        (length,) = struct.unpack_from(">H", rest)
+        rest = rest[2:]
+
+    wrap, commitment, nonce = struct.unpack_from(f">{length}s32s12s", rest)
+    return header, wrap, commitment, nonce, rest[length + 44 :]
+
+
 def open_blob(
     blob: bytes,
-    master: bytes,
+    secret: bytes,
     *,
     namespace: str,
     purpose: str,
@@ -47,20 +62,26 @@ def open_blob(
     provider: str,
     record: str,
 ) -> str:
-    """Open a sealed key; raise whatever the parts raise when it does not open."""
-    version, suite, key_id, salt, commitment, nonce = struct.unpack_from(
-        ">BB4s32s32s12s", blob
-    )
-    assert (version, suite) == (1, 1)
-    header = struct.pack(">BB4s", version, suite, key_id)
+    """Open a sealed key; raise whatever the parts raise when it does not open.
+
+    The secret is the master key of suite 1, the unwrapped data key of suite 2.
+    """
+    header, wrap, commitment, nonce, ciphertext = take_apart(blob)
+    salt = wrap if header[1] == 1 else hashlib.sha256(wrap).digest()
     bound = [part.encode() for part in (purpose, namespace, company, provider, record)]
-    okm = hkdf(master, salt, encode(b"flask-byok/v1/derive", header, *bound), 64)
+    okm = hkdf(secret, salt, encode(b"flask-byok/v1/derive", header, *bound), 64)
     assert okm[32:] == commitment
-    tagged = encode(b"flask-byok/v1/aad", header, salt, commitment, *bound)
-    return AESGCM(okm[:32]).decrypt(nonce, blob[82:], tagged).decode("ascii")
+    tagged = encode(b"flask-byok/v1/aad", header, wrap, commitment, *bound)
+    return AESGCM(okm[:32]).decrypt(nonce, ciphertext, tagged).decode("ascii")
 
 
 def check_value(master: bytes, key_id: str) -> str:
     """Make the check value of a master key."""
     info = encode(b"flask-byok/v1/kcv", key_id.encode())
     return hkdf(master, bytes(32), info, 16).hex()
+
+
+def service_check_value(name: str, key_id: str) -> str:
+    """Make the check value of a key of a key service."""
+    named = encode(b"flask-byok/v1/kcv-service", key_id.encode(), name.encode())
+    return hashlib.sha256(named).hexdigest()[:32]

@@ -11,6 +11,9 @@ import pytest
 
 from flask_byok.errors import StoredKeyUnreadable
 from flask_byok.secret import Secret
+from flask_byok.vault.format import encode_context
+from flask_byok.vault.keyprovider import KeyContext
+from flask_byok.vault.keyring import _encrypt as encrypt
 from flask_byok.vault.keyring import Keyring
 from flask_byok.vault.keyring import SealContext
 
@@ -57,6 +60,18 @@ def keyring(
     given = {"k001": K001, "k002": K002} if masters is None else masters
     secrets = {key_id: Secret(text_of(each)) for key_id, each in given.items()}
     return Keyring(secrets, primary, namespace)
+
+
+def seal_again(ring: Keyring, vector: Vector) -> bytes:
+    """Seal what a vector holds, with its salt (or wrap) and nonce."""
+    entry = ring._entries[vector.key_id]
+    encoded = encode_context(ring._namespace_part, vector.context)
+    assert encoded is not None
+    keys = KeyContext(vector.context, ring.namespace, encoded)
+    okm = entry.derive(vector.salt, keys)
+    assert isinstance(okm, bytes)
+    api_key = Secret(vector.plaintext)
+    return encrypt(entry, api_key, encoded, vector.salt, okm, vector.nonce)
 
 
 def context(**changes: str) -> SealContext:

@@ -168,21 +168,6 @@ def test_an_unknown_format_is_named_by_its_number(start: bytes) -> None:
     assert caught.value.key_id is None
 
 
-@pytest.mark.case("A6")
-@pytest.mark.parametrize("length", [98, 129, 4097, 8192])
-def test_a_blob_of_a_key_service_is_a_format_not_built_here(length: int) -> None:
-    """Suite 2 may be longer than suite 1; it is never called damaged."""
-    blob = b"\x01\x02k001".ljust(length, b"\0")
-
-    assert reason_of(RING, blob, HERE) == "unsupported_format"
-
-
-@pytest.mark.parametrize("length", [97, 8193])
-def test_a_blob_of_no_format_at_all_is_malformed(length: int) -> None:
-    """Outside the sizes of suite 2 the number says nothing."""
-    assert reason_of(RING, b"\x01\x02k001".ljust(length, b"\0"), HERE) == "malformed"
-
-
 # --- which master key --------------------------------------------------------------
 
 

@@ -10,15 +10,18 @@ import pytest
 
 from flask_byok.errors import StoredKeyUnreadable
 from tests.support import opener
+from tests.support import service_vectors
 from tests.support import vectors
 from tests.support.vectors import Vector
 
+ALL = (*vectors.VECTORS, *service_vectors.VECTORS)
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "security.md"
 REASONS = [
     "malformed",
     "unsupported_format",
     "header_mismatch",
     "unknown_key_id",
+    "key_service_unavailable",
     "wrong_key_or_context",
     "tampered",
 ]
@@ -31,7 +34,7 @@ def text() -> str:
 
 
 @pytest.mark.case("A21")
-@pytest.mark.parametrize("vector", vectors.VECTORS)
+@pytest.mark.parametrize("vector", ALL)
 def test_the_page_prints_the_answers_that_are_tested(text: str, vector: Vector) -> None:
     """Every byte string and every part of the context stands on the page."""
     printed = re.sub(r"\n\s+", "", text)
@@ -50,10 +53,14 @@ def test_the_page_prints_the_check_values(text: str) -> None:
 
 
 @pytest.mark.case("A21")
-@pytest.mark.parametrize("vector", vectors.VECTORS)
+@pytest.mark.parametrize("vector", ALL)
 def test_the_printed_program_opens_the_printed_answers(vector: Vector) -> None:
     """The second opener, which the page includes, reads what the page publishes."""
-    masters = {"k001": vectors.K001, "k002": vectors.K002}
+    masters = {
+        "k001": vectors.K001,
+        "k002": vectors.K002,
+        **service_vectors.DATA_KEYS,
+    }
     parts = dataclasses.asdict(vector.context)
     opened = opener.open_blob(
         vector.blob, masters[vector.key_id], namespace=vector.namespace, **parts
@@ -70,7 +77,7 @@ def test_the_table_of_reasons_is_in_order(text: str) -> None:
     assert told == [*REASONS, "malformed"]
 
 
-@pytest.mark.parametrize("reason", [*REASONS, "key_service_unavailable"])
+@pytest.mark.parametrize("reason", REASONS)
 def test_each_reason_has_a_sentence_of_its_own(text: str, reason: str) -> None:
     """And stands on the page."""
     others = {str(StoredKeyUnreadable(other)) for other in {*REASONS, "x"} - {reason}}
