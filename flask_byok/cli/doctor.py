@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import dataclasses
 import json
 import sys
 import typing as t
 
 import click
-from flask import current_app
+from flask.cli import ScriptInfo
 
+from ..errors import BYOKError
+from ..service.doctor import error
 from ..service.doctor import Finding
 from .group import byok_cli
 from .group import this_byok
@@ -17,21 +20,17 @@ from .group import this_byok
 _MARKS: t.Final = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 
 
-@byok_cli.command("doctor")
+@byok_cli.command("doctor", with_appcontext=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(as_json: bool) -> None:
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
     """Check settings, tables, every stored key and the providers.
 
     Ends with 1 when something does not work.
     """
-    byok = this_byok()
     findings: list[Finding] = []
 
-    for finding in byok.state.doctor.examine(
-        has_loader=byok.has_company_loader,
-        has_access_check=byok.has_access_check,
-        has_secret_key=bool(current_app.secret_key),
-    ):
+    for finding in _examine(ctx):
         findings.append(finding)
 
         if not as_json:
@@ -42,3 +41,25 @@ def doctor(as_json: bool) -> None:
 
     if any(finding.level == "error" for finding in findings):
         sys.exit(1)
+
+
+def _examine(ctx: click.Context) -> cabc.Iterator[Finding]:
+    """Give the findings; an app that refuses its settings is the only one then."""
+    trouble = None
+
+    try:
+        app = ctx.ensure_object(ScriptInfo).load_app()
+    except BYOKError as refused:
+        trouble = str(refused)
+
+    if trouble is not None:
+        yield error("settings", trouble)
+        return
+
+    with app.app_context():
+        byok = this_byok()
+        yield from byok.state.doctor.examine(
+            has_loader=byok.has_company_loader,
+            has_access_check=byok.has_access_check,
+            has_secret_key=bool(app.secret_key),
+        )

@@ -15,7 +15,16 @@ if t.TYPE_CHECKING:
 
 _T = t.TypeVar("_T")
 
-byok_cli: AppGroup = AppGroup(
+
+class _Group(AppGroup):
+    """Says in one sentence why the app of a command cannot be made."""
+
+    def invoke(self, ctx: click.Context) -> t.Any:
+        """Run a command. The app is loaded in here, and may refuse its settings."""
+        return calling(lambda: super(_Group, self).invoke(ctx))
+
+
+byok_cli: AppGroup = _Group(
     "byok",
     help="Company API keys: master keys, rotation, checks, stored keys, the simulator.",
 )

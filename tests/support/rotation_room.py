@@ -179,13 +179,15 @@ class InterruptedKeyring(Keyring):
         super().__init__(secrets, primary, "default")
         self.meanwhile = meanwhile
 
-    def seal(self, api_key: Secret, context: SealContext) -> bytes:
+    def seal(
+        self, api_key: Secret, context: SealContext, *, timeout: float | None = None
+    ) -> bytes:
         meanwhile, self.meanwhile = self.meanwhile, None
 
         if meanwhile is not None:
             meanwhile()
 
-        return super().seal(api_key, context)
+        return super().seal(api_key, context, timeout=timeout)
 
 
 class Beside:
