@@ -26,6 +26,10 @@ from urllib3.util import Timeout
 from .deadline import Deadline
 
 
+#: Bytes of one TLS record at most.
+_RECORD = 16 * 1024
+
+
 class Watch:
     """What one attempt may still take, and what happened to it so far.
 
@@ -37,7 +41,7 @@ class Watch:
         "answer",
         "answered",
         "connected",
-        "connect_timeout",
+        "connecting",
         "deadline",
         "gap",
         "gap_left",
@@ -47,7 +51,8 @@ class Watch:
 
     def __init__(self, deadline: Deadline, connect_timeout: float) -> None:
         self.deadline: Deadline | None = deadline
-        self.connect_timeout: float = connect_timeout
+        #: For name, every address tried, and TLS.
+        self.connecting: Deadline = Deadline(connect_timeout)
         #: A connection stands, so something may have been sent.
         self.connected: bool = False
         #: That connection had carried an earlier request.
@@ -63,7 +68,7 @@ class Watch:
 
     def connect_left(self) -> float:
         """Tell the seconds the connection may take."""
-        return min(self.connect_timeout, self.read_left())
+        return min(self.connecting.left(), self.read_left())
 
     def read_left(self) -> float:
         """Tell the seconds the next read may wait; 0 when the time is over."""
@@ -202,6 +207,27 @@ class _Guarded(HTTPConnection):
         self.timeout = max(self.watch.read_left(), 0.001)
         super().request(method, url, **options)
 
+    def send(self, data: t.Any) -> None:
+        """Send within the time that is left.
+
+        Over TLS the timeout of a socket holds per record, so a server that takes a
+        record now and then would hold us for as long as it likes.
+        """
+        if not isinstance(data, bytes) or self.sock is None:
+            super().send(data)
+            return
+
+        view = memoryview(data)
+
+        for start in range(0, len(view), _RECORD):
+            left = self.watch.read_left()
+
+            if left <= 0.0:
+                raise TimeoutError("timed out")
+
+            self.sock.settimeout(left)
+            self.sock.sendall(view[start : start + _RECORD])
+
 
 class _PlainConnection(_Guarded):
     pass
@@ -215,7 +241,10 @@ class WatchedTimeout(Timeout):
     """A urllib3 timeout that carries the watch down to the connection."""
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__(connect=watch.connect_left(), read=watch.read_left())
+        super().__init__(
+            connect=max(watch.connect_left(), 0.001),
+            read=max(watch.read_left(), 0.001),
+        )
         self.watch = watch
 
     def clone(self) -> WatchedTimeout:
