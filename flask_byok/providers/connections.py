@@ -25,7 +25,6 @@ from urllib3.util import Timeout
 
 from .deadline import Deadline
 
-
 #: Bytes of one TLS record at most.
 _RECORD = 16 * 1024
 

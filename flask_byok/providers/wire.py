@@ -221,9 +221,7 @@ def read_place(value: object) -> int | str | None:
     return value if isinstance(value, int | str) else None
 
 
-def read_finish(
-    value: object, words: cabc.Mapping[str, FinishReason]
-) -> FinishReason:
+def read_finish(value: object, words: cabc.Mapping[str, FinishReason]) -> FinishReason:
     """Give why an answer ended: our word for the provider's."""
     return words.get(value, "other") if isinstance(value, str) else "other"
 

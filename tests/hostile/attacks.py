@@ -20,7 +20,6 @@ import zlib
 from tests.hostile import shapes
 from tests.providers.replay import Behaviour
 from tests.providers.replay import build_answer
-from tests.providers.replay import build_chunks
 from tests.providers.replay import build_head
 from tests.providers.replay import Request
 
@@ -214,18 +213,12 @@ ATTACKS: t.Final[cabc.Mapping[str, cabc.Callable[[], Attack]]] = {
     "page": lambda: _attack(_body(b"<!DOCTYPE html><p>Hi"), NONSENSE),
     "deep JSON": lambda: _attack(_body(b"[" * 500_000), NONSENSE),
     "deep JSON of objects": lambda: _attack(_body(b'{"a":' * 200_000), NONSENSE),
-    "JSON of many lists": lambda: _attack(
-        _body(_wide(b"[]")), NONSENSE | TOO_LARGE
-    ),
+    "JSON of many lists": lambda: _attack(_body(_wide(b"[]")), NONSENSE | TOO_LARGE),
     "JSON of many objects": lambda: _attack(
         _body(_wide(b'{"a":1}')), NONSENSE | TOO_LARGE
     ),
-    "JSON of many texts": lambda: _attack(
-        _body(_wide(b'"ab"')), NONSENSE | TOO_LARGE
-    ),
-    "JSON of many numbers": lambda: _attack(
-        _body(_wide(b"300")), NONSENSE | TOO_LARGE
-    ),
+    "JSON of many texts": lambda: _attack(_body(_wide(b'"ab"')), NONSENSE | TOO_LARGE),
+    "JSON of many numbers": lambda: _attack(_body(_wide(b"300")), NONSENSE | TOO_LARGE),
     "JSON as dense as is taken": lambda: _attack(
         _body(_wide(b'"ab"', 17 * MIB)[:-1] + b"," + _wide(b'{"a":1}', 3 * MIB) + b"]"),
         NONSENSE,
@@ -346,10 +339,16 @@ def stream_attacks(kind: str) -> dict[str, cabc.Callable[[], Attack]]:
 def _stored(data: bytes) -> bytes:
     """Give bytes as a stored block of deflate."""
     size = len(data)
-    return b"\x00" + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little") + data
+    return (
+        b"\x00"
+        + size.to_bytes(2, "little")
+        + (size ^ 0xFFFF).to_bytes(2, "little")
+        + data
+    )
 
 
 def _whole_stream(kind: str) -> bytes:
     return b"".join(
-        _event(e) if e != "[DONE]" else b"data: [DONE]\n\n" for e in shapes.STREAMS[kind]
+        _event(e) if e != "[DONE]" else b"data: [DONE]\n\n"
+        for e in shapes.STREAMS[kind]
     )
