@@ -297,6 +297,7 @@ class Saving:
                 wish.company,
                 wish.provider.id,
                 seen_generation=stored.generation,
+                seen_id=stored.id,
                 model=wish.model,
                 expires_on=wish.expires_on,
                 actor=wish.actor,

@@ -5,5 +5,6 @@ GEMINI, and with their faults. The fixtures stand in
 :mod:`flask_byok.testing.fixtures`, which alone imports pytest.
 """
 
+from .holding import Hold as Hold
 from .records import RecordedRequest as RecordedRequest
 from .server import Simulator as Simulator

@@ -86,7 +86,7 @@ def serve(kind: str, pipe: t.Any) -> None:
 
 
 def tried(kind: str) -> list[tuple[str, str]]:
-    """List attacks and what is attacked; the second wire of OPENAI differs in streams."""
+    """List what is tried; the second wire of OPENAI differs in streams alone."""
     named = [] if kind == "openai-chat" else list(attacks.ATTACKS)
     wholes = [(name, action) for name in named for action in ACTIONS]
     return [*wholes, *((name, "stream") for name in attacks.stream_attacks(kind))]
