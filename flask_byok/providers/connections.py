@@ -25,9 +25,6 @@ from urllib3.util import Timeout
 
 from .deadline import Deadline
 
-#: Bytes of one TLS record at most.
-_RECORD = 16 * 1024
-
 
 class Watch:
     """What one attempt may still take, and what happened to it so far.
@@ -205,27 +202,6 @@ class _Guarded(HTTPConnection):
         # urllib3 sends under the connect timeout, which a large image outlasts.
         self.timeout = max(self.watch.read_left(), 0.001)
         super().request(method, url, **options)
-
-    def send(self, data: t.Any) -> None:
-        """Send within the time that is left.
-
-        Over TLS the timeout of a socket holds per record, so a server that takes a
-        record now and then would hold us for as long as it likes.
-        """
-        if not isinstance(data, bytes) or self.sock is None:
-            super().send(data)
-            return
-
-        view = memoryview(data)
-
-        for start in range(0, len(view), _RECORD):
-            left = self.watch.read_left()
-
-            if left <= 0.0:
-                raise TimeoutError("timed out")
-
-            self.sock.settimeout(left)
-            self.sock.sendall(view[start : start + _RECORD])
 
 
 class _PlainConnection(_Guarded):

@@ -45,6 +45,7 @@ def test_an_app_without_the_extension_is_named() -> None:
             current_ai_client.chat("Say hello.")
 
 
+@pytest.mark.case("F3")
 def test_without_a_loader_nobody_is_served(
     sqlite_url: str, byok_simulator: Simulator
 ) -> None:
@@ -60,6 +61,7 @@ def test_without_a_loader_nobody_is_served(
     close_host(host)
 
 
+@pytest.mark.case("A12", "F3")
 @pytest.mark.parametrize(
     "company", [None, "", " acme", True, False, 1.0, b"acme", [], "a\x00b", "a" * 256]
 )
@@ -78,6 +80,7 @@ def test_what_is_no_company_is_nobody(host: CallHost, company: t.Any) -> None:
     assert host.paid == ""
 
 
+@pytest.mark.case("F3")
 def test_a_loader_that_raises_reaches_the_host(host: CallHost) -> None:
     """The host's own error is the host's to see; nothing is sent."""
 
@@ -99,6 +102,7 @@ def test_the_client_knows_the_hosts_id(host: CallHost, company: t.Any) -> None:
     assert type(current_ai_client.company_id) is type(company)
 
 
+@pytest.mark.case("F5")
 def test_one_pushed_context_serves_two_companies(host: CallHost) -> None:
     """Nothing is kept between two uses of the proxy."""
     host.store()
@@ -108,6 +112,7 @@ def test_one_pushed_context_serves_two_companies(host: CallHost) -> None:
     assert current_ai_client.company_id == 2
 
 
+@pytest.mark.case("F5")
 def test_as_company_nests_and_ends(host: CallHost) -> None:
     """The innermost company counts, and the one before comes back."""
     with host.byok.as_company("a") as client:
@@ -179,6 +184,7 @@ def test_two_apps_keep_their_settings(
     assert host.byok.policy(1).fallback == "auto"
 
 
+@pytest.mark.case("F5")
 def test_eight_threads_are_eight_companies(host: CallHost) -> None:
     """No thread sees another's company."""
     for company in range(8):
@@ -204,6 +210,7 @@ def test_eight_threads_are_eight_companies(host: CallHost) -> None:
     assert all(f"I am {key[-6]}." in body for body, key in asked)
 
 
+@pytest.mark.case("F5", "C27")
 def test_a_thread_inherits_no_company(host: CallHost) -> None:
     """A thread started inside ``as_company`` asks the loader, not its parent."""
     found: list[t.Any] = []

@@ -120,6 +120,7 @@ def test_the_request_is_what_was_asked_for(serve: Serve, sender: Sender) -> None
     assert answer.headers["x-mine"] == "yes"
 
 
+@pytest.mark.case("D11", "D32")
 def test_a_connection_is_kept_and_carries_nothing_over(
     serve: Serve, sender: Sender
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_connection_is_kept_and_carries_nothing_over(
     assert server.requests[1].headers["x-api-key"] == "not-a-real-other-key-0002"
 
 
+@pytest.mark.case("D5")
 def test_the_environment_has_no_say(
     serve: Serve,
     sender: Sender,
@@ -161,6 +163,7 @@ def test_the_environment_has_no_say(
     assert not proxy.requests
 
 
+@pytest.mark.case("D3", "D4")
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 def test_no_redirect_is_followed(serve: Serve, sender: Sender, status: int) -> None:
     """Any 3xx is a failure, and the other host hears nothing."""
@@ -173,6 +176,7 @@ def test_no_redirect_is_followed(serve: Serve, sender: Sender, status: int) -> N
     assert not other.requests
 
 
+@pytest.mark.case("C9", "D12")
 @pytest.mark.parametrize(
     "api_key",
     [
@@ -199,6 +203,7 @@ def test_a_key_that_is_no_header_is_not_sent(
     assert server.connections == 0
 
 
+@pytest.mark.case("D7")
 @pytest.mark.parametrize(
     "url",
     [
@@ -261,6 +266,7 @@ def drip(first: bytes, *, every: float = 0.05) -> cabc.Callable[..., None]:
     return behave
 
 
+@pytest.mark.case("D8")
 @pytest.mark.parametrize(
     "first",
     [
@@ -321,6 +327,7 @@ def test_a_bomb_is_cut_at_the_cap(serve: Serve, sender: Sender, encoding: str) -
     assert (failure.kind, failure.status) == ("too_large", 200)
 
 
+@pytest.mark.case("D9")
 def test_a_bomb_takes_no_memory(serve: Serve, sender: Sender) -> None:
     """Of 64 MiB in one small piece only what the cap allows is ever unpacked."""
     packed = gzip.compress(b"0" * (64 * 1024 * 1024))
@@ -336,6 +343,7 @@ def test_a_bomb_takes_no_memory(serve: Serve, sender: Sender) -> None:
     assert peak < 8 * 1024 * 1024
 
 
+@pytest.mark.case("D11")
 def test_a_connection_with_bytes_behind_the_end_is_not_kept(
     serve: Serve, sender: Sender
 ) -> None:
@@ -467,6 +475,7 @@ def test_a_kept_connection_that_was_closed_is_not_used(
     assert not send(sender, server.url).reused_connection
 
 
+@pytest.mark.case("D10")
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -512,6 +521,7 @@ def test_a_hostile_header_does_not_reach_the_log(
     assert CANARY not in caplog.text
 
 
+@pytest.mark.case("C11")
 def test_printing_of_headers_stays_off(
     serve: Serve,
     sender: Sender,
@@ -526,6 +536,7 @@ def test_printing_of_headers_stays_off(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.case("D6")
 @pytest.mark.parametrize("flaw", ["self_signed", "wrong_name", "expired", "old_tls"])
 def test_a_certificate_that_does_not_hold_is_refused(
     serve: Serve,
@@ -599,6 +610,7 @@ def test_the_tls_context_is_strict() -> None:
     assert context.keylog_filename is None
 
 
+@pytest.mark.case("B19")
 def test_a_forked_child_makes_its_own_connections(serve: Serve) -> None:
     """Parent and child never share a connection."""
     sender = Sender(5.0)

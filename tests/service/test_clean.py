@@ -165,6 +165,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.case("D13", "D14")
 @pytest.mark.parametrize(("pasted", "api_key"), ACCEPTED)
 def test_accepted(pasted: str, api_key: str) -> None:
     """What is plainly around a key goes, the key itself stays as it is."""
@@ -173,6 +174,7 @@ def test_accepted(pasted: str, api_key: str) -> None:
     assert cleaned == Secret(api_key)
 
 
+@pytest.mark.case("D12", "D13", "D15")
 @pytest.mark.parametrize(("pasted", "sentence"), REFUSED)
 def test_refused(pasted: str, sentence: str) -> None:
     """What cannot be a key is refused with the one sentence that names the cause."""
@@ -214,6 +216,7 @@ def test_a_refusal_carries_nothing_of_the_key() -> None:
     assert held <= {"api_key"}
 
 
+@pytest.mark.case("D15")
 @pytest.mark.parametrize(
     "text",
     [
@@ -244,6 +247,7 @@ def test_a_megabyte_takes_no_time(text: str) -> None:
     assert time.process_time() - began < 2.0
 
 
+@pytest.mark.case("D16", "D17")
 @pytest.mark.parametrize(
     ("api_key", "chosen", "other"),
     [

@@ -226,6 +226,7 @@ def test_usage_tells_whose_key_paid(host: Host) -> None:
     ]
 
 
+@pytest.mark.case("F19")
 def test_a_forgotten_company_leaves_nothing(host: Host) -> None:
     """The host's own delete takes every row of ours along, and no other company's."""
     for company in (1, 2):

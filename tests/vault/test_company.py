@@ -64,6 +64,7 @@ def test_a_uuid_subclass_is_written_like_any_uuid() -> None:
     assert company_text(HostUUID(UUID)) == "u:" + UUID
 
 
+@pytest.mark.case("A12")
 @pytest.mark.parametrize(
     "company_id",
     [
@@ -99,6 +100,7 @@ def test_what_might_be_mistaken_is_refused(company_id: t.Any) -> None:
     assert caught.value.__context__ is None
 
 
+@pytest.mark.case("A12")
 def test_ids_that_look_alike_stay_apart() -> None:
     """Types, case, width and composition all count; nothing is normalised."""
     alike: list[t.Any] = [

@@ -171,6 +171,7 @@ def test_length_prefixes_are_as_published() -> None:
     assert length_prefixed(b"", b"").hex() == "00020000000000000000"
 
 
+@pytest.mark.case("A11")
 @given(first=st.lists(st.binary()), second=st.lists(st.binary()))
 def test_different_parts_never_encode_alike(
     first: list[bytes], second: list[bytes]
@@ -179,6 +180,7 @@ def test_different_parts_never_encode_alike(
     assert (length_prefixed(*first) == length_prefixed(*second)) == (first == second)
 
 
+@pytest.mark.case("A11")
 @given(whole=st.binary(min_size=1), first=st.integers(), second=st.integers())
 def test_a_moved_border_changes_the_bytes(
     whole: bytes, first: int, second: int
@@ -202,6 +204,7 @@ def test_what_is_sealed_opens(api_key: str, context: SealContext) -> None:
     assert ring.open(blob, context, key_id="k002").reveal() == api_key
 
 
+@pytest.mark.case("A9")
 def test_nothing_repeats_over_many_seals() -> None:
     """One key sealed 20,000 times: every salt, nonce, ciphertext and blob is new."""
     ring = vectors.keyring()
@@ -211,6 +214,7 @@ def test_nothing_repeats_over_many_seals() -> None:
         assert len({blob[start:end] for blob in blobs}) == len(blobs)
 
 
+@pytest.mark.case("A10")
 def test_nobody_can_hand_in_a_salt_or_a_nonce() -> None:
     """The public methods take a key, a context, a blob and a key id."""
     parameters = {
@@ -326,6 +330,7 @@ def test_a_moved_blob_does_not_open(changes: dict[str, str]) -> None:
     )
 
 
+@pytest.mark.case("A12")
 def test_an_int_and_its_digits_are_two_companies() -> None:
     """A blob of company 42 does not open for company "42"."""
     where = dataclasses.replace(vectors.V2.context, company="s:42")
@@ -347,6 +352,7 @@ def test_a_blob_of_another_app_does_not_open(namespace: str) -> None:
     )
 
 
+@pytest.mark.case("A1", "A2", "A3", "A12")
 @given(one=contexts, two=contexts)
 def test_two_contexts_never_open_each_other(one: SealContext, two: SealContext) -> None:
     """A blob opens under the context it was sealed with and no other."""

@@ -242,12 +242,14 @@ def test_a_ring_of_five_derives_once(key_id: str) -> None:
 # --- nothing else escapes ----------------------------------------------------------
 
 
+@pytest.mark.case("A20")
 @given(blob=st.binary(max_size=5000), key_id=st.text(max_size=6))
 def test_random_bytes_raise_our_error_alone(blob: bytes, key_id: str) -> None:
     """No index, struct or library error comes out, whatever goes in."""
     reason_of(RING, blob, HERE, key_id=key_id)
 
 
+@pytest.mark.case("A20")
 @given(
     body=st.binary(max_size=300),
     start=st.sampled_from([BLOB[:2], BLOB[:6], BLOB[:38], BLOB[:70], BLOB[:82]]),
@@ -257,6 +259,7 @@ def test_random_ends_raise_our_error_alone(start: bytes, body: bytes) -> None:
     reason_of(RING, start + body, HERE)
 
 
+@pytest.mark.case("A17", "A20")
 @given(
     purpose=st.text(),
     company=st.text(),
