@@ -29,8 +29,10 @@ GAP_LIMIT = 30.0
 STREAM_LIMIT = 15 * 60.0
 
 _BLOCK = 64 * 1024
-# Seconds to wait for the end of a transfer whose content is complete.
+# Seconds to wait for the end of a transfer whose content is complete, and how often a
+# piece of it is taken: what comes fast takes no waiting, however long it goes on.
 _LAST_BYTES = 0.02
+_LAST_PIECES = 4
 
 
 class HttpStream:
@@ -44,6 +46,7 @@ class HttpStream:
         self._watch = watch
         self._inflate = _build_inflate(raw.headers.get("content-encoding"))
         self._chunked = _build_chunked(watch)
+        self._received = 0
         self.status: int = raw.status
         #: Names in lower case; of repeated headers the last.
         self.headers: cabc.Mapping[str, str] = {
@@ -76,10 +79,12 @@ class HttpStream:
     def read_chunks(self, cap: int = ANSWER_CAP) -> cabc.Iterator[bytes]:
         """Give the body in decoded pieces, as they come.
 
-        :param cap: decoded bytes allowed; what lies within it is given first.
+        :param cap: decoded bytes allowed, and about as many coded ones, which may
+            unpack to nothing; what lies within it is given first.
         :raise AttemptFailed: when the body breaks off, is too large or too slow.
         """
         size = 0
+        most = self._received + cap + _BLOCK
 
         while True:
             piece, error = self._read_piece(cap - size + 1)
@@ -96,6 +101,10 @@ class HttpStream:
             if size > cap:
                 self.close()
                 yield piece[: cap - size]
+                raise AttemptFailed(Failure(kind="too_large", status=self.status))
+
+            if self._received > most:
+                self.close()
                 raise AttemptFailed(Failure(kind="too_large", status=self.status))
 
             if piece:
@@ -120,10 +129,12 @@ class HttpStream:
         connection can be kept. Nobody waits for them.
         """
         self.limit_total(_LAST_BYTES)
-        piece, error = self._read_piece(_BLOCK)
 
-        while error is None and piece is not None:
+        for _ in range(_LAST_PIECES):
             piece, error = self._read_piece(_BLOCK)
+
+            if error is not None or piece is None:
+                break
 
         self.close()
 
@@ -145,6 +156,8 @@ class HttpStream:
                 piece = self._read_chunked(self._chunked)
             else:
                 piece = self._raw.read1(_BLOCK, decode_content=False)
+
+            self._received += len(piece)
 
             if self._inflate is not None:
                 return self._decode(piece, limit), None
@@ -169,13 +182,13 @@ class HttpStream:
         return piece
 
     def _decode(self, piece: bytes, limit: int) -> bytes | None:
-        if self._inflate is None or piece:
-            return self._inflate.decompress(piece, limit) if self._inflate else piece
+        plain: bytes = self._inflate.decompress(piece, limit)
 
-        if not self._inflate.eof:
-            raise zlib.error("cut")
+        # Bytes behind the end are nobody's, and the decoder would keep them all.
+        if self._inflate.unused_data or not (piece or self._inflate.eof):
+            raise zlib.error("end")
 
-        return None
+        return plain if piece else None
 
 
 def _build_chunked(watch: Watch) -> ChunkedReader | None:

@@ -13,7 +13,7 @@ import re
 import typing as t
 
 _BLOCK = 64 * 1024
-#: Bytes of a size line, or of all trailers together.
+#: Bytes of a size line, or of all trailers and extensions together.
 LINE_LIMIT = 64 * 1024
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?")
 
@@ -30,6 +30,7 @@ class ChunkedReader:
         self._left = 0
         self._is_behind = False
         self._in_trailers = False
+        self._idle = 0
         #: The coding's end was read.
         self.ended: bool = False
 
@@ -88,6 +89,7 @@ class ChunkedReader:
     def _take_line(self, line: bytes) -> None:
         if self._in_trailers:
             self.ended = line in (b"", b"\r")
+            self._count_idle(len(line) + 1)
             return
 
         if self._is_behind:
@@ -104,6 +106,14 @@ class ChunkedReader:
         if match is None:
             raise http.client.HTTPException("chunk")
 
+        self._count_idle(len(line) - len(match[1]) - 1)
         self._left = int(match[1], 16)
         self._is_behind = self._left > 0
         self._in_trailers = self._left == 0
+
+    def _count_idle(self, size: int) -> None:
+        """Count bytes that carry no data: nobody sends many, but for the harm of it."""
+        self._idle += max(0, size)
+
+        if self._idle > LINE_LIMIT:
+            raise http.client.LineTooLong("chunk")

@@ -73,13 +73,15 @@ class ClaudeProvider(Provider):
                 deadline=deadline,
                 cap=LIST_CAP,
             )
-            payload = self._read_object(answer, IdCleaner(api_key))
+            cleaner = IdCleaner(api_key)
+            payload = self._read_object(answer, cleaner)
 
             for entry in read_objects(payload.get("data")):
-                if read_text(entry.get("id")) and not _is_retired(entry):
-                    found[entry["id"]] = ModelInfo(
-                        id=entry["id"], label=read_text(entry.get("display_name"))
-                    )
+                model = cleaner.listed_model(entry.get("id"))
+
+                if model is not None and not _is_retired(entry):
+                    label = cleaner.label(entry.get("display_name"))
+                    found[model] = ModelInfo(id=model, label=label)
 
             last = read_text(payload.get("last_id"))
 

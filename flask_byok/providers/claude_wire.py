@@ -29,13 +29,15 @@ from .wire import join_system
 from .wire import Json
 from .wire import make_call_id
 from .wire import read_count
+from .wire import read_finish
 from .wire import read_object
 from .wire import read_objects
+from .wire import read_place
 from .wire import read_state
 from .wire import read_text
 from .wire import Wire
 
-_FINISH: cabc.Mapping[object, FinishReason] = {
+_FINISH: cabc.Mapping[str, FinishReason] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "tool_use": "tool_calls",
@@ -128,7 +130,7 @@ class MessagesWire(Wire):
             ),
             model=read_text(payload.get("model")),
             usage=_parse_usage(read_object(payload.get("usage"))),
-            finish_reason=_FINISH.get(payload.get("stop_reason"), "other"),
+            finish_reason=read_finish(payload.get("stop_reason"), _FINISH),
             tool_calls=tuple(calls),
             raw=payload,
         )
@@ -145,7 +147,8 @@ class _MessagesReader(StreamReader):
 
     def __init__(self, model: str) -> None:
         super().__init__(model)
-        self._thinking: dict[object, dict[str, t.Any]] = {}
+        self._thinking: dict[object, Json] = {}
+        self._thoughts: dict[object, dict[str, list[str]]] = {}
         self._places: dict[object, int] = {}
 
     @staticmethod
@@ -169,7 +172,7 @@ class _MessagesReader(StreamReader):
             self._count(message.get("usage"))
         elif kind == "message_delta":
             reason = read_object(payload.get("delta")).get("stop_reason")
-            self.finish_reason = _FINISH.get(reason, "other")
+            self.finish_reason = read_finish(reason, _FINISH)
             self._count(payload.get("usage"))
         elif kind == "message_stop":
             self.ended = True
@@ -186,19 +189,19 @@ class _MessagesReader(StreamReader):
 
     def _take_block(self, payload: Json) -> cabc.Iterable[ChatChunk]:
         block = read_object(payload.get("content_block"))
-        index = payload.get("index")
+        index = read_place(payload.get("index"))
 
         if block.get("type") == "text":
             return self.add_text(read_text(block.get("text")))
 
         if block.get("type") in _THINKING:
-            self._thinking[index] = dict(block)
+            self._thinking[index] = block
 
         if block.get("type") != "tool_use":
             return ()
 
         self._places[index] = len(self.calls)
-        thinking = [] if self.calls else list(self._thinking.values())
+        thinking = [] if self.calls else self._build_thinking()
         return self.open_call(
             read_text(block.get("id")),
             read_text(block.get("name")),
@@ -207,7 +210,7 @@ class _MessagesReader(StreamReader):
 
     def _take_delta(self, payload: Json) -> cabc.Iterable[ChatChunk]:
         delta = read_object(payload.get("delta"))
-        index = payload.get("index")
+        index = read_place(payload.get("index"))
         kind = delta.get("type")
 
         if kind == "text_delta":
@@ -217,13 +220,24 @@ class _MessagesReader(StreamReader):
             place = self._places.get(index, -1)
             return self.add_arguments(place, read_text(delta.get("partial_json")))
 
-        block = self._thinking.get(index)
-
-        if block is not None and kind in ("thinking_delta", "signature_delta"):
+        if index in self._thinking and kind in ("thinking_delta", "signature_delta"):
             field = "thinking" if kind == "thinking_delta" else "signature"
-            block[field] = read_text(block.get(field)) + read_text(delta.get(field))
+            thoughts = self._thoughts.setdefault(index, {})
+            thoughts.setdefault(field, []).append(read_text(delta.get(field)))
 
         return ()
+
+    def _build_thinking(self) -> list[Json]:
+        return [
+            {
+                **block,
+                **{
+                    field: read_text(block.get(field)) + "".join(pieces)
+                    for field, pieces in self._thoughts.get(index, {}).items()
+                },
+            }
+            for index, block in self._thinking.items()
+        ]
 
 
 def _keep_thinking(blocks: cabc.Sequence[Json]) -> Json:

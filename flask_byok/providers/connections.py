@@ -37,7 +37,7 @@ class Watch:
         "answer",
         "answered",
         "connected",
-        "connect_timeout",
+        "connecting",
         "deadline",
         "gap",
         "gap_left",
@@ -47,7 +47,8 @@ class Watch:
 
     def __init__(self, deadline: Deadline, connect_timeout: float) -> None:
         self.deadline: Deadline | None = deadline
-        self.connect_timeout: float = connect_timeout
+        #: For name, every address tried, and TLS.
+        self.connecting: Deadline = Deadline(connect_timeout)
         #: A connection stands, so something may have been sent.
         self.connected: bool = False
         #: That connection had carried an earlier request.
@@ -63,7 +64,7 @@ class Watch:
 
     def connect_left(self) -> float:
         """Tell the seconds the connection may take."""
-        return min(self.connect_timeout, self.read_left())
+        return min(self.connecting.left(), self.read_left())
 
     def read_left(self) -> float:
         """Tell the seconds the next read may wait; 0 when the time is over."""
@@ -215,7 +216,10 @@ class WatchedTimeout(Timeout):
     """A urllib3 timeout that carries the watch down to the connection."""
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__(connect=watch.connect_left(), read=watch.read_left())
+        super().__init__(
+            connect=max(watch.connect_left(), 0.001),
+            read=max(watch.read_left(), 0.001),
+        )
         self.watch = watch
 
     def clone(self) -> WatchedTimeout:

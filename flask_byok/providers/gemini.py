@@ -78,12 +78,13 @@ class GeminiProvider(Provider):
                 deadline=deadline,
                 cap=LIST_CAP,
             )
-            payload = self._read_object(answer, IdCleaner(api_key))
+            cleaner = IdCleaner(api_key)
+            payload = self._read_object(answer, cleaner)
 
             for entry in read_objects(payload.get("models")):
-                info = _parse_model(entry)
+                info = _parse_model(entry, cleaner)
 
-                if info.id:
+                if info is not None:
                     found[info.id] = info
 
             following = read_text(payload.get("nextPageToken"))
@@ -147,8 +148,12 @@ class GeminiProvider(Provider):
         return Auth("x-goog-api-key", api_key)
 
 
-def _parse_model(entry: Json) -> ModelInfo:
-    model = read_text(entry.get("name")).removeprefix("models/")
+def _parse_model(entry: Json, cleaner: IdCleaner) -> ModelInfo | None:
+    model = cleaner.listed_model(read_text(entry.get("name")).removeprefix("models/"))
+
+    if model is None:
+        return None
+
     methods = entry.get("supportedGenerationMethods")
     kinds = set()
 
@@ -161,7 +166,7 @@ def _parse_model(entry: Json) -> ModelInfo:
 
     return ModelInfo(
         id=model,
-        label=read_text(entry.get("displayName")),
+        label=cleaner.label(entry.get("displayName")),
         kinds=frozenset(kinds or {"other"}),
     )
 

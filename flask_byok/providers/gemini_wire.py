@@ -29,13 +29,14 @@ from .wire import dump_arguments
 from .wire import join_system
 from .wire import Json
 from .wire import read_count
+from .wire import read_finish
 from .wire import read_object
 from .wire import read_objects
 from .wire import read_state
 from .wire import read_text
 from .wire import Wire
 
-_FINISH: cabc.Mapping[object, FinishReason] = {
+_FINISH: cabc.Mapping[str, FinishReason] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
     "CONTINUATION": "length",
@@ -174,7 +175,7 @@ class _GenerateReader(StreamReader):
             )
 
         self.ended = True
-        self.finish_reason = _FINISH.get(reason, "other")
+        self.finish_reason = read_finish(reason, _FINISH)
 
         if isinstance(reason, str) and reason.startswith("IMAGE_"):
             self.finish_reason = "content_filter"

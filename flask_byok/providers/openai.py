@@ -30,7 +30,6 @@ from .wire import Json
 from .wire import read_count
 from .wire import read_object
 from .wire import read_objects
-from .wire import read_text
 from .wire import read_vector
 from .wire import Wire
 
@@ -120,12 +119,13 @@ class OpenAIProvider(Provider):
         answer = self._send(
             sender, "GET", "/models", api_key=api_key, deadline=deadline, cap=LIST_CAP
         )
-        payload = self._read_object(answer, IdCleaner(api_key))
+        cleaner = IdCleaner(api_key)
+        payload = self._read_object(answer, cleaner)
 
         return tuple(
-            ModelInfo(id=read_text(entry["id"]), kinds=_guess_kinds(entry["id"]))
+            ModelInfo(id=model, kinds=_guess_kinds(model))
             for entry in read_objects(payload.get("data"))
-            if read_text(entry.get("id"))
+            if (model := cleaner.listed_model(entry.get("id"))) is not None
         )
 
     def embed(

@@ -33,12 +33,14 @@ from .wire import Json
 from .wire import make_call_id
 from .wire import parse_arguments
 from .wire import read_count
+from .wire import read_finish
 from .wire import read_object
 from .wire import read_objects
+from .wire import read_place
 from .wire import read_text
 from .wire import Wire
 
-_FINISH: cabc.Mapping[object, FinishReason] = {
+_FINISH: cabc.Mapping[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
@@ -113,7 +115,7 @@ class ChatWire(Wire):
 
         message = read_object(choices[0].get("message"))
         refusal = read_text(message.get("refusal"))
-        finish = _FINISH.get(choices[0].get("finish_reason"), "other")
+        finish = read_finish(choices[0].get("finish_reason"), _FINISH)
 
         return ChatAnswer(
             text=read_text(message.get("content")) + refusal,
@@ -184,13 +186,13 @@ class _ChatReader(StreamReader):
                 chunks += self._take_fragment(fragment)
 
             if choice.get("finish_reason") is not None:
-                finish = _FINISH.get(choice["finish_reason"], "other")
+                finish = read_finish(choice["finish_reason"], _FINISH)
                 self.finish_reason = "content_filter" if self._refused else finish
 
         return chunks
 
     def _take_fragment(self, fragment: Json) -> cabc.Iterable[ChatChunk]:
-        index = fragment.get("index")
+        index = read_place(fragment.get("index"))
         function = read_object(fragment.get("function"))
         arguments = read_text(function.get("arguments"))
 

@@ -33,6 +33,7 @@ from .wire import parse_arguments
 from .wire import read_count
 from .wire import read_object
 from .wire import read_objects
+from .wire import read_place
 from .wire import read_text
 from .wire import Wire
 
@@ -149,7 +150,7 @@ class _ResponsesReader(StreamReader):
             return self._take_item(payload)
 
         if kind == "response.function_call_arguments.delta":
-            place = self._places.get(payload.get("output_index"), -1)
+            place = self._places.get(read_place(payload.get("output_index")), -1)
             return self.add_arguments(place, read_text(payload.get("delta")))
 
         if kind in ("response.completed", "response.incomplete"):
@@ -168,7 +169,7 @@ class _ResponsesReader(StreamReader):
         if item.get("type") != "function_call":
             return ()
 
-        self._places[payload.get("output_index")] = len(self.calls)
+        self._places[read_place(payload.get("output_index"))] = len(self.calls)
         return self.open_call(
             read_text(item.get("call_id")),
             read_text(item.get("name")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import collections.abc as cabc
 import json
+import math
 import re
 import typing as t
 import uuid
@@ -14,6 +15,7 @@ from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatRequest
 from .types import Failure
+from .types import FinishReason
 from .types import Part
 from .types import TextPart
 
@@ -25,8 +27,19 @@ Json = cabc.Mapping[str, t.Any]
 #: Fields of a body that ``extra`` never touches.
 PROTECTED = frozenset({"contents", "input", "messages", "model", "stream"})
 
+#: Lists and objects, and commas, in one text of more than a mebibyte. A dense text
+#: takes thirty times its size to decode. Vectors have the most commas: 2,048 of 1,536
+#: numbers.
+MOST_NESTED = 500_000
+MOST_COMMAS = 4_000_000
+_LARGE = 1024 * 1024
+
+#: No answer counts more tokens; a larger number is none, and fits no column.
+MOST_TOKENS = 10**12
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _MODEL = re.compile(r"[A-Za-z0-9_.:/@+-]{1,200}")
+_LABEL_LIMIT = 200
 
 
 class Wire(abc.ABC):
@@ -71,7 +84,17 @@ class IdCleaner:
 
     def model(self, value: object, asked: str) -> str:
         """Give the model that answered, else the one that was asked for."""
-        return self._clean(value, _MODEL) or asked
+        return self.listed_model(value) or asked
+
+    def listed_model(self, value: object) -> str | None:
+        """Give a model's id, or ``None`` when it does not look like one."""
+        return self._clean(value, _MODEL)
+
+    def label(self, value: object) -> str:
+        """Give a name for people, cut; empty when it is none."""
+        label = read_text(value)[:_LABEL_LIMIT]
+        is_fit = label.isprintable() and not self._api_key.appears_in(label)
+        return label if is_fit else ""
 
     def _clean(self, value: object, pattern: re.Pattern[str]) -> str | None:
         if not isinstance(value, str) or not pattern.fullmatch(value):
@@ -105,20 +128,48 @@ def _refuse_constant(name: str) -> t.NoReturn:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+# Half of a character, written as an escape. Without its other half it is no text: no
+# page, column or wire takes it.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def decode_json(text: str | bytes) -> t.Any:
     """Decode JSON of another party's making, strictly.
 
-    :return: ``None`` when it is none; nesting too deep, ``NaN`` and bad UTF-8 included.
+    :return: ``None`` when it is none; nesting too deep or too dense, ``NaN`` and bad
+        UTF-8 included.
     """
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
 
-        return _decoder.decode(text)
+        if len(text) > _LARGE and _is_dense(text):
+            return None
+
+        value = _decoder.decode(text)
+        return _mend(value) if _HALF.search(text) else value
     except (ValueError, RecursionError):
         return None
+
+
+def _is_dense(text: str) -> bool:
+    nested = text.count("[") + text.count("{")
+    return nested > MOST_NESTED or text.count(",") > MOST_COMMAS
+
+
+def _mend(value: t.Any) -> t.Any:
+    """Put the sign for a lost character in the place of each half of one."""
+    if isinstance(value, str):
+        halves = value.encode("utf-16-le", "surrogatepass")
+        return halves.decode("utf-16-le", "replace")
+
+    if isinstance(value, list):
+        return [_mend(entry) for entry in value]
+
+    if isinstance(value, dict):
+        return {_mend(name): _mend(entry) for name, entry in value.items()}
+
+    return value
 
 
 def merge_extra(body: Json, extra: cabc.Mapping[str, t.Any]) -> Json:
@@ -159,18 +210,33 @@ def read_text(value: object) -> str:
 
 def read_count(value: object) -> int | None:
     """Give a number of tokens, or ``None`` instead of anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
 
-    return value
+    return value if 0 <= value <= MOST_TOKENS else None
+
+
+def read_place(value: object) -> int | str | None:
+    """Give what a wire numbers its parts by, or ``None`` instead of anything else."""
+    return value if isinstance(value, int | str) else None
+
+
+def read_finish(value: object, words: cabc.Mapping[str, FinishReason]) -> FinishReason:
+    """Give why an answer ended: our word for the provider's."""
+    return words.get(value, "other") if isinstance(value, str) else "other"
 
 
 def read_vector(value: object) -> tuple[float, ...]:
-    """Give a vector, or an empty one instead of anything else."""
-    try:
-        return tuple(map(float, value)) if isinstance(value, list) else ()
-    except (TypeError, ValueError):
+    """Give a vector of finite numbers, or an empty one instead of anything else."""
+    if not isinstance(value, list) or not {*map(type, value)} <= {int, float}:
         return ()
+
+    try:
+        vector = tuple(map(float, value))
+    except OverflowError:
+        return ()
+
+    return vector if all(map(math.isfinite, vector)) else ()
 
 
 def as_parts(content: str | cabc.Sequence[Part]) -> list[Part]:

@@ -111,7 +111,14 @@ class Companies:
                 conn, state, fallback, active_provider, use_other_keys, actor
             )
 
-        return self.status(company).policy
+        chosen = {
+            "fallback": fallback,
+            "active_provider": active_provider,
+            "use_other_keys": use_other_keys,
+        }
+        kept: dict[str, t.Any] = {n: v for n, v in chosen.items() if v is not None}
+        # Not read again: it is stored, whether it can be read just now or not.
+        return self._policy(dataclasses.replace(state, **kept))
 
     def _note_policy(
         self,

@@ -8,6 +8,7 @@ import uuid
 
 from ..errors import CredentialChanged
 from ..errors import CredentialNotFound
+from ..errors import StateUnavailable
 from ..failover.changes import build_change
 from ..providers.base import Provider
 from ..secret import Secret
@@ -16,6 +17,7 @@ from ..vault.keyring import Keyring
 from ..vault.keyring import SealContext
 from ..vault.types import CompanyState
 from ..vault.types import Credential
+from ..vault.types import CredentialInfo
 from ..vault.types import SealedKey
 from .clean import clean_api_key
 from .clean import looks_like_other
@@ -122,9 +124,16 @@ class Saving:
             provider=wish.provider.id,
             created=stored is None,
             activated=activated,
-            credential=self._companies.info(wish.company, wish.provider.id),
+            credential=self._read_stored(wish),
             report=report,
         )
+
+    def _read_stored(self, wish: Save) -> CredentialInfo | None:
+        """Show what was just stored; it is stored, whether it can be read or not."""
+        try:
+            return self._companies.info(wish.company, wish.provider.id)
+        except StateUnavailable:
+            return None
 
     def _masks(self, company: str) -> list[str]:
         return [info.masked for info in self._desk.store.credentials(company)]
@@ -265,7 +274,7 @@ class Saving:
             saved=True,
             verdict="working" if report is None else report.verdict,
             provider=wish.provider.id,
-            credential=self._companies.info(wish.company, wish.provider.id),
+            credential=self._read_stored(wish),
             report=report,
         )
 
@@ -288,6 +297,7 @@ class Saving:
                 wish.company,
                 wish.provider.id,
                 seen_generation=stored.generation,
+                seen_id=stored.id,
                 model=wish.model,
                 expires_on=wish.expires_on,
                 actor=wish.actor,

@@ -84,7 +84,8 @@ class SaveResult:
     :param provider: the provider it was for.
     :param created: whether there was no key of this provider before.
     :param activated: whether AI features use this key now.
-    :param credential: what is stored now; ``None`` when nothing is.
+    :param credential: what is stored now; ``None`` when nothing is, or when it cannot
+        be read just now.
     :param report: of the check; ``None`` when nothing was sent.
     :param other_provider: whose key it looks like, with verdict ``other_provider``.
     :param changed_by: who changed the key meanwhile, with verdict ``changed``.

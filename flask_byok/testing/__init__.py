@@ -6,6 +6,7 @@ The fixtures stand in
 :mod:`flask_byok.testing.fixtures`, which alone imports pytest.
 """
 
+from .holding import Hold as Hold
 from .keyservice import FakeKeyService as FakeKeyService
 from .keyservice import ServiceRequest as ServiceRequest
 from .records import RecordedRequest as RecordedRequest

@@ -114,6 +114,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if plan.slow:
                 self.simulator.wait(self.simulator.slow_seconds)
 
+            self.simulator.holds.keep(provider, call.api_key)
             self._write(plan)
 
     def _build_call(

@@ -11,6 +11,8 @@ import types
 import typing as t
 
 from .handler import Handler
+from .holding import Hold
+from .holding import Holds
 from .records import RecordedRequest
 from .records import RequestLog
 from .switches import Switch
@@ -50,6 +52,7 @@ class Simulator:
         self.slow_seconds = slow_seconds
         self.switchboard: Switchboard = Switchboard()
         self.log: RequestLog = RequestLog()
+        self.holds: Holds = Holds()
         self._wanted_port = port
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -80,6 +83,7 @@ class Simulator:
             return
 
         self._stopping.set()
+        self.holds.release()
         self._server.shutdown()
         self._thread.join()
         self._server.close_connections()
@@ -167,6 +171,27 @@ class Simulator:
         :raises ValueError: the provider or the fault does not exist.
         """
         self.switchboard.set(provider, fault, keys, times)
+
+    def holding(
+        self, provider: str = "*", keys: str | None = None
+    ) -> contextlib.AbstractContextManager[Hold]:
+        """Hold answers back inside a ``with`` block: what happens in mid-call?
+
+        .. code-block:: python
+
+            with simulator.holding("OPENAI") as hold:
+                thread.start()  # calls AI
+                hold.wait_for(1)  # its request is here, unanswered
+                byok.remove_key(7, "OPENAI")
+
+            thread.join()  # the answer came when the block ended
+
+        Requests are recorded when they come, held or not.
+
+        :param provider: ``OPENAI``, ``CLAUDE``, ``GEMINI``, or ``*`` for all.
+        :param keys: hold only requests whose key contains this text.
+        """
+        return self.holds.holding(provider, keys)
 
     def clear_faults(self) -> None:
         """Switch every fault off."""

@@ -159,17 +159,24 @@ class Store:
         provider: str,
         *,
         seen_generation: int,
+        seen_id: str | None = None,
         model: str | None,
         expires_on: dt.date | None,
         actor: str | None,
     ) -> int:
         """Store another model and expiry date for the same key.
 
+        :param seen_id: of the very key; one removed and added again counts its
+            generations anew.
         :return: the new generation.
         :raises CredentialNotFound: when there is no such key.
         :raises CredentialChanged: when somebody saved it meanwhile.
         """
         credential_id = self._find(connection, company, provider)
+
+        if seen_id not in (None, credential_id):
+            raise CredentialChanged(CHANGED)
+
         values = {
             "model": model,
             "expires_on": expires_on,
@@ -228,8 +235,14 @@ class Store:
         if seen_generation is not None:
             statement = statement.where(table.c.generation == seen_generation)
 
-        if connection.execute(statement).rowcount != 1:
-            raise CredentialChanged(CHANGED)
+        if connection.execute(statement).rowcount == 1:
+            return
+
+        # Another removal was quicker, or another save.
+        if seen_generation is None:
+            raise CredentialNotFound(_NONE)
+
+        raise CredentialChanged(CHANGED)
 
     def _find(self, connection: sa.Connection, company: str, provider: str) -> str:
         table = self._tables.credential

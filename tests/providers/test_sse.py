@@ -125,6 +125,7 @@ def test_text_that_is_no_field_is_handed_over() -> None:
     assert parser.raw.split() == ["{", '"error":', "{", '"code":', "503", "}", "}"]
 
 
+@pytest.mark.case("D10")
 def test_an_event_without_an_end_is_not_collected_for_ever() -> None:
     """One line, many lines and lines that are no field all have a cap."""
     for piece in (b"x" * 65536, b"data: 1\n" * 8192):

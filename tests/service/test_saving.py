@@ -92,7 +92,7 @@ def test_a_rejected_key_is_never_stored(host: Host, confirm: str | None) -> None
     assert host.byok.history(1)[0].action == "key_rejected"
 
 
-@pytest.mark.case("D16")
+@pytest.mark.case("D16", "D17")
 def test_a_key_of_another_provider_is_asked_about_first(host: Host) -> None:
     """Nothing is sent before somebody says that the prefix misleads."""
     result = host.byok.save_key(1, "OPENAI", "sk-ant-not-a-real-key-0006")
@@ -111,7 +111,7 @@ def test_confirming_the_provider_saves(host: Host) -> None:
     assert result.saved
 
 
-@pytest.mark.case("D12", "E11")
+@pytest.mark.case("D12", "E11", "D15")
 @pytest.mark.parametrize(
     ("text", "code"),
     [

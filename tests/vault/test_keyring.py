@@ -362,7 +362,7 @@ def test_a_blob_of_another_app_does_not_open(namespace: str) -> None:
     )
 
 
-@pytest.mark.case("A1", "A2", "A3")
+@pytest.mark.case("A1", "A2", "A3", "A12")
 @given(one=contexts, two=contexts)
 def test_two_contexts_never_open_each_other(one: SealContext, two: SealContext) -> None:
     """A blob opens under the context it was sealed with and no other."""
