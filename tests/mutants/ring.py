@@ -175,12 +175,13 @@ CHECK_VALUES: t.Final = (
         edits=(
             Edit(
                 "vault/ring_rows.py",
-                "    for problem in judge(_lock_rows(connection, table, keyring), "
-                "keyring):",
-                "    for problem in judge((), keyring):",
+                "    # Read back: of two workers with different bytes one is "
+                "refused.\n"
+                "    refuse_other_ring(connection, table, keyring)\n",
+                "",
             ),
         ),
-        tests=("tests/vault/test_choices.py",),
+        tests=("tests/vault/test_choices.py", "tests/vault/test_rotation.py"),
     ),
     Mutant(
         name="save-without-check-value",

@@ -8,6 +8,10 @@ from tests.mutants.mutant import Edit
 from tests.mutants.mutant import Mutant
 
 KEYRING: t.Final = "vault/keyring.py"
+ENTRY: t.Final = "vault/entry.py"
+FORMAT: t.Final = "vault/format.py"
+LOCALKEY: t.Final = "vault/localkey.py"
+PLAINTEXT: t.Final = "vault/plaintext.py"
 SEALING: t.Final = "tests/vault/test_keyring.py"
 OPENING: t.Final = "tests/vault/test_opening.py"
 
@@ -18,9 +22,9 @@ MUTANTS: t.Final = (
         takes_out="the context from what a record's key is derived from",
         edits=(
             Edit(
-                KEYRING,
-                "self.hkdf(salt, self._info_start + context, _OKM_LENGTH)",
-                "self.hkdf(salt, self._info_start, _OKM_LENGTH)",
+                LOCALKEY,
+                "info = self._info_start + context.encoded",
+                "info = self._info_start",
             ),
         ),
         tests=("tests/vault/test_saving.py::test_a_moved_row_does_not_open",),
@@ -31,9 +35,9 @@ MUTANTS: t.Final = (
         takes_out="the context from what the tag covers",
         edits=(
             Edit(
-                KEYRING,
-                "self._aad_start + _prefixed(salt, commitment) + context",
-                "self._aad_start + _prefixed(salt, commitment)",
+                ENTRY,
+                'return b"%b%b%b" % (start, bound, encoded)',
+                'return b"%b%b" % (start, bound)',
             ),
         ),
         tests=(f"{SEALING}::test_a_published_blob_is_sealed_again_byte_for_byte",),
@@ -42,13 +46,7 @@ MUTANTS: t.Final = (
         name="salt-and-commitment-out-of-aad",
         cases="A21",
         takes_out="salt and commitment from what the tag covers",
-        edits=(
-            Edit(
-                KEYRING,
-                "self._aad_start + _prefixed(salt, commitment) + context",
-                'self._aad_start + _prefixed(b"", b"") + context',
-            ),
-        ),
+        edits=(Edit(ENTRY, "prefixed(wrap, commitment)", 'prefixed(b"", b"")'),),
         tests=(f"{SEALING}::test_a_published_blob_opens",),
     ),
     Mutant(
@@ -57,9 +55,9 @@ MUTANTS: t.Final = (
         takes_out="version, suite and key id from the derivation",
         edits=(
             Edit(
-                KEYRING,
-                '_prefixed(b"flask-byok/v1/derive", self.header)',
-                '_prefixed(b"flask-byok/v1/derive", b"")',
+                LOCALKEY,
+                'prefixed(b"flask-byok/v1/derive", header)',
+                'prefixed(b"flask-byok/v1/derive", b"")',
             ),
         ),
         tests=(f"{SEALING}::test_a_published_blob_opens",),
@@ -70,8 +68,8 @@ MUTANTS: t.Final = (
         takes_out="the lengths before the parts",
         edits=(
             Edit(
-                KEYRING,
-                'b"".join([len(part).to_bytes(4, "big") + part for part in parts])',
+                FORMAT,
+                'b"".join([_four_bytes(len(part)) + part for part in parts])',
                 'b"".join(parts)',
             ),
         ),
@@ -83,8 +81,8 @@ MUTANTS: t.Final = (
         takes_out="the lengths before the parts, for a separator between them",
         edits=(
             Edit(
-                KEYRING,
-                'b"".join([len(part).to_bytes(4, "big") + part for part in parts])',
+                FORMAT,
+                'b"".join([_four_bytes(len(part)) + part for part in parts])',
                 'b"|".join(parts)',
             ),
         ),
@@ -136,8 +134,8 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 KEYRING,
-                "            self._namespace_bytes,\n            context.company",
-                '            b"default",\n            context.company',
+                "self._namespace_part = prefixed(self._namespace_bytes)",
+                'self._namespace_part = prefixed(b"default")',
             ),
         ),
         tests=(f"{SEALING}::test_a_blob_of_another_app_does_not_open",),
@@ -175,18 +173,19 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 KEYRING,
-                "        if not hmac.compare_digest(commitment, stored):\n"
-                '            return "wrong_key_or_context"\n'
+                "    # Before GCM: its tag alone can be made to fit two keys.\n"
+                "    if not hmac.compare_digest(commitment, stored):\n"
+                '        return "wrong_key_or_context"\n'
                 "\n",
                 "",
             ),
             Edit(
                 KEYRING,
-                '            return "tampered"\n',
-                '            return "tampered"\n'
+                '        return "tampered"\n',
+                '        return "tampered"\n'
                 "\n"
-                "        if not hmac.compare_digest(commitment, stored):\n"
-                '            return "wrong_key_or_context"\n',
+                "    if not hmac.compare_digest(commitment, stored):\n"
+                '        return "wrong_key_or_context"\n',
             ),
         ),
         tests=(f"{OPENING}::test_every_turned_bit_is_refused_for_its_reason",),
@@ -198,9 +197,9 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 KEYRING,
-                "        return self._unseal(master_key, blob, context)\n",
-                "        for each in self._master_keys.values():\n"
-                "            opened = self._unseal(each, blob, context)\n"
+                "        return _unseal(entry, split(blob), keys)\n",
+                "        for each in self._entries.values():\n"
+                "            opened = _unseal(each, split(blob), keys)\n"
                 "\n"
                 "            if isinstance(opened, Secret):\n"
                 "                return opened\n"
@@ -218,7 +217,7 @@ MUTANTS: t.Final = (
             Edit(
                 KEYRING,
                 '            return "unknown_key_id"\n',
-                "            master_key = self._master_keys[self._primary]\n",
+                "            entry = self._entries[self._primary]\n",
             ),
         ),
         tests=(f"{OPENING}::test_no_other_key_of_the_ring_is_tried",),
@@ -229,9 +228,9 @@ MUTANTS: t.Final = (
         takes_out="the comparison of the header's id with the column",
         edits=(
             Edit(
-                KEYRING,
-                'if blob[2:_SALT_AT].decode("latin-1") != key_id:',
-                "if not blob[2:_SALT_AT]:",
+                FORMAT,
+                'if blob[2:HEADER_LENGTH].decode("latin-1") != key_id:',
+                "if not blob[2:HEADER_LENGTH]:",
             ),
         ),
         tests=(f"{OPENING}::test_column_and_header_must_agree",),
@@ -240,7 +239,14 @@ MUTANTS: t.Final = (
         name="format-not-checked",
         cases="A6 A8",
         takes_out="the refusal of unknown versions and suites",
-        edits=(Edit(KEYRING, "if start != _LOCAL:", "if not start:"),),
+        edits=(
+            Edit(FORMAT, "elif not blob.startswith(LOCAL):", "elif not blob:"),
+            Edit(
+                FORMAT,
+                "    if blob.startswith(SERVICE):\n        if not",
+                "    if blob.startswith(SERVICE + SERVICE):\n        if not",
+            ),
+        ),
         tests=(f"{OPENING}::test_an_unknown_format_is_named_by_its_number",),
     ),
     Mutant(
@@ -249,9 +255,9 @@ MUTANTS: t.Final = (
         takes_out="the limits of a blob's length",
         edits=(
             Edit(
-                KEYRING,
-                "if not _SHORTEST_BLOB <= len(blob) <= longest:",
-                "if len(blob) > longest * 100:",
+                FORMAT,
+                "elif not _SHORTEST_LOCAL <= len(blob) <= _LONGEST_LOCAL:",
+                "elif len(blob) > _LONGEST_LOCAL * 100:",
             ),
         ),
         tests=(
@@ -266,8 +272,8 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 KEYRING,
-                "raise _unreadable(opened, blob, context)",
-                'return Secret(bytes(blob or b"").decode("latin-1"))',
+                "            raise unreadable(opened, blob, context)\n",
+                '            return Secret(bytes(blob or b"").decode("latin-1"))\n',
             ),
         ),
         tests=(f"{OPENING}::test_what_is_not_a_sealed_key_is_malformed",),
@@ -278,9 +284,9 @@ MUTANTS: t.Final = (
         takes_out="the look at what was opened",
         edits=(
             Edit(
-                KEYRING,
-                "if not _PLAINTEXT.fullmatch(plaintext):",
-                "if not plaintext.isascii():",
+                PLAINTEXT,
+                "    if not _PLAINTEXT.fullmatch(plaintext):\n        return None\n",
+                "    if not plaintext.isascii():\n        return None\n",
             ),
         ),
         tests=(f"{OPENING}::test_a_well_sealed_text_that_is_no_key_is_malformed",),
@@ -289,14 +295,14 @@ MUTANTS: t.Final = (
         name="fixed-salt",
         cases="A9",
         takes_out="the fresh salt of each seal",
-        edits=(Edit(KEYRING, "os.urandom(_SALT_LENGTH)", "bytes(_SALT_LENGTH)"),),
+        edits=(Edit(LOCALKEY, "os.urandom(SALT_LENGTH)", "bytes(SALT_LENGTH)"),),
         tests=(f"{SEALING}::test_nothing_repeats_over_many_seals",),
     ),
     Mutant(
         name="fixed-nonce",
         cases="A9",
         takes_out="the fresh nonce of each seal",
-        edits=(Edit(KEYRING, "os.urandom(_NONCE_LENGTH)", "bytes(_NONCE_LENGTH)"),),
+        edits=(Edit(KEYRING, "os.urandom(NONCE_LENGTH)", "bytes(NONCE_LENGTH)"),),
         tests=(f"{SEALING}::test_nothing_repeats_over_many_seals",),
     ),
     Mutant(
@@ -306,11 +312,16 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 KEYRING,
-                "def seal(self, api_key: Secret, context: SealContext) -> bytes:",
-                "def seal(\n"
-                "        self, api_key: Secret, context: SealContext, nonce: bytes "
-                "| None = None\n"
-                "    ) -> bytes:",
+                "        self, api_key: Secret, context: SealContext, *, timeout: "
+                "float | None = None\n"
+                "    ) -> bytes:\n",
+                "        self,\n"
+                "        api_key: Secret,\n"
+                "        context: SealContext,\n"
+                "        *,\n"
+                "        nonce: bytes | None = None,\n"
+                "        timeout: float | None = None,\n"
+                "    ) -> bytes:\n",
             ),
         ),
         tests=(f"{SEALING}::test_nobody_can_hand_in_a_salt_or_a_nonce",),
@@ -329,10 +340,10 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 KEYRING,
-                'return hmac.new(mac_key, plaintext, "sha256").hexdigest()[:32]',
-                "digest = hashes.Hash(hashes.SHA256())\n"
-                "        digest.update(plaintext)\n"
-                "        return digest.finalize().hex()[:32]",
+                "        return hmac.new(mac_key, encode(api_key), "
+                '"sha256").hexdigest()[:32]\n',
+                '        return hmac.new(b"", encode(api_key), '
+                '"sha256").hexdigest()[:32]\n',
             ),
         ),
         tests=(

@@ -7,13 +7,12 @@ the functions that seal and open use then.
 from __future__ import annotations
 
 from flask_byok.vault import keyring
+from flask_byok.vault import localkey
 
 
 def hkdf(secret: bytes, salt: bytes | None, info: bytes, length: int) -> bytes:
     """Derive as a record's key is derived, from a secret of any length."""
-    master_key = keyring._MasterKey.__new__(keyring._MasterKey)
-    master_key._master_bytes = secret
-    return master_key.hkdf(salt, info, length)
+    return localkey.derive(secret, salt, info, length)
 
 
 def encrypt(key: bytes, nonce: bytes, plaintext: bytes, tagged: bytes) -> bytes:
@@ -23,5 +22,4 @@ def encrypt(key: bytes, nonce: bytes, plaintext: bytes, tagged: bytes) -> bytes:
 
 def decrypt(key: bytes, nonce: bytes, ciphertext: bytes, tagged: bytes) -> bytes | None:
     """Decrypt as a blob is opened; ``None`` when the tag does not fit."""
-    blob = bytes(keyring._NONCE_AT) + nonce + ciphertext
-    return keyring._decrypt(key, blob, tagged)
+    return keyring._decrypt(key, nonce, ciphertext, tagged)
