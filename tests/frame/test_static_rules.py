@@ -145,6 +145,8 @@ def compared_secrets(tree_: ast.AST) -> list[str]:
         for node in ast.walk(tree_)
         if isinstance(node, ast.Compare)
         and any(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops)
+        # "Is there any?" tells nothing about what it is.
+        and ast.dump(node.comparators[0]) != ast.dump(ast.Constant(""))
         for name in (node.left, *node.comparators)
         if isinstance(name, ast.Name) and name.id in SECRET_NAMES
     ]
