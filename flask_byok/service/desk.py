@@ -8,6 +8,7 @@ import re
 import typing as t
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..config import Settings
 from ..errors import StateUnavailable
@@ -142,7 +143,7 @@ class Desk:
                 provider=provider,
                 details=details,
             )
-        except sa.exc.SQLAlchemyError:
+        except SQLAlchemyError:
             pass
         else:
             return

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import urllib.request
 
 import click
 import pytest
 
+from example_app.extensions import byok
+from example_app.tasks import TASKS
 from flask_byok.cli import byok_cli
 from flask_byok.testing import LeakGuard
+from tests.example.conftest import IDS
+from tests.example.conftest import make_studio as make_studio
+from tests.example.conftest import Studio
 from tests.web.conftest import Host
 
 #: What stands for each argument of a command.
@@ -53,4 +59,31 @@ def test_the_simulator_shows_the_last_four_alone(
     assert canary[-4:].encode() in page
     guard.look("responses", page)
     guard.require("responses", "requests")
+    guard.verify()
+
+
+def test_the_example_app_shows_no_key(
+    make_studio: cabc.Callable[..., Studio], guard: LeakGuard, canary: str
+) -> None:
+    """Dashboard, tools, settings, to a manager, while the key works and afterwards."""
+    studio = make_studio()
+    guard.attach(studio.app)
+    guard.attach_simulator(studio.simulator)
+
+    with studio.app.app_context():
+        assert byok.save_key(IDS["northwind"], "OPENAI", canary).saved
+
+    ada = studio.visit("Ada")
+
+    for fault in (None, "revoked", "key_echoed"):
+        studio.simulator.set_fault("OPENAI", fault, canary[:9])
+
+        for path in ("/", "/settings/", "/settings/ai/"):
+            ada.get(path)
+
+        for slug in TASKS:
+            ada.run(slug)
+
+    assert canary in studio.simulator.api_keys_seen()
+    guard.require("responses", "sessions", "logs", "requests", "tables", "ledger")
     guard.verify()
