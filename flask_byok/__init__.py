@@ -47,6 +47,7 @@ from .providers.types import ToolCall as ToolCall
 from .providers.types import ToolResultPart as ToolResultPart
 from .providers.types import Usage as Usage
 from .proxies import current_ai_client as current_ai_client
+from .redaction import ApiKeyFilter as ApiKeyFilter
 from .service.types import ConnectionReport as ConnectionReport
 from .service.types import PolicyInfo as PolicyInfo
 from .service.types import SaveResult as SaveResult

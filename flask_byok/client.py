@@ -318,6 +318,9 @@ class ChatStream:
         """Close the connection; safe to call twice."""
         self._opened.close()
 
+    def __reduce_ex__(self, protocol: t.SupportsIndex) -> t.NoReturn:
+        raise TypeError("A stream holds a connection: it is not pickled or copied.")
+
     def __del__(self) -> None:
         # A view whose client has left drops the stream without a word.
         if not sys.is_finalizing():

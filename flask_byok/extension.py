@@ -240,7 +240,10 @@ class BYOK:
         :raises UnknownProvider: for a provider that is not registered.
         :raises CheckLimited: after too many checks in a minute.
         """
-        return self.state.connections.check(provider, _secret(api_key), model=model)
+        pasted = _secret(api_key)
+        # A report of an error below, with locals, must not find the text.
+        del api_key
+        return self.state.connections.check(provider, pasted, model=model)
 
     def save_key(
         self,
@@ -273,10 +276,12 @@ class BYOK:
         :raises VaultClosed: when keys cannot be saved here.
         :raises StateUnavailable: when the rows cannot be written; nothing changed.
         """
+        pasted = None if api_key is None else _secret(api_key)
+        del api_key  # as in check_key
         return self.state.saving.save(
             _text(company_id),
             provider,
-            None if api_key is None else _secret(api_key),
+            pasted,
             model=model,
             expires_on=expires_on,
             actor=actor,

@@ -45,14 +45,14 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
 def _examine(ctx: click.Context) -> cabc.Iterator[Finding]:
     """Give the findings; an app that refuses its settings is the only one then."""
-    trouble = None
+    app, trouble = None, ""
 
     try:
         app = ctx.ensure_object(ScriptInfo).load_app()
     except BYOKError as refused:
         trouble = str(refused)
 
-    if trouble is not None:
+    if app is None:
         yield error("settings", trouble)
         return
 

@@ -8,8 +8,10 @@ import re
 import typing as t
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..config import Settings
+from ..errors import StateUnavailable
 from ..errors import StoredKeyUnreadable
 from ..errors import VaultClosed
 from ..failover.circuit import Circuits
@@ -43,6 +45,10 @@ STATES: t.Final[cabc.Mapping[str, str]] = {
 _CLOSED: t.Final = (
     "Keys cannot be saved or opened here: BYOK_MASTER_KEYS is off. "
     "Make a master key with 'flask byok generate-key' and set it."
+)
+_NOT_RECORDED: t.Final = (
+    "The change could not be written into the history, so it was not made. Look at the "
+    "table byok_audit of this app's database and try again."
 )
 _MODEL: t.Final = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -122,16 +128,28 @@ class Desk:
         provider: str | None,
         details: cabc.Mapping[str, Detail],
     ) -> None:
-        """Write a line of the history, in the transaction of the change itself."""
-        self.ledger.audit.write(
-            connection,
-            company,
-            action,
-            at=self.database.now(connection),
-            actor=actor,
-            provider=provider,
-            details=details,
-        )
+        """Write a line of the history, in the transaction of the change itself.
+
+        :raises StateUnavailable: when it cannot be written; the change is not made.
+        """
+        at = self.database.now(connection)
+
+        try:
+            self.ledger.audit.write(
+                connection,
+                company,
+                action,
+                at=at,
+                actor=actor,
+                provider=provider,
+                details=details,
+            )
+        except SQLAlchemyError:
+            pass
+        else:
+            return
+
+        raise StateUnavailable(_NOT_RECORDED)
 
 
 def read_model(model: str | None) -> str | None:

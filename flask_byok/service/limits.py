@@ -40,7 +40,9 @@ class CheckLimiter:
         self._rates = {
             scope: limits.RateLimitItemPerMinute(rate) for scope, rate in rates.items()
         }
-        self._window = limits.strategies.MovingWindowRateLimiter(_storage(storage))
+        #: Where the counters are.
+        self.storage: limits.storage.Storage = _storage(storage)
+        self._window = limits.strategies.MovingWindowRateLimiter(self.storage)
 
     def hit(self, **subjects: str | None) -> None:
         """Count one check for each scope given.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc as cabc
+import contextlib
 import dataclasses
 import threading
 import typing as t
@@ -44,11 +45,30 @@ class RequestLog:
         self._requests: collections.deque[RecordedRequest] = collections.deque(
             maxlen=LIMIT
         )
+        self._watchers: list[cabc.Callable[[RecordedRequest], None]] = []
 
     def add(self, request: RecordedRequest) -> None:
         """Append a request."""
         with self._lock:
             self._requests.append(request)
+            watchers = list(self._watchers)
+
+        for watch in watchers:
+            watch(request)
+
+    @contextlib.contextmanager
+    def watching(
+        self, watch: cabc.Callable[[RecordedRequest], None]
+    ) -> cabc.Iterator[None]:
+        """Show each request as it comes, in the thread that serves it."""
+        with self._lock:
+            self._watchers.append(watch)
+
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watchers.remove(watch)
 
     def all(self) -> list[RecordedRequest]:
         """Copy the requests, oldest first."""

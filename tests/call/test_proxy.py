@@ -61,7 +61,7 @@ def test_without_a_loader_nobody_is_served(
     close_host(host)
 
 
-@pytest.mark.case("F3", "A12")
+@pytest.mark.case("A12", "F3")
 @pytest.mark.parametrize(
     "company", [None, "", " acme", True, False, 1.0, b"acme", [], "a\x00b", "a" * 256]
 )

@@ -54,7 +54,7 @@ def test_markers_of_functions_modules_and_parameters_count(
         """
         pytestmark = pytest.mark.case("A1")
 
-        @pytest.mark.case("A2", "A1")
+        @pytest.mark.case("A1", "A2")
         @pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.case("A3"))])
         def test_one(x): ...
 

@@ -99,6 +99,103 @@ def test_few_places_look_into_a_secret() -> None:
     assert unlisted == set()
 
 
+#: What holds a secret, by the names of this house.
+SECRET_NAMES = {"api_key", "commitment", "master_key", "okm", "pasted", "plain"}
+SECRET_NAMES |= {"plaintext", "secret", "system_key"}
+
+
+def secrets_in(node: ast.AST) -> set[str]:
+    """Name the secrets that an expression takes as they are, or reveals."""
+    direct = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+    revealed = {
+        "reveal()"
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "reveal"
+    }
+    return (direct & SECRET_NAMES) | revealed
+
+
+def shown_secrets(tree_: ast.AST) -> list[str]:
+    """List secrets that are put into an f-string, an error or a log line."""
+    shown = []
+
+    for node in ast.walk(tree_):
+        inner: list[ast.AST] = []
+
+        if isinstance(node, ast.FormattedValue):
+            inner = [node.value]
+        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            inner = [*node.exc.args]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            is_log = isinstance(owner, ast.Name) and owner.id in ("_log", "logging")
+            inner = [*node.args] if is_log or node.func.attr == "format" else []
+
+        shown += [f"{node.lineno}: {name}" for i in inner for name in secrets_in(i)]  # type: ignore[attr-defined]
+
+    return shown
+
+
+def compared_secrets(tree_: ast.AST) -> list[str]:
+    """List secrets that ``==`` or ``!=`` compares, which stops where they differ."""
+    return [
+        f"{node.lineno}: {name.id}"
+        for node in ast.walk(tree_)
+        if isinstance(node, ast.Compare)
+        and any(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops)
+        # "Is there any?" tells nothing about what it is.
+        and ast.dump(node.comparators[0]) != ast.dump(ast.Constant(""))
+        for name in (node.left, *node.comparators)
+        if isinstance(name, ast.Name) and name.id in SECRET_NAMES
+    ]
+
+
+@pytest.mark.case("A13", "C15")
+@pytest.mark.parametrize("rule", [shown_secrets, compared_secrets])
+def test_no_secret_is_shown_or_compared_by_its_text(
+    rule: cabc.Callable[[ast.AST], list[str]],
+) -> None:
+    """None in an f-string, an error or a log; ``hmac.compare_digest`` compares."""
+    found = {
+        path.relative_to(HOUSE).as_posix(): hits
+        for path in sources()
+        if (hits := rule(ast.parse(path.read_text("utf-8"))))
+    }
+
+    assert found == {}
+
+
+def test_the_commitment_is_compared_in_constant_time() -> None:
+    """The places that compare secrets, all of them."""
+    assert callers_of("compare_digest") == {
+        "masterkeys.py",
+        "secret.py",
+        "vault/entry.py",
+        "vault/keyring.py",
+    }
+
+
+@pytest.mark.parametrize(
+    ("planted", "rule"),
+    [
+        ("f'{api_key}'", shown_secrets),
+        ("f'{x.reveal()!r}'", shown_secrets),
+        ("raise ValueError(plaintext)", shown_secrets),
+        ("_log.error('%s', secret)", shown_secrets),
+        ("'{}'.format(pasted)", shown_secrets),
+        ("commitment == stored", compared_secrets),
+        ("x if b != plaintext else y", compared_secrets),
+    ],
+)
+def test_a_planted_slip_is_found(
+    planted: str, rule: cabc.Callable[[ast.AST], list[str]]
+) -> None:
+    """The rules above do find what they look for."""
+    assert rule(ast.parse(planted))
+
+
 def test_no_import_hides_from_the_layer_check() -> None:
     """``importlib.import_module`` is invisible to the contracts: nobody uses it."""
     assert callers_of("import_module") | callers_of("__import__") == set()

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import json
-import typing as t
 
 import pytest
 import sqlalchemy as sa
 
 from flask_byok.masterkeys import generate
-from tests.support.leaks import Guard
+from flask_byok.testing import LeakGuard
 from tests.web.conftest import Host
 from tests.web.conftest import MakeHost
 
 
-def run(host: Host, guard: Guard, *words: str) -> t.Any:
-    """Run a command, and show everything it says."""
-    result = host.app.test_cli_runner().invoke(args=["byok", *words])
-    guard.look("command line", result.stdout, result.stderr)
-
-    if result.exception is not None:
-        guard.look_at_error(result.exception)
-
-    return result
-
-
 @pytest.mark.case("B18", "C21")
 def test_a_rotated_key_appears_nowhere(
-    make_host: MakeHost, guard: Guard, canary: str
+    make_host: MakeHost, leak_guard: LeakGuard, canary: str
 ) -> None:
     """Not in what commands print or log, in no table, in no file; it still works."""
+    guard = leak_guard
+    guard.require("command line", "logs", "tables", "database files")
     rings = {"k001": generate(), "k002": generate()}
     before = make_host(BYOK_MASTER_KEYS=rings, BYOK_PRIMARY_KEY_ID="k001")
     before.save(api_key=canary)
@@ -37,21 +27,21 @@ def test_a_rotated_key_appears_nowhere(
     host = make_host(BYOK_MASTER_KEYS=rings, BYOK_PRIMARY_KEY_ID="k002")
 
     for words in ("rotate --dry-run", "rotate", "verify", "verify --json"):
-        assert run(host, guard, *words.split()).exit_code == 0, words
+        assert guard.invoke(host.app, "byok", *words.split()).exit_code == 0, words
 
     spoil(host)
     back = make_host(BYOK_MASTER_KEYS=rings, BYOK_PRIMARY_KEY_ID="k001")
-    report = json.loads(run(back, guard, "rotate", "--json").stdout)
+    report = json.loads(guard.invoke(back.app, "byok", "rotate", "--json").stdout)
     assert (report["moved"], report["failed"]) == (1, 1)
 
     for words in ("rotate", "verify", "retire k001", "retire k002"):
-        run(host, guard, *words.split())
+        guard.invoke(host.app, "byok", *words.split())
 
     with host.app.app_context():
         guard.look_at_database(host.byok.state.database.engine)
         assert host.byok.client_for(1).chat("hello", fallback=False).source == "company"
 
-    guard.verify({"command line", "logs", "tables", "database files"})
+    guard.verify()
 
 
 def spoil(host: Host) -> None:

@@ -347,7 +347,7 @@ def test_a_bomb_takes_no_memory(serve: Serve, sender: Sender) -> None:
     assert peak < 8 * 1024 * 1024
 
 
-@pytest.mark.case("D32", "D11")
+@pytest.mark.case("D11", "D32")
 def test_a_connection_with_bytes_behind_the_end_is_not_kept(
     serve: Serve, sender: Sender
 ) -> None:
@@ -618,7 +618,7 @@ def test_the_tls_context_is_strict() -> None:
     assert context.keylog_filename is None
 
 
-@pytest.mark.case("D32", "B19")
+@pytest.mark.case("B19", "D32")
 def test_a_forked_child_makes_its_own_connections(serve: Serve) -> None:
     """Parent and child never share a connection."""
     sender = Sender(5.0)

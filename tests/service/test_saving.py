@@ -81,7 +81,7 @@ def test_a_person_may_insist(host: Host, verdict: str) -> None:
     assert (result.saved, result.credential.generation) == (True, 2)
 
 
-@pytest.mark.case("F11", "C22")
+@pytest.mark.case("C22", "F11")
 @pytest.mark.parametrize("confirm", [None, "rejected"])
 def test_a_rejected_key_is_never_stored(host: Host, confirm: str | None) -> None:
     """The provider's clear no cannot be overruled, and stands in the history."""
@@ -111,7 +111,7 @@ def test_confirming_the_provider_saves(host: Host) -> None:
     assert result.saved
 
 
-@pytest.mark.case("D12", "E11", "D15")
+@pytest.mark.case("D12", "D15", "E11")
 @pytest.mark.parametrize(
     ("text", "code"),
     [

@@ -296,7 +296,7 @@ def restore(room: Room, backup: list[tuple[sa.Table, list[dict[str, t.Any]]]]) -
             connection.execute(sa.insert(table), rows)
 
 
-@pytest.mark.case("G3", "B7")
+@pytest.mark.case("B7", "G3")
 def test_a_backup_beside_another_ring_is_not_written_to(room: Room) -> None:
     """The same id with other bytes: told as that, and the rows stay as they are."""
     fill(room, 3)

@@ -154,7 +154,7 @@ def test_content_types_that_are_not_json(host: Host, content_type: str) -> None:
     assert stored(host) == before
 
 
-@pytest.mark.case("E13", "E6")
+@pytest.mark.case("E6", "E13")
 def test_json_is_no_form(host: Host) -> None:
     """The page's forms take no JSON: its token is not looked for in there."""
     ada = host.client()

@@ -84,7 +84,7 @@ def test_the_browser_keeps_nothing(site: Site, page: playwright.sync_api.Page) -
     assert page.evaluate(KEPT) == [0, 0, 0, 0, 0, 0]
 
 
-@pytest.mark.case("E18", "E4")
+@pytest.mark.case("E4", "E18")
 def test_it_cannot_frame_the_page(
     site: Site, page: playwright.sync_api.Page, evil: str
 ) -> None:

@@ -54,7 +54,7 @@ def break_key(host: Host, fault: str) -> None:
         host.simulator.set_fault("*", fault, keys="company-key")
 
 
-@pytest.mark.case("F17", "F12")
+@pytest.mark.case("F12", "F17")
 @pytest.mark.parametrize("locked", [False, True])
 @pytest.mark.parametrize("policy", ["auto", "outage_only", "never"])
 @pytest.mark.parametrize("fault", FAULTS)

@@ -264,7 +264,7 @@ def statements(victim: Host) -> cabc.Iterator[list[str]]:
     sa.event.remove(engine, "checkout", trace)
 
 
-@pytest.mark.case("F21", "F1")
+@pytest.mark.case("F1", "F21")
 def test_no_statement_goes_without_the_company(
     victim: Host, statements: list[str]
 ) -> None:
@@ -319,7 +319,7 @@ def test_the_company_is_asked_for_once(victim: Host) -> None:
     assert stored(victim, "i:1") == before
 
 
-@pytest.mark.case("F10", "E21")
+@pytest.mark.case("E21", "F10")
 def test_a_permission_that_goes_in_mid_session(victim: Host) -> None:
     """The check is asked each time: the next use of an open page is refused."""
     ada = victim.client()
