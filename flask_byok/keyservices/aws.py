@@ -89,8 +89,14 @@ class AwsKms(KeyService):
         self._arn = arn
         self._region = found[2]
         self._session = session if session is not None else _make_session()
+        # Tells the endpoint and sends nothing. With these two it looks for no
+        # credentials yet: that may ask a network, and an app's start must not wait.
         client = self._session.client(
-            "kms", region_name=self._region, endpoint_url=endpoint_url
+            "kms",
+            region_name=self._region,
+            endpoint_url=endpoint_url,
+            aws_access_key_id="unused",
+            aws_secret_access_key="unused",
         )
         self._url = base_url("endpoint_url of aws-kms", client.meta.endpoint_url) + "/"
         self._sender = Sender(timeout)
