@@ -497,7 +497,7 @@ def test_the_only_cookie_is_the_hosts_session(host: Host) -> None:
 
 
 #: Markup, templates, formats and handlers, as one text.
-NASTY: t.Final = "<script>alert(1)</script>{{7*7}}{0}%s${1}\"'><b onx=1>"
+NASTY: t.Final = "<script>alert(1)</script>{{12345*6789}}{0}%s${1}\"'><b onx=1>"
 
 
 @pytest.mark.case("E12", "E23")
@@ -514,7 +514,9 @@ def test_texts_with_markup_are_shown_as_texts(make_host: MakeHost) -> None:
             )
         )
 
-    host.save(model="gpt-6-luna<i>{{8*8}}</i>", confirm="other_model", actor=NASTY)
+    host.save(
+        model="gpt-6-luna<i>{{54321*9876}}</i>", confirm="other_model", actor=NASTY
+    )
 
     with host.app.app_context():
         state = host.byok.state
@@ -532,10 +534,10 @@ def test_texts_with_markup_are_shown_as_texts(make_host: MakeHost) -> None:
     for page in pages:
         assert "<script>alert" not in page.text and "<b onx" not in page.text
         assert "<i>" not in page.text and "<b>&" not in page.text
-        assert "49" not in page.text and "64" not in page.text.replace("64 ", "")
+        assert "83810205" not in page.text and "536474196" not in page.text
         check_sound(page)
 
-    assert "{{7*7}}{0}%s${1}" in pages[0].text
+    assert "{{12345*6789}}{0}%s${1}" in pages[0].text
     assert "&lt;script&gt;alert(1)" in pages[0].text
 
 
