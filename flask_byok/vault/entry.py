@@ -28,10 +28,10 @@ class Entry:
     __slots__ = ("_aad_start", "header", "is_service", "provider")
 
     def __init__(self, key_id: str, master_key: Secret | KeyProvider) -> None:
-        self.provider = _build_provider(key_id, master_key)
-        self.is_service = not isinstance(self.provider, LocalKey)
+        self.provider: KeyProvider = _build_provider(key_id, master_key)
+        self.is_service: bool = not isinstance(self.provider, LocalKey)
         suite = SERVICE if self.is_service else LOCAL
-        self.header = suite + key_id.encode("ascii")
+        self.header: bytes = suite + key_id.encode("ascii")
         self._aad_start = count(9) + prefixed(b"flask-byok/v1/aad", self.header)
 
     def associated_data(self, wrap: bytes, commitment: bytes, encoded: bytes) -> bytes:

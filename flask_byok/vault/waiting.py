@@ -103,7 +103,7 @@ class SQLiteWaiting(Waiting):
 class GuestWaiting(SQLiteWaiting):
     """In memory: the host's own connection, which nobody may wait for."""
 
-    may_run_alone = False
+    may_run_alone: bool = False
 
     def before_read(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
@@ -128,7 +128,7 @@ class PostgreSQLWaiting(Waiting):
 
     def __init__(self, driver: str) -> None:
         # They send several statements in one message, values written into the text.
-        self.may_run_alone = driver in ("psycopg", "psycopg2")
+        self.may_run_alone: bool = driver in ("psycopg", "psycopg2")
 
     def begin(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, wait: float

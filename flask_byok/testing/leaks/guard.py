@@ -64,10 +64,11 @@ class LeakGuard(Finder):
         #: The planted key.
         self.canary = canary
         #: Whether :meth:`verify` was called.
-        self.is_verified = False
+        self.is_verified: bool = False
         #: Sinks that :meth:`verify` insists on.
         self.required: set[str] = set(SINKS)
-        self.own_code = tuple(own_code)
+        #: Files or folders whose frames hold the key by right.
+        self.own_code: tuple[pathlib.Path, ...] = tuple(own_code)
         self._blind: list[str] = []
         self._attached = contextlib.ExitStack()
         self._at_the_end: list[cabc.Callable[[], None]] = []
