@@ -38,6 +38,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import orm
 
+# Run as a script, it finds the repository's tests only after this; hence the imports
+# below it.
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 from flask_byok.secret import Secret  # noqa: E402

@@ -120,8 +120,9 @@ def test_nothing_secret_is_logged(
     original = AwsKms.make_data_key
 
     def watched(self: AwsKms, *args: t.Any) -> tuple[bytes, bytes]:
-        made.append(original(self, *args)[0])
-        return original(self, *args)
+        data_key, wrap = original(self, *args)
+        made.append(data_key)
+        return data_key, wrap
 
     monkeypatch.setattr(AwsKms, "make_data_key", watched)
     arn = moto.make_key()

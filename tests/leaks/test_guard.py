@@ -223,8 +223,11 @@ def test_a_record_tells_by_message_args_extra_and_exception(canary: str) -> None
 def test_a_repr_that_logs_does_not_go_round_in_circles(canary: str) -> None:
     """A value that logs while it is printed is printed once."""
 
+    printed: list[str] = []
+
     class Chatty:
         def __repr__(self) -> str:
+            printed.append("once")
             logging.getLogger("planted").debug("printing %s", canary)
             return "<Chatty>"
 
@@ -232,6 +235,8 @@ def test_a_repr_that_logs_does_not_go_round_in_circles(canary: str) -> None:
 
     with guard.listening():
         guard.look("logs", Chatty())
+
+    assert printed == ["once"]
 
 
 @pytest.mark.parametrize(

@@ -332,8 +332,10 @@ def test_refused_attempt_gives_its_reservation_back(room: LedgerRoom) -> None:
     """An attempt that failed costs nothing: the next one is granted."""
     ledger = room.ledger(requests=1)
     ledger.settle(start_at(ledger), AttemptEnd(state="failed", reason="auth"))
+    assert room.budget()["reserved_requests"] == 0
 
     start_at(ledger)
+    assert room.budget()["reserved_requests"] == 1
 
 
 def test_attempt_is_charged_to_the_month_it_was_reserved_in(room: LedgerRoom) -> None:
