@@ -62,7 +62,7 @@ def test_one(x): ...
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("91, got='answer', served='c1 s0'", r"no fault .91\."),
+        ("91, got='answer', served='c1 s0'", "no fault .91."),
         ("got='answer', served='c1 s0'", "no fault"),
         ("1, got='answer'", "says 'got'"),
         ("1, got=GOT, served='c1 s0'", "names of texts"),

@@ -32,7 +32,7 @@ PAGE: t.Final = TESTS.parent / "docs" / "faults.md"
 _HEAD: t.Final = """\
 # What happens when something fails
 
-<!-- Written by tests.support.faults. Change the list there, or the markers of tests. -->
+<!-- Written by tests.support.faults: change its list, or the markers of tests. -->
 
 Each line is a fault that the tests bring about with the provider simulator over real
 sockets, on SQLite, PostgreSQL and MariaDB. What the caller got, whose key served and
