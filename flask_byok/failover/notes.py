@@ -111,6 +111,12 @@ class Notes:
         if verdict.ambiguous:
             self.unconfirmed.append((step, verdict))
 
+    def is_model_denied(self, provider: str) -> bool:
+        """Tell whether both a company key and a system key were told: no such model."""
+        missing = [step.route for step, _ in self.unconfirmed]
+        sources = {route.source for route in missing if route.provider.id == provider}
+        return len(sources) == 2
+
     def answer(self, route: Route, request_id: str | None, latency_ms: int) -> None:
         """Note the request that was answered."""
         self.attempts.append(

@@ -7,12 +7,15 @@ import collections.abc as cabc
 import contextlib
 import contextvars
 import dataclasses
+import datetime as dt
 import typing as t
 
 import flask
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from flask_byok.failover.blocks import Block
+from flask_byok.failover.blocks import parse_blocks
 from flask_byok.testing import LeakGuard
 from flask_byok.testing import make_canary
 from flask_byok.testing import Simulator
@@ -85,6 +88,18 @@ class FaultHost(CallHost):
         """Let a provider fail for ``company`` keys, the ``system`` key, or all."""
         named = {"company": self.api_key, "system": self.system_key}
         super().fail(fault, provider, times, named.get(keys or "", keys))
+
+    def set_clock(self, at: dt.datetime) -> None:
+        """Set the database's clock."""
+        database = self.byok.state.database
+        now = self.byok.state.store.read_state(f"i:{self.company}").now()
+        database.clock_offset += at - now
+
+    def block(self, model: str, provider: str = "OPENAI") -> Block:
+        """Read what a stored key remembers about one model."""
+        found = parse_blocks(self.circuit(provider).model_blocks)
+        assert found is not None
+        return found[model]
 
     def embed(self, texts: str = "hello", **more: t.Any) -> t.Any:
         """Ask for vectors."""
