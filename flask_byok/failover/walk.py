@@ -96,7 +96,7 @@ class Walk(t.Generic[T]):
         self._policy: Policy = rooms.planner.policy(state)
         self._timeout = call.timeout or rooms.settings.timeout
         self._deadline = Deadline(self._timeout)
-        self._notes = Notes()
+        self._notes = Notes(timeout=self._timeout)
 
         if rooms.planner.is_orphaned(state):
             self._notes.letters.append("H")

@@ -11,8 +11,8 @@ import pytest
 from flask_byok import errors
 from tests.support.fault_room import FaultHost
 from tests.support.told import BUSY
+from tests.support.told import BUSY_LONG
 from tests.support.told import CLOSED
-from tests.support.told import NO_MODEL
 from tests.support.told import OUT
 from tests.support.told import REJECTED
 
@@ -125,7 +125,7 @@ def test_missing_permission(host: FaultHost, provider: str, fault: str) -> None:
     assert host.circuit(provider).reason == "permission"
 
 
-@pytest.mark.fault(8, got="answer", served="c2 s2", seen=NO_MODEL)
+@pytest.mark.fault(8, got="answer", served="c2 s2", seen=BUSY_LONG)
 @pytest.mark.parametrize("fault", ["project_no_model_access", "model_not_found"])
 def test_missing_model(host: FaultHost, fault: str) -> None:
     """The model is out for this key, for an hour; its other models serve."""
@@ -215,7 +215,7 @@ NOON: t.Final = dt.datetime(2026, 11, 20, 20, tzinfo=UTC)
             "quota_per_day",
             12 * 3600.0,
             marks=pytest.mark.fault(
-                11, got="answer", served="c1 s1", seen=NO_MODEL, when="per day"
+                11, got="answer", served="c1 s1", seen=BUSY_LONG, when="per day"
             ),
         ),
         pytest.param(

@@ -24,8 +24,8 @@ REJECTED_OFF: t.Final = f"{OFF} key_rejected"
 #: One model rests for a moment and the system key answered.
 BUSY: t.Final = "flash fallback_used history:fallback_started"
 
-#: One model rests for longer.
-NO_MODEL: t.Final = f"{BUSY} banner"
+#: One model rests for longer, or a key was out before the system key first answered.
+BUSY_LONG: t.Final = f"{BUSY} banner"
 
 #: The way to a provider is closed: the operator's business.
 CLOSED: t.Final = "log:ERROR our_side_failed"
