@@ -1,4 +1,4 @@
-"""The recipes for threads and schedules run as they are printed, and what they carry."""
+"""The recipes for threads and schedules run as printed, and what a job carries."""
 
 from __future__ import annotations
 
