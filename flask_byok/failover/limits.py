@@ -44,7 +44,7 @@ class Limits:
         notes: Notes,
     ) -> None:
         self._routes = routes
-        self._policy = policy
+        self._policy: Policy = policy
         self._timeout = timeout
         self._notes = notes
         self.deadline = Deadline(timeout)

@@ -31,7 +31,7 @@ class CallWatch:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        trace: types.TracebackType | None,
+        traceback: types.TracebackType | None,
     ) -> None:
         """End the part of the call that runs in the caller's own context."""
 
