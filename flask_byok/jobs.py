@@ -7,7 +7,7 @@ keeps the type: a UUID that JSON made a plain text would name another company.
 from __future__ import annotations
 
 from .errors import NoCompany
-from .proxies import current_byok
+from .proxies import find_byok
 from .vault.company import company_text
 from .vault.company import company_value
 from .vault.company import CompanyId
@@ -21,7 +21,7 @@ def pack_company(company_id: CompanyId | None = None) -> str:
     :raises SetupError: outside an app context, without ``company_id``.
     """
     if company_id is None:
-        company_id = current_byok.load_company()
+        company_id = find_byok().load_company()
 
     return company_text(company_id)
 

@@ -12,9 +12,9 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace import StatusCode
 
+from flask_byok import ChatChunk
 from flask_byok import errors
 from flask_byok import signals
-from flask_byok import ChatChunk
 from flask_byok.testing import LeakGuard
 from flask_byok.testing import make_canary
 from flask_byok.testing import Simulator
