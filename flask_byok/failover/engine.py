@@ -20,6 +20,7 @@ from .routes import Ask
 from .routes import Route
 from .streams import OpenStream
 from .walk import Walk
+from .watch import Observer
 
 T = t.TypeVar("T")
 
@@ -58,6 +59,8 @@ class Engine:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        #: Who looks on; nobody, until somebody else is put here.
+        self.observer = Observer()
 
     def run(self, call: Call, perform: Perform[T]) -> Answered[T]:
         """Answer a call.
@@ -65,13 +68,16 @@ class Engine:
         :raises CallError: when no route answered.
         :raises StateUnavailable: when the company's rows cannot be read.
         """
-        state = self._rooms.store.read_state(call.company)
-        arrived = Walk(self._rooms, call, state, perform).run()
-        arrived.ticket.finish(
-            getattr(arrived.value, "usage", None),
-            getattr(arrived.value, "request_id", None),
-            arrived.latency_ms,
-        )
+        with self.observer.watch(call) as watch:
+            state = self._rooms.store.read_state(call.company)
+            arrived = Walk(self._rooms, call, state, perform, watch).run()
+            arrived.ticket.finish(
+                getattr(arrived.value, "usage", None),
+                getattr(arrived.value, "request_id", None),
+                arrived.latency_ms,
+            )
+            watch.answered(arrived.value)
+
         return Answered(
             value=arrived.value,
             route=arrived.route,
@@ -85,9 +91,13 @@ class Engine:
         :raises CallError: when no route came to a first content.
         :raises StateUnavailable: when the company's rows cannot be read.
         """
-        state = self._rooms.store.read_state(call.company)
-        arrived = Walk(self._rooms, call, state, perform).run()
-        return OpenStream(self._rooms, state, arrived)
+        with self.observer.watch(call) as watch:
+            state = self._rooms.store.read_state(call.company)
+            arrived = Walk(self._rooms, call, state, perform, watch).run()
+            stream = OpenStream(self._rooms, state, arrived, watch)
+            watch.opened()
+
+        return stream
 
     def outlook(self, company: str) -> Outlook:
         """Tell on which route the next call would start. One query.
