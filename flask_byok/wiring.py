@@ -159,7 +159,9 @@ def _assemble(
         settings.system_budget,
         crossed=lambda crossing: teller.allowance_crossed(crossing),
     )
-    teller = Teller(app, database, ledger.audit, flash_fallback)
+    teller = Teller(
+        app, database, tables.credential, ledger.audit, flash_fallback
+    )
     circuits = Circuits(database, tables, late=teller.changed_late)
     rooms = Rooms(
         settings=settings,

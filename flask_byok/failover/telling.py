@@ -20,6 +20,9 @@ from ..ledger.budget import Crossing
 from ..vault.company import company_value
 from ..vault.database import Database
 from .changes import Change
+from .notices import MOVING
+from .notices import Notice
+from .notices import Notices
 from .reasons import class_of
 from .verdict import Verdict
 
@@ -36,17 +39,25 @@ class Teller:
     """Turns changes into words for operators, hosts and companies.
 
     :param app: the sender of the signals; held weakly.
+    :param credentials: the table of stored keys.
     :param flash: shows the warning to who is looking at a page, if anybody is.
     """
 
     def __init__(
-        self, app: t.Any, database: Database, audit: Audit, flash: Flash
+        self,
+        app: t.Any,
+        database: Database,
+        credentials: sa.Table,
+        audit: Audit,
+        flash: Flash,
     ) -> None:
         self._app = weakref.ref(app)
         self._database = database
         self._audit = audit
         self._flash = flash
         self._told: dict[tuple[str, str], float] = {}
+        #: The notices for companies; calls, saves and ``sweep`` look whether one is due.
+        self.notices: Notices = Notices(database, credentials, self._tell_notice)
 
     def changed(self, change: Change | None, now: dt.datetime) -> None:
         """Tell of a change of a key's state, by the one who wrote it."""
@@ -61,6 +72,21 @@ class Teller:
             self._note_end(change, now)
         elif change.kind == "unreadable":
             self._unreadable(change, now)
+
+        if change.source == "company" and change.kind in MOVING:
+            self.notices.look_again(change.credential_id)
+
+    def _tell_notice(self, notice: Notice) -> None:
+        _log.info(
+            "A notice for company %s is due: %s, its %s key (%s).",
+            notice.company_id,
+            notice.kind,
+            notice.provider,
+            notice.reason,
+        )
+        payload = dataclasses.asdict(notice)
+        payload["company_id"] = _host_id(notice.company_id)
+        self._send(signals.notice_due, payload)
 
     def changed_late(self, change: Change) -> None:
         """Tell of a change that was written only after its call had gone on."""

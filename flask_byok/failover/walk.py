@@ -191,7 +191,7 @@ class Walk(t.Generic[T]):
         if gate.is_open:
             return self._try(step, has_next)
 
-        self._notes.skip(step)
+        self._lessons.skipped(step)
         return None
 
     def _target(self, route: Route) -> Target:

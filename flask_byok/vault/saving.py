@@ -22,6 +22,7 @@ _FRESH_CIRCUIT: t.Final[cabc.Mapping[str, t.Any]] = {
     "open_until": None,
     "open_count": 0,
     "closed_at": None,
+    "episode_at": None,
     "fail_count": 0,
     "fail_since": None,
     "probe_token": None,
@@ -29,6 +30,7 @@ _FRESH_CIRCUIT: t.Final[cabc.Mapping[str, t.Any]] = {
     "model_blocks": None,
     "last_ok_at": None,
     "unreadable_at": None,
+    "unreadable_reason": None,
 }
 
 #: Counters that go on when a key is replaced.

@@ -39,6 +39,7 @@ def test_a_replaced_key_starts_anew(room: Room) -> None:
         open_count=3,
         closed_at=AT,
         episode=7,
+        episode_at=AT,
         fail_count=2,
         fail_since=AT,
         probe_token="token",
@@ -47,8 +48,10 @@ def test_a_replaced_key_starts_anew(room: Room) -> None:
         blocks_rev=5,
         last_ok_at=AT,
         unreadable_at=AT,
+        unreadable_reason="tampered",
         fallback_episode=7,
         noticed_episode=6,
+        noticed_kind="failing",
     )
     room.put(dataclasses.replace(sealed, blob=b"other" * 30, last4="wxyz"), seen=1)
     (credential,) = room.store.read_state(COMPANY).credentials
@@ -64,6 +67,7 @@ def test_a_replaced_key_starts_anew(room: Room) -> None:
         "blocks_rev": 6,
         "fallback_episode": 7,
         "noticed_episode": 6,
+        "noticed_kind": "failing",
     }
     assert {name: value for name, value in circuit.items() if value is not None} == kept
     assert credential.blob == b"other" * 30
