@@ -43,6 +43,8 @@ from .vault.models import build_tables
 from .vault.models import Tables
 from .vault.store import Store
 from .web.flash import flash_fallback
+from .web.hosting import TransactionWatch
+from .web.hosting import warn_of_impatient_workers
 
 if t.TYPE_CHECKING:
     from flask_sqlalchemy import SQLAlchemy
@@ -133,13 +135,15 @@ def build_state(
     tables = maker.make(db, settings.bind_key)
     hide_secrets(app, settings)
     warn_of_debug(app)
+    warn_of_impatient_workers(settings.timeout)
     database = Database(engine_getter(app, db, settings.bind_key))
     flush_at_the_end(app, database)
-    return _assemble(app, settings, registry, tables, database)
+    return _assemble(app, db, settings, registry, tables, database)
 
 
 def _assemble(
     app: Flask,
+    db: SQLAlchemy,
     settings: Settings,
     registry: Registry,
     tables: Tables,
@@ -173,6 +177,7 @@ def _assemble(
         ledger=ledger,
         teller=teller,
         fingerprints=fingerprints(settings, keyring),
+        ended=TransactionWatch(db),
     )
     engine = Engine(rooms)
     desk = Desk(

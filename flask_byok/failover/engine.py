@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
+import contextlib
 import dataclasses
+import time
 import typing as t
 
 from ..providers.streams import ProviderStream
@@ -66,7 +69,10 @@ class Engine:
         :raises StateUnavailable: when the company's rows cannot be read.
         """
         state = self._rooms.store.read_state(call.company)
-        arrived = Walk(self._rooms, call, state, perform).run()
+
+        with self._timed():
+            arrived = Walk(self._rooms, call, state, perform).run()
+
         arrived.ticket.finish(
             getattr(arrived.value, "usage", None),
             getattr(arrived.value, "request_id", None),
@@ -86,8 +92,20 @@ class Engine:
         :raises StateUnavailable: when the company's rows cannot be read.
         """
         state = self._rooms.store.read_state(call.company)
-        arrived = Walk(self._rooms, call, state, perform).run()
+
+        with self._timed():
+            arrived = Walk(self._rooms, call, state, perform).run()
+
         return OpenStream(self._rooms, state, arrived)
+
+    @contextlib.contextmanager
+    def _timed(self) -> cabc.Iterator[None]:
+        began = time.monotonic()
+
+        try:
+            yield
+        finally:
+            self._rooms.ended(time.monotonic() - began)
 
     def outlook(self, company: str) -> Outlook:
         """Tell on which route the next call would start. One query.

@@ -61,6 +61,7 @@ class Rooms:
 
     :param keyring: ``None`` when the vault is closed on purpose.
     :param fingerprints: of the system keys, by provider.
+    :param ended: is told of each call how many seconds it took.
     """
 
     settings: Settings
@@ -72,3 +73,4 @@ class Rooms:
     ledger: Ledger
     teller: Teller
     fingerprints: cabc.Mapping[str, str]
+    ended: cabc.Callable[[float], None]

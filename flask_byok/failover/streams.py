@@ -129,3 +129,4 @@ class OpenStream:
         self._has_ended = True
         self.latency_ms = round((time.perf_counter() - self._began) * 1000)
         self._stream.close()
+        self._rooms.ended(self.latency_ms / 1000)

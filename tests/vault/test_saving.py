@@ -74,6 +74,41 @@ def test_a_replaced_key_starts_anew(room: Room) -> None:
 
 
 @pytest.mark.case("F7")
+def test_a_key_added_again_is_not_the_one_that_was_seen(room: Room) -> None:
+    """No generation of a company's keys ever comes back."""
+    room.put()
+    room.put(sealed_key(provider="CLAUDE"))
+    seen = [generations(room)]
+
+    for _ in range(2):
+        remove(room, "OPENAI")
+        room.put()
+        seen.append(generations(room))
+
+    assert seen == [[1, 1], [1, 2], [1, 3]]
+    remove(room, "CLAUDE")
+    remove(room, "OPENAI")
+    sealed = room.put()
+    assert generations(room) == [4]
+    room.put(sealed, seen=4)
+
+    with room.database.write() as connection, pytest.raises(CredentialChanged):
+        room.store.delete(connection, COMPANY, "OPENAI", seen_generation=1)
+
+
+def remove(room: Room, provider: str) -> None:
+    """Delete a key as a person does."""
+    with room.database.write() as connection:
+        room.store.delete(connection, COMPANY, provider)
+
+
+def generations(room: Room) -> list[int]:
+    """Read the generations of the stored keys, by provider."""
+    keys = room.store.read_state(COMPANY).credentials
+    return [credential.generation for credential in keys]
+
+
+@pytest.mark.case("F7")
 def test_a_save_on_an_old_view_changes_nothing(room: Room) -> None:
     """Of two people who saw the same key one is told to look again."""
     sealed = room.put()
