@@ -46,8 +46,9 @@ test: $(VENV)/.made-tests ## Run the whole test suite
 mutants: $(VENV)/.made-tests ## Take out each protection in a copy and see a test fail
 	@TEST_SERVERS=$(SERVERS) $(BIN)/python -m tests.mutants $(patsubst %,--only '%',$(ONLY)) $(ARGS)
 
-tables: $(VENV)/.made-tests ## Write the tables of security cases and mutants anew
+tables: $(VENV)/.made-tests ## Write the tables of security cases, faults and mutants anew
 	@$(BIN)/python -m tests.support.cases
+	@$(BIN)/python -m tests.support.faults
 	@$(BIN)/python -m tests.mutants --page
 
 lint: $(VENV)/.made-style ## Check style, templates and import layers

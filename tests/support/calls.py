@@ -124,6 +124,8 @@ class CallHost(Host):
             return list(conn.execute(sa.select(table).order_by(table.c.started_at)))
 
 
+H = t.TypeVar("H", bound=CallHost)
+
 NAMES: t.Final = (
     "circuit_opened",
     "circuit_closed",
@@ -138,11 +140,20 @@ NAMES: t.Final = (
 )
 
 
-@contextlib.contextmanager
-def calling(url: str, simulator: Simulator, **config: t.Any) -> cabc.Iterator[CallHost]:
+def calling(
+    url: str, simulator: Simulator, **config: t.Any
+) -> contextlib.AbstractContextManager[CallHost]:
     """Make a host in its app context; at the end no call made too many requests."""
+    return calling_as(CallHost, url, simulator, **config)
+
+
+@contextlib.contextmanager
+def calling_as(
+    kind: type[H], url: str, simulator: Simulator, **config: t.Any
+) -> cabc.Iterator[H]:
+    """Make a host of a kind of its own."""
     made = make_host(url, simulator, **config)
-    host = CallHost(made.app, made.db, made.byok, simulator)
+    host = kind(made.app, made.db, made.byok, simulator)
     made.byok.company_loader(lambda: host.company)
     host.signals = []
 

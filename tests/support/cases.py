@@ -18,9 +18,14 @@ from tests.support.case_list import Area
 from tests.support.case_list import AREAS
 from tests.support.case_list import Case
 from tests.support.case_list import UNPROVEN
+from tests.support.markers import BadMarker as BadMarker
+from tests.support.markers import find_marked
+from tests.support.markers import Marked
+from tests.support.markers import TESTS
+from tests.support.markers import write_row
+from tests.support.markers import write_tests
 
-ROOT: t.Final = pathlib.Path(__file__).parents[2]
-PAGE: t.Final = ROOT / "docs" / "security-cases.md"
+PAGE: t.Final = TESTS.parent / "docs" / "security-cases.md"
 
 #: Tests by the id of the case they prove, as ``vault/test_opening.py::test_…``.
 Proofs: t.TypeAlias = dict[str, list[str]]
@@ -39,94 +44,39 @@ notice when a protection is taken out.
 """
 
 
-class BadMarker(Exception):
-    """A ``case`` marker that cannot be read, or that names no case."""
-
-
 def known_ids() -> list[str]:
     """List the ids of all cases, in the order of the table."""
     return [id for area in AREAS for case in area.cases for id in case.ids.split()]
 
 
-def find_proofs(folder: pathlib.Path = ROOT / "tests") -> Proofs:
+def find_proofs(folder: pathlib.Path = TESTS) -> Proofs:
     """Read the markers of every test file.
 
     :raises BadMarker: naming file and line.
     """
     proofs: Proofs = collections.defaultdict(list)
 
-    for path in sorted(folder.rglob("test_*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
-        name = path.relative_to(folder).as_posix()
-        _refuse_strays(tree, name)
+    for marked in find_marked(folder, "case"):
+        ids = [id for mark in marked.marks for id in _ids(marked, mark)]
 
-        for test, ids in _marked_tests(tree, name):
-            for id in ids:
-                proofs[id].append(f"{name}::{test}")
+        for id in dict.fromkeys(ids):
+            proofs[id].append(marked.test)
 
     return dict(proofs)
 
 
-def _marked_tests(tree: ast.Module, name: str) -> cabc.Iterator[tuple[str, list[str]]]:
-    """Give each test with the cases its own decorators and its module name."""
-    of_module = [id for node in _module_marks(tree) for id in _ids(node, name)]
-
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            own = [
-                id for mark in _marks(node.decorator_list) for id in _ids(mark, name)
-            ]
-            yield node.name, list(dict.fromkeys([*of_module, *own]))
-
-
-def _module_marks(tree: ast.Module) -> list[ast.Call]:
-    return [
-        mark
-        for node in tree.body
-        if isinstance(node, ast.Assign) and "pytestmark" in ast.unparse(node.targets[0])
-        for mark in _marks([node.value])
-    ]
-
-
-def _marks(nodes: cabc.Iterable[ast.AST]) -> list[ast.Call]:
-    """List the calls of the marker anywhere inside some expressions."""
-    return [
-        node
-        for outer in nodes
-        for node in ast.walk(outer)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.case"
-    ]
-
-
-def _ids(mark: ast.Call, name: str) -> list[str]:
+def _ids(marked: Marked, mark: ast.Call) -> list[str]:
     ids = [node.value for node in mark.args if isinstance(node, ast.Constant)]
 
     if len(ids) != len(mark.args) or mark.keywords or not ids:
-        raise BadMarker(f"{name}:{mark.lineno}: a case is named by its id alone.")
+        marked.refuse(mark, "a case is named by its id alone.")
 
     unknown = set(ids).difference(known_ids())
 
     if unknown:
-        raise BadMarker(f"{name}:{mark.lineno}: there is no case {sorted(unknown)}.")
+        marked.refuse(mark, f"there is no case {sorted(unknown)}.")
 
     return [str(id) for id in ids]
-
-
-def _refuse_strays(tree: ast.Module, name: str) -> None:
-    """Refuse a marker where it would not be read: in a helper, a list, a class."""
-    read = {
-        id(mark)
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-        for mark in _marks(node.decorator_list)
-    }
-    read |= {id(mark) for mark in _module_marks(tree)}
-
-    for mark in _marks([tree]):
-        if id(mark) not in read:
-            raise BadMarker(
-                f"{name}:{mark.lineno}: put the marker onto a test or 'pytestmark'."
-            )
 
 
 def missing_ids(proofs: Proofs) -> list[str]:
@@ -160,21 +110,7 @@ def _write_area(area: Area, proofs: Proofs) -> str:
 def _write_row(case: Case, proofs: Proofs) -> str:
     ids = case.ids.split()
     tests = list(dict.fromkeys(test for id in ids for test in proofs.get(id, ())))
-    cells = (" ".join(ids), case.tried, case.holds, _write_tests(tests))
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _write_tests(tests: cabc.Iterable[str]) -> str:
-    """Write the tests file by file, each file once."""
-    by_file: dict[str, list[str]] = {}
-
-    for test in tests:
-        file, _, name = test.partition("::")
-        by_file.setdefault(file, []).append(f"`{name.removeprefix('test_')}`")
-
-    return "<br>".join(
-        f"*{file}*: {', '.join(names)}" for file, names in by_file.items()
-    )
+    return write_row(" ".join(ids), case.tried, case.holds, write_tests(tests))
 
 
 def main() -> int:

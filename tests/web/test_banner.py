@@ -269,16 +269,6 @@ def test_each_browser_is_told_under_one_app_context(broken: Host) -> None:
             assert 'class="flash"' in home(broken, path="/ask").text
 
 
-def test_a_rate_limit_is_told_as_what_it_is(broken: Host) -> None:
-    """The key is busy, not broken; members read the one sentence they always do."""
-    told = home(broken, path="/tell/rate_limit").text
-    assert "OpenAI key is busy: OpenAI limits your account for a moment." in told
-    assert "not working" not in told
-    told = home(broken, "max", path="/tell/rate_limit").text
-    assert "AI features use the key provided by Studio for now." in told
-    assert "limits" not in told
-
-
 def test_no_flash_after_a_single_outage(make_host: MakeHost) -> None:
     """The key is not out; the second in a minute takes it out, and that is told."""
     host = make_host(prepare=with_pages)
@@ -288,7 +278,18 @@ def test_no_flash_after_a_single_outage(make_host: MakeHost) -> None:
     assert 'class="flash"' in home(host, path="/ask").text
 
 
-def test_no_flash_outside(broken: Host, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_flash_of_a_rate_limit(broken: Host) -> None:
+    """The key is busy, not broken; members read as little as ever."""
+    assert (
+        "key is busy: OpenAI limits your account for a moment. AI features use the key "
+        "provided by Studio meanwhile." in home(broken, path="/tell/rate_limit").text
+    )
+    assert "busy" not in home(broken, "max", path="/tell/rate_limit").text
+
+
+def test_no_flash_outside_of_a_request(
+    broken: Host, caplog: pytest.LogCaptureFixture
+) -> None:
     """In a job there is nobody to tell."""
     flash_fallback("auth", "OPENAI")
 

@@ -1,0 +1,141 @@
+"""Hosts under a fault, on each database; the marker of a test is held against it.
+
+``make``
+    ``make(BYOK_FALLBACK="never")`` gives a host with settings of its own.
+``host``
+    One with the usual settings.
+
+``@pytest.mark.fault(1, got="answer", served="c1 s1", seen="flash banner")`` says which
+faults of ``docs/faults.md`` a test runs and what comes of them, from the moment a key
+was stored or ``host.watch.begin()`` was called. Every word is compared at the end:
+
+``got``
+    what the calls got, in order: ``answer``, or the class of the error. The same again
+    is told once.
+``served``
+    how many requests ran on company keys and on system keys: ``c2 s1``.
+``seen``
+    words of ``tests.support.fault_list.WORDS``, ``×2`` behind what came twice;
+    ``banner`` when it stands at the end; ``nothing``.
+``when``
+    which variant this is, in a few words. Not compared.
+
+Put it onto the test or, where the variants differ, onto its parameters. Besides, every
+test sees that no call made more than three requests and that no key came to light.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import contextlib
+import logging
+import typing as t
+
+import pytest
+
+from flask_byok.testing import LeakGuard
+from flask_byok.testing import Simulator
+from flask_byok.testing.fixtures import _byok_simulator_server as _byok_simulator_server
+from flask_byok.testing.fixtures import byok_simulator as byok_simulator
+from flask_byok.testing.fixtures import leak_guard as made_guard
+from flask_byok.testing.fixtures import pytest_runtest_call as pytest_runtest_call
+from tests.support import servers
+from tests.support.fault_room import fault_host
+from tests.support.fault_room import FaultHost
+from tests.support.watch import read_words
+from tests.support.watch import Watch
+from tests.support.watch import write_words
+
+leak_guard = made_guard
+
+Make = cabc.Callable[..., FaultHost]
+
+
+@pytest.fixture(scope="session")
+def _fault_urls() -> dict[str, str]:
+    """One database per server, whose tables stay and are emptied for each test."""
+    return {}
+
+
+@pytest.fixture(params=servers.reachable_databases())
+def fault_url(
+    request: pytest.FixtureRequest,
+    make_database: cabc.Callable[[str], str],
+    _fault_urls: dict[str, str],
+) -> str:
+    """Run the test on every database that answers."""
+    name: str = request.param
+
+    if name not in _fault_urls:
+        _fault_urls[name] = make_database(name)
+
+    return _fault_urls[name]
+
+
+@pytest.fixture
+def watch(byok_simulator: Simulator) -> cabc.Iterator[Watch]:
+    """Watch what happens in this test."""
+    watch = Watch(byok_simulator)
+
+    with watch.open():
+        yield watch
+
+
+@pytest.fixture
+def make(
+    request: pytest.FixtureRequest,
+    fault_url: str,
+    byok_simulator: Simulator,
+    watch: Watch,
+    leak_guard: LeakGuard,
+) -> cabc.Iterator[Make]:
+    """Make hosts, and compare what happened with what the marker says."""
+    hosts: list[FaultHost] = []
+    leak_guard.attach_simulator(byok_simulator)
+    _quieten_sqlalchemy()
+
+    with contextlib.ExitStack() as stack:
+
+        def made(**config: t.Any) -> FaultHost:
+            host = stack.enter_context(
+                fault_host(fault_url, byok_simulator, watch, leak_guard, **config)
+            )
+
+            if not hosts:
+                host.clear()
+
+            hosts.append(host)
+            return host
+
+        yield made
+        _compare(request.node, watch, hosts[-1])
+        leak_guard.verify()
+
+
+def _quieten_sqlalchemy() -> None:
+    """Spare the guard hundreds of statements: it reads the tables themselves.
+
+    It puts the levels back when it ends.
+    """
+    for name in logging.getLogger().manager.loggerDict:
+        if name.startswith("sqlalchemy"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _compare(node: pytest.Item, watch: Watch, host: FaultHost) -> None:
+    marker = node.get_closest_marker("fault")
+    assert marker is not None, "Say with 'pytest.mark.fault' what comes of the fault."
+
+    if host.has_banner:
+        watch.see("banner")
+
+    said = {name: marker.kwargs[name] for name in ("got", "served")}
+    said["seen"] = write_words(read_words(marker.kwargs.get("seen", "nothing")))
+    happened = {"got": watch.got, "served": watch.served, "seen": watch.seen}
+    assert happened == said
+
+
+@pytest.fixture
+def host(make: Make) -> FaultHost:
+    """Give a host with the usual settings."""
+    return make()
