@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import dataclasses
 import datetime as dt
+import threading
 import typing as t
 
 import flask
@@ -107,29 +108,67 @@ class FaultHost(CallHost):
 
     def counted(self, call: cabc.Callable[[], t.Any]) -> t.Any:
         """Make a call in a request for a page, count its requests and note its end."""
-        return super().counted(lambda: self._in_a_page(Job(call)))
+        return super().counted(lambda: self.in_a_page(call))
 
-    def _in_a_page(self, job: Job) -> t.Any:
-        self.job = job
+    def try_chat(self) -> t.Any:
+        """Make a call as a job does, with no page; give its answer or its error."""
+        job = Job(lambda: self.client.chat("Say hello."))
+        job.do()
+        return job.error or job.value
+
+    def in_a_page(self, call: cabc.Callable[[], t.Any], **headers: str) -> t.Any:
+        """Make a call, or several, in one request and note how it ended.
+
+        :param headers: instead of those a browser asks for a page with.
+        """
+        self.job = job = Job(call)
 
         try:
-            self.page = self.look("/ask")
+            self.page = self.look("/ask", **headers)
         except BaseException as error:
             self.watch.note(type(error).__name__)
             raise
 
+        self._note(job)
+
+        if job.error is not None:
+            raise job.error
+
+        return job.value
+
+    def _note(self, job: Job) -> None:
         if job.error is None:
             self.watch.note("answer")
-            return job.value
+        else:
+            self.watch.note(type(job.error).__name__)
+            self.guard.look_at_error(job.error)
 
-        self.watch.note(type(job.error).__name__)
-        self.guard.look_at_error(job.error)
-        raise job.error
+    @contextlib.contextmanager
+    def in_mid_call(self, call: cabc.Callable[[], t.Any]) -> cabc.Iterator[Job]:
+        """Hold a call at the provider during the block; then it ends.
+
+        It is made in a thread of its own, as a job is.
+        """
+        job = Job(call)
+
+        def work() -> None:
+            with self.app.app_context():
+                job.do()
+
+        thread = threading.Thread(target=work)
+
+        with self.simulator.holding(keys=self.api_key) as hold:
+            thread.start()
+            hold.wait_for(1)
+            yield job
+
+        thread.join()
+        self._note(job)
 
     def look(self, path: str = "/home", **headers: str) -> str:
         """Open a page, outside of the app context that stands here."""
         found = contextvars.Context().run(
-            self.visitor.get, path, headers={**DOCUMENT, **headers}
+            self.visitor.get, path, headers=headers or DOCUMENT
         )
         self.watch.see("flash", found.text.count(_FLASH))
         return found.text
