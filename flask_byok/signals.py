@@ -13,6 +13,8 @@ import typing as t
 
 import blinker
 
+from .events import log_event
+
 _signals = blinker.Namespace()
 _log = logging.getLogger(__name__)
 
@@ -73,8 +75,11 @@ def send(
             receiver(app, **payload)
         except Exception as error:
             # Its type alone: a receiver may put anything into the text.
-            _log.error(
-                "A receiver of the signal %s raised %s.",
-                getattr(signal, "name", "?"),
-                type(error).__name__,
+            log_event(
+                _log,
+                logging.ERROR,
+                "receiver_failed",
+                "A receiver of the signal %(signal)s raised %(error)s.",
+                signal=getattr(signal, "name", "?"),
+                error=type(error).__name__,
             )

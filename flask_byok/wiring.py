@@ -17,6 +17,7 @@ from flask import has_app_context
 from .config import Settings
 from .errors import ConfigError
 from .errors import SetupError
+from .events import log_event
 from .failover.circuit import Circuits
 from .failover.engine import Engine
 from .failover.rooms import Rooms
@@ -163,9 +164,7 @@ def _assemble(
         settings.system_budget,
         crossed=lambda crossing: teller.allowance_crossed(crossing),
     )
-    teller = Teller(
-        app, database, tables.credential, ledger.audit, flash_fallback
-    )
+    teller = Teller(app, database, tables.credential, ledger.audit, flash_fallback)
     circuits = Circuits(database, tables, late=teller.changed_late)
     rooms = Rooms(
         settings=settings,
@@ -296,9 +295,12 @@ def hide_secrets(app: Flask, settings: Settings) -> None:
 def warn_of_debug(app: Flask) -> None:
     """Say once that a debugger can read what this package protects."""
     if app.debug:
-        _log.warning(
+        log_event(
+            _log,
+            logging.WARNING,
+            "debug_mode",
             "Debug mode is on: its console can read every key this app can open. "
-            "Never turn it on where others can reach it."
+            "Never turn it on where others can reach it.",
         )
 
 

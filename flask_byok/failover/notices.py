@@ -146,10 +146,13 @@ def _kind_of(
 ) -> NoticeKind | None:
     if not trouble.is_told:
         is_urgent = trouble.reason in _AT_ONCE
-        return "failing" if is_urgent or _is_past(trouble.since, PATIENCE, now) else None
+        is_lasting = _is_past(trouble.since, PATIENCE, now)
+        return "failing" if is_urgent or is_lasting else None
 
     # A key that one worker can open and another cannot would be told every minute.
-    if state.noticed_kind == "reminder" or not _is_past(state.noticed_at, REMINDER, now):
+    is_quiet = not _is_past(state.noticed_at, REMINDER, now)
+
+    if state.noticed_kind == "reminder" or is_quiet:
         return None
 
     was_over = state.noticed_kind == "recovered"
@@ -268,8 +271,8 @@ class Notices:
     def _look_at(
         self, row: sa.Row[t.Any], now: dt.datetime, *, works: bool = False
     ) -> bool:
-        company_id, provider, *circuit = row
-        return self._look((company_id, provider), read_circuit(circuit), now, works)
+        owner, state = (row.company_id, row.provider), read_circuit(row[2:])
+        return self._look(owner, state, now, works)
 
     def _look(
         self,

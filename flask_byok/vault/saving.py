@@ -103,9 +103,7 @@ def insert_key(
     raise CredentialChanged(CHANGED)
 
 
-def number_anew(
-    connection: sa.Connection, tables: Tables, sealed: SealedKey
-) -> int:
+def number_anew(connection: sa.Connection, tables: Tables, sealed: SealedKey) -> int:
     """Give a key that was just inserted a generation its company has not had yet.
 
     Who looked at a key that was removed since must not take this one for it. Call it

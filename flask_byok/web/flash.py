@@ -12,6 +12,7 @@ from flask import request
 from flask import session
 from flask.sessions import NullSession
 
+from ..events import log_event
 from ..proxies import current_byok
 from .reasons import reason_in_words
 from .texts import Names
@@ -39,7 +40,13 @@ def flash_fallback(reason: str, provider: str) -> None:
             flash(_message(reason, provider), "warning")
             session[_SLOT] = int(time.time())
     except Exception as error:
-        _log.error("The warning could not be flashed: %s.", type(error).__name__)
+        log_event(
+            _log,
+            logging.ERROR,
+            "flash_failed",
+            "The warning could not be flashed: %(error)s.",
+            error=type(error).__name__,
+        )
 
 
 def _may_flash() -> bool:

@@ -10,6 +10,8 @@ from flask import has_app_context
 from flask import has_request_context
 from flask import request
 
+from ..events import log_event
+
 if t.TYPE_CHECKING:
     from flask_sqlalchemy import SQLAlchemy
 
@@ -44,12 +46,15 @@ class TransactionWatch:
             return
 
         self._told.add(endpoint)
-        _log.warning(
-            "An AI call of %.1f s ran inside an open database transaction (%s). Its "
-            "connection and its locks wait as long as the provider thinks. Load what "
-            "you need, commit, call, then write.",
-            seconds,
-            "outside a request" if endpoint is None else f"endpoint {endpoint}",
+        log_event(
+            _log,
+            logging.WARNING,
+            "open_transaction",
+            "An AI call of %(seconds).1f s ran inside an open database transaction "
+            "(endpoint: %(endpoint)s). Its connection and its locks wait as long as "
+            "the provider thinks. Load what you need, commit, call, then write.",
+            seconds=seconds,
+            endpoint=endpoint or "none",
         )
 
     def _is_open(self) -> bool:
@@ -76,12 +81,15 @@ def warn_of_impatient_workers(timeout: float) -> None:
         return
 
     if 0 < config.timeout <= timeout:
-        _log.warning(
-            "gunicorn kills a sync worker after %d s, and an AI call may take %d s "
-            "(BYOK_TIMEOUT). Raise gunicorn's --timeout above that, give its workers "
-            "threads (--threads), or lower BYOK_TIMEOUT.",
-            config.timeout,
-            timeout,
+        log_event(
+            _log,
+            logging.WARNING,
+            "impatient_workers",
+            "gunicorn kills a sync worker after %(limit)d s, and an AI call may take "
+            "%(timeout)d s (BYOK_TIMEOUT). Raise gunicorn's --timeout above that, give "
+            "its workers threads (--threads), or lower BYOK_TIMEOUT.",
+            limit=config.timeout,
+            timeout=timeout,
         )
 
 
@@ -98,7 +106,7 @@ def _find_gunicorn() -> t.Any:
 
     while frame.f_back is not None:
         frame = frame.f_back
-        caller = frame.f_locals.get("self")
+        caller: t.Any = frame.f_locals.get("self")
 
         if type(caller).__module__.startswith("gunicorn.") and hasattr(caller, "cfg"):
             return caller.cfg

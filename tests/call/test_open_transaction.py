@@ -30,7 +30,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def serve(host: CallHost) -> t.Any:
-    """Give the host two views that open a transaction and call, and one that commits."""
+    """Give the host views that open a transaction and call; one commits before."""
 
     def ask(commit: bool = False) -> dict[str, bool]:
         host.db.session.execute(sa.text("SELECT 1"))
@@ -62,8 +62,8 @@ def test_it_is_said_once_for_an_endpoint(
         client.get("/again")
 
     first, second = warnings(caplog)
-    assert "endpoint ask" in first and "open database transaction" in first
-    assert "endpoint again" in second
+    assert "endpoint: ask" in first and "open database transaction" in first
+    assert "endpoint: again" in second
 
 
 def test_streams_and_failures_count_and_quick_calls_do_not(
@@ -76,7 +76,7 @@ def test_streams_and_failures_count_and_quick_calls_do_not(
     assert warnings(caplog) == []
     slow.fail("slow")
     assert slow.stream()
-    assert "outside a request" in warnings(caplog)[0]
+    assert "endpoint: none" in warnings(caplog)[0]
     slow.db.session.rollback()
 
 

@@ -105,6 +105,7 @@ def test_without_a_mail_the_call_answers(
     trouble: str,
 ) -> None:
     """The mail server is away, or what finds the managers fails."""
+
     def addresses(company_id: t.Any) -> list[str]:
         if trouble == "raises":
             raise LookupError("no such table")

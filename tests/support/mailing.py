@@ -1,4 +1,4 @@
-"""A worker that sends mail as the page about notices shows, and a server that gets it."""
+"""Mail as the page about notices sends it, and a server that gets it."""
 
 from __future__ import annotations
 
