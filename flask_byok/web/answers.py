@@ -37,7 +37,7 @@ def require_stored(company_id: CompanyId, status: CompanyStatus, provider: str) 
     log_event(
         _log,
         logging.WARNING,
-        "request_refused_not_stored",
+        "key_not_found",
         "%(method)s %(endpoint)s was refused: company %(company)s has no key of "
         "%(provider)s.",
         method=request.method,
