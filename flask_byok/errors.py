@@ -226,6 +226,11 @@ class KeyServiceUnavailable(StoredKeyUnreadable):
         )
 
 
+def is_passing(reason: str | None) -> bool:
+    """Tell whether what keeps a stored key from opening passes by itself."""
+    return reason == "key_service_unavailable"
+
+
 def build_unreadable(
     reason: str,
     *,
@@ -234,7 +239,7 @@ def build_unreadable(
     stored_format: tuple[int, int] | None = None,
 ) -> StoredKeyUnreadable:
     """Make the error of a stored key that does not open, in the class of its reason."""
-    if reason == "key_service_unavailable":
+    if is_passing(reason):
         return KeyServiceUnavailable(record_id=record_id, key_id=key_id)
 
     return StoredKeyUnreadable(

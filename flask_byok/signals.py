@@ -13,6 +13,8 @@ import typing as t
 
 import blinker
 
+from .events import log_event
+
 _signals = blinker.Namespace()
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,15 @@ system_key_failed: blinker.Signal = _signals.signal("byok-system-key-failed")
 #: and ``code``.
 our_side_failed: blinker.Signal = _signals.signal("byok-our-side-failed")
 
+#: People of a company are to be told, by mail say, that its key fails or works again;
+#: at most once per episode, over all workers. Passes ``company_id``, ``provider``,
+#: ``kind``, ``reason``, ``since`` and ``until``. ``kind`` is ``"failing"``,
+#: ``"reminder"`` (24 hours later, once) or ``"recovered"``. ``reason`` is a word of the
+#: table of reasons, or ``key_service_unavailable``: the key is safe and nothing is to
+#: be done. ``since``: when the trouble began, of ``recovered`` when it was over.
+#: ``until``: when the key is tried again, or ``None``. Times are aware UTC.
+notice_due: blinker.Signal = _signals.signal("byok-notice-due")
+
 #: A company reached 80 or 100 percent of its allowance. Passes ``company_id``,
 #: ``percent``, ``unit``, ``used``, ``limit`` and ``period`` (``"2026-11"``).
 budget_threshold: blinker.Signal = _signals.signal("byok-budget-threshold")
@@ -64,8 +75,11 @@ def send(
             receiver(app, **payload)
         except Exception as error:
             # Its type alone: a receiver may put anything into the text.
-            _log.error(
-                "A receiver of the signal %s raised %s.",
-                getattr(signal, "name", "?"),
-                type(error).__name__,
+            log_event(
+                _log,
+                logging.ERROR,
+                "receiver_failed",
+                "A receiver of the signal %(signal)s raised %(error)s.",
+                signal=getattr(signal, "name", "?"),
+                error=type(error).__name__,
             )

@@ -17,6 +17,7 @@ from flask import has_app_context
 from .config import Settings
 from .errors import ConfigError
 from .errors import SetupError
+from .events import log_event
 from .failover.circuit import Circuits
 from .failover.engine import Engine
 from .failover.rooms import Rooms
@@ -43,6 +44,8 @@ from .vault.models import build_tables
 from .vault.models import Tables
 from .vault.store import Store
 from .web.flash import flash_fallback
+from .web.hosting import TransactionWatch
+from .web.hosting import warn_of_impatient_workers
 
 if t.TYPE_CHECKING:
     from flask_sqlalchemy import SQLAlchemy
@@ -133,13 +136,15 @@ def build_state(
     tables = maker.make(db, settings.bind_key)
     hide_secrets(app, settings)
     warn_of_debug(app)
+    warn_of_impatient_workers(settings.timeout)
     database = Database(engine_getter(app, db, settings.bind_key))
     flush_at_the_end(app, database)
-    return _assemble(app, settings, registry, tables, database)
+    return _assemble(app, db, settings, registry, tables, database)
 
 
 def _assemble(
     app: Flask,
+    db: SQLAlchemy,
     settings: Settings,
     registry: Registry,
     tables: Tables,
@@ -159,7 +164,7 @@ def _assemble(
         settings.system_budget,
         crossed=lambda crossing: teller.allowance_crossed(crossing),
     )
-    teller = Teller(app, database, ledger.audit, flash_fallback)
+    teller = Teller(app, database, tables.credential, ledger.audit, flash_fallback)
     circuits = Circuits(database, tables, late=teller.changed_late)
     rooms = Rooms(
         settings=settings,
@@ -171,6 +176,7 @@ def _assemble(
         ledger=ledger,
         teller=teller,
         fingerprints=fingerprints(settings, keyring),
+        ended=TransactionWatch(db),
     )
     engine = Engine(rooms)
     desk = Desk(
@@ -289,9 +295,12 @@ def hide_secrets(app: Flask, settings: Settings) -> None:
 def warn_of_debug(app: Flask) -> None:
     """Say once that a debugger can read what this package protects."""
     if app.debug:
-        _log.warning(
+        log_event(
+            _log,
+            logging.WARNING,
+            "debug_mode",
             "Debug mode is on: its console can read every key this app can open. "
-            "Never turn it on where others can reach it."
+            "Never turn it on where others can reach it.",
         )
 
 

@@ -310,6 +310,7 @@ class Circuits(ModelBlocks, KeyMarks):
             "blocks_rev": columns.blocks_rev + 1,
             "last_ok_at": now,
             "unreadable_at": None,
+            "unreadable_reason": None,
         }
         was_open = self._update(target, columns.circuit == "open").values(values)
 

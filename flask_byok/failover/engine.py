@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from ..providers.streams import ProviderStream
@@ -19,7 +20,9 @@ from .rooms import Rooms
 from .routes import Ask
 from .routes import Route
 from .streams import OpenStream
+from .walk import Arrived
 from .walk import Walk
+from .watch import CallWatch
 from .watch import Observer
 
 T = t.TypeVar("T")
@@ -70,7 +73,7 @@ class Engine:
         """
         with self.observer.watch(call) as watch:
             state = self._rooms.store.read_state(call.company)
-            arrived = Walk(self._rooms, call, state, perform, watch).run()
+            arrived = self._walk(state, call, perform, watch)
             arrived.ticket.finish(
                 getattr(arrived.value, "usage", None),
                 getattr(arrived.value, "request_id", None),
@@ -93,11 +96,21 @@ class Engine:
         """
         with self.observer.watch(call) as watch:
             state = self._rooms.store.read_state(call.company)
-            arrived = Walk(self._rooms, call, state, perform, watch).run()
+            arrived = self._walk(state, call, perform, watch)
             stream = OpenStream(self._rooms, state, arrived, watch)
             watch.opened()
 
         return stream
+
+    def _walk(
+        self, state: CompanyState, call: Call, perform: Perform[T], watch: CallWatch
+    ) -> Arrived[T]:
+        began = time.monotonic()
+
+        try:
+            return Walk(self._rooms, call, state, perform, watch).run()
+        finally:
+            self._rooms.ended(time.monotonic() - began)
 
     def outlook(self, company: str) -> Outlook:
         """Tell on which route the next call would start. One query.

@@ -8,6 +8,7 @@ import typing as t
 
 import sqlalchemy as sa
 
+from ..errors import is_passing
 from ..vault.types import CircuitState
 from .changes import build_change
 from .changes import Change
@@ -57,6 +58,7 @@ class KeyMarks(KeyWriter):
             "last_ok_at": now,
             "fail_count": 0,
             "unreadable_at": None,
+            "unreadable_reason": None,
         }
 
         def transition(before: CircuitState) -> CircuitState:
@@ -70,6 +72,9 @@ class KeyMarks(KeyWriter):
     ) -> Change | None:
         """Note that the stored key does not open here. Its circuit stays as it is.
 
+        A reason that passes by itself gives way to one that does not, never back:
+        another worker may well be right about the former.
+
         :return: a change when it is to be told: once until it opens again, and hourly
             at most.
         """
@@ -77,12 +82,17 @@ class KeyMarks(KeyWriter):
         hour_ago = now - _TELL_INTERVAL
         state = self.view(target)
 
-        if not _may_tell(state, hour_ago):
+        worse = _is_worse(state, reason)
+
+        if not worse and not _may_tell(state, hour_ago):
             return None
 
         noting = self._update(target, columns.unreadable_at.is_(None)).values(
-            unreadable_at=now
+            unreadable_at=now, unreadable_reason=reason
         )
+        correcting = self._update(
+            target, columns.unreadable_reason == state.unreadable_reason
+        ).values(unreadable_reason=reason)
         telling = self._update(
             target,
             columns.unreadable_at.is_not(None),
@@ -100,11 +110,16 @@ class KeyMarks(KeyWriter):
             return dataclasses.replace(
                 before,
                 unreadable_at=before.unreadable_at or now,
+                unreadable_reason=reason,
                 unreadable_told_at=now,
             )
 
         def work(conn: sa.Connection) -> Change | None:
             conn.execute(noting)
+
+            if worse:
+                conn.execute(correcting)
+
             return change if conn.execute(telling).rowcount == 1 else None
 
         return self._record(target, transition, work)
@@ -116,6 +131,12 @@ class KeyMarks(KeyWriter):
             target, columns.fallback_episode < episode, columns.episode == episode
         ).values(fallback_episode=episode)
         return self._claim(update)
+
+
+def _is_worse(state: CircuitState, reason: str) -> bool:
+    """Tell whether a key noted as out for a while turns out to be out for good."""
+    noted = state.unreadable_reason
+    return noted is not None and is_passing(noted) and not is_passing(reason)
 
 
 def _may_tell(state: CircuitState, hour_ago: dt.datetime) -> bool:

@@ -40,12 +40,21 @@ class Lessons:
         if step.gate.token is not None:
             self._circuits.release(step.target, step.gate.token, self._state.now())
 
+    def skipped(self, step: Step) -> None:
+        """Note a key that is out and was not tried; its people may be told by now."""
+        self._notes.skip(step)
+        self._look_for_notice(step)
+
     def unreadable(self, step: Step, credential: Credential, reason: str) -> None:
         """Remember a stored key that does not open here."""
         now = self._state.now()
         self.release(step)
         change = self._circuits.unreadable(step.target, reason, now)
         self._tell(change, now)
+
+        if change is None:
+            self._look_for_notice(step)
+
         self._notes.unreadable(step, credential, reason)
 
     def failed(self, step: Step, verdict: Verdict) -> None:
@@ -83,11 +92,20 @@ class Lessons:
             self._tell(change, now)
         elif not self._call.streamed:
             # A stream has succeeded at its end: till then it may still break.
-            circuits.succeeded(target, now)
+            self._tell(circuits.succeeded(target, now), now)
+            self._look_for_notice(step, works=True)
 
         if step.gate.tries_block:
             change = circuits.unblock(target, step.route.model, now)
             self._tell(change, now)
+
+    def _look_for_notice(self, step: Step, *, works: bool = False) -> None:
+        """Tell the company's people what nobody has told them yet."""
+        credential = step.route.credential
+
+        if credential is not None:
+            now, state = self._state.now(), self._circuits.view(step.target)
+            self._teller.notices.look(credential, state, now, works=works)
 
     def _confirm_blocks(self, now: dt.datetime) -> None:
         """Remember a missing model, now that another route has answered.

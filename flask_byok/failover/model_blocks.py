@@ -8,6 +8,7 @@ import logging
 
 import sqlalchemy as sa
 
+from ..events import log_event
 from ..vault.database import Database
 from ..vault.models import Tables
 from ..vault.types import CircuitState
@@ -57,10 +58,13 @@ class ModelBlocks(KeyWriter):
 
         if seen not in self._told_damage and len(self._told_damage) < 1000:
             self._told_damage.add(seen)
-            _log.error(
-                "The model blocks of the key %s are damaged; they count as none and "
-                "are mended by the next write.",
-                state.id,
+            log_event(
+                _log,
+                logging.ERROR,
+                "blocks_damaged",
+                "The model blocks of the key %(credential)s are damaged; they count as "
+                "none and are mended by the next write.",
+                credential=state.id,
             )
 
     def block(

@@ -7,6 +7,7 @@ import dataclasses
 from ..errors import build_unreadable
 from ..errors import CallError
 from ..errors import CompanyKeyUnavailable
+from ..errors import is_passing
 from ..errors import NoRoute
 from ..providers.types import Attempt
 from ..vault.types import Credential
@@ -87,7 +88,9 @@ class Notes:
         )
         self.attempts.append(_unsent(step.route, "unreadable", None))
         self._count(step.route, error, "H")
-        self._be_out(credential, "unreadable", None, None)
+        # Who reads why must not be told to add a key again that is safe.
+        why = reason if is_passing(reason) else "unreadable"
+        self._be_out(credential, why, None, None)
 
     def fail(self, route: Route, verdict: Verdict, latency_ms: int) -> Attempt:
         """Note a request that brought no answer."""

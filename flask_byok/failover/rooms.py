@@ -65,6 +65,7 @@ class Rooms:
 
     :param keyring: ``None`` when the vault is closed on purpose.
     :param fingerprints: of the system keys, by provider.
+    :param ended: is told of each call how many seconds it took.
     """
 
     settings: Settings
@@ -76,3 +77,4 @@ class Rooms:
     ledger: Ledger
     teller: Teller
     fingerprints: cabc.Mapping[str, str]
+    ended: cabc.Callable[[float], None]

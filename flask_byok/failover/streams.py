@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 
 from ..errors import StreamInterrupted
@@ -96,7 +97,16 @@ class OpenStream:
         circuits, target = self._rooms.circuits, self._arrived.target
 
         if circuits.view(target).circuit == "closed":
-            circuits.succeeded(target, self._state.now())
+            now = self._state.now()
+            self._rooms.teller.changed(circuits.succeeded(target, now), now)
+            self._look_for_notice(now)
+
+    def _look_for_notice(self, now: dt.datetime) -> None:
+        credential = self._arrived.route.credential
+
+        if credential is not None:
+            state = self._rooms.circuits.view(credential)
+            self._rooms.teller.notices.look(credential, state, now, works=True)
 
     def _interrupt(self, failure: Failure) -> StreamInterrupted:
         self._end()
@@ -130,3 +140,4 @@ class OpenStream:
         self._has_ended = True
         self.latency_ms = round((time.perf_counter() - self._began) * 1000)
         self._stream.close()
+        self._rooms.ended(self.latency_ms / 1000)

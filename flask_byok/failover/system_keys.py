@@ -31,6 +31,7 @@ FRESH: t.Final[dict[str, t.Any]] = {
     "open_count": 0,
     "closed_at": None,
     "episode": 0,
+    "episode_at": None,
     "fail_count": 0,
     "fail_since": None,
     "probe_token": None,
@@ -39,10 +40,13 @@ FRESH: t.Final[dict[str, t.Any]] = {
     "blocks_rev": 0,
     "last_ok_at": None,
     "unreadable_at": None,
+    "unreadable_reason": None,
     "unreadable_told_at": None,
     "fallback_episode": 0,
     "noticed_episode": 0,
     "noticed_at": None,
+    "noticed_kind": None,
+    "noticed_reason": None,
 }
 
 

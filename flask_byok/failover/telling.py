@@ -13,6 +13,7 @@ import weakref
 import sqlalchemy as sa
 
 from .. import signals
+from ..events import log_event
 from ..ledger.audit import Action
 from ..ledger.audit import Audit
 from ..ledger.audit import Detail
@@ -20,6 +21,9 @@ from ..ledger.budget import Crossing
 from ..vault.company import company_value
 from ..vault.database import Database
 from .changes import Change
+from .notices import MOVING
+from .notices import Notice
+from .notices import Notices
 from .reasons import class_of
 from .verdict import Verdict
 
@@ -36,17 +40,25 @@ class Teller:
     """Turns changes into words for operators, hosts and companies.
 
     :param app: the sender of the signals; held weakly.
+    :param credentials: the table of stored keys.
     :param flash: shows the warning to who is looking at a page, if anybody is.
     """
 
     def __init__(
-        self, app: t.Any, database: Database, audit: Audit, flash: Flash
+        self,
+        app: t.Any,
+        database: Database,
+        credentials: sa.Table,
+        audit: Audit,
+        flash: Flash,
     ) -> None:
         self._app = weakref.ref(app)
         self._database = database
         self._audit = audit
         self._flash = flash
         self._told: dict[tuple[str, str], float] = {}
+        #: The notices for companies: calls, saves and ``sweep`` look for due ones.
+        self.notices: Notices = Notices(database, credentials, self._tell_notice)
 
     def changed(self, change: Change | None, now: dt.datetime) -> None:
         """Tell of a change of a key's state, by the one who wrote it."""
@@ -62,16 +74,39 @@ class Teller:
         elif change.kind == "unreadable":
             self._unreadable(change, now)
 
+        if change.source == "company" and change.kind in MOVING:
+            self.notices.look_again(change.credential_id)
+
+    def _tell_notice(self, notice: Notice) -> None:
+        log_event(
+            _log,
+            logging.INFO,
+            "notice_due",
+            "A notice for company %(company)s is due: %(kind)s, its %(provider)s key "
+            "(%(reason)s).",
+            company=notice.company_id,
+            kind=notice.kind,
+            provider=notice.provider,
+            reason=notice.reason,
+        )
+        payload = dataclasses.asdict(notice)
+        payload["company_id"] = _host_id(notice.company_id)
+        self._send(signals.notice_due, payload)
+
     def changed_late(self, change: Change) -> None:
         """Tell of a change that was written only after its call had gone on."""
         self.changed(change, dt.datetime.now(dt.timezone.utc))
 
     def _opened(self, change: Change) -> None:
         if change.kind == "reopened" or change.continued:
-            _log.info(
-                "The %s key of %s for company %s is still out: %s, until %s.",
-                *_facts(change),
-                change.until,
+            log_event(
+                _log,
+                logging.INFO,
+                "circuit_reopened",
+                "The %(source)s key of %(provider)s for company %(company)s is still "
+                "out: %(reason)s, until %(until)s.",
+                **_facts(change),
+                until=change.until,
             )
 
             if change.kind == "opened":
@@ -100,16 +135,24 @@ class Teller:
             self.system_key_failed(change.provider, change.reason, change.code)
 
     def _log_opening(self, change: Change) -> None:
-        _log.warning(
-            "The %s key of %s for company %s is out: %s, until %s.",
-            *_facts(change),
-            change.until,
+        log_event(
+            _log,
+            logging.WARNING,
+            "circuit_opened",
+            "The %(source)s key of %(provider)s for company %(company)s is out: "
+            "%(reason)s, until %(until)s.",
+            **_facts(change),
+            until=change.until,
         )
 
     def _closed(self, change: Change, now: dt.datetime) -> None:
-        _log.info(
-            "The %s key of %s for company %s works again (it was out: %s).",
-            *_facts(change),
+        log_event(
+            _log,
+            logging.INFO,
+            "circuit_closed",
+            "The %(source)s key of %(provider)s for company %(company)s works again "
+            "(it was out: %(reason)s).",
+            **_facts(change),
         )
         self._send(signals.circuit_closed, _circuit_payload(change))
         self._note_end(change, now)
@@ -126,12 +169,16 @@ class Teller:
             )
 
     def _unreadable(self, change: Change, now: dt.datetime) -> None:
-        _log.error(
-            "The stored key %s of company %s (%s) does not open: %s.",
-            change.credential_id,
-            change.company_id,
-            change.provider,
-            change.reason,
+        log_event(
+            _log,
+            logging.ERROR,
+            "key_unreadable",
+            "The stored key %(credential)s of company %(company)s (%(provider)s) does "
+            "not open: %(reason)s.",
+            credential=change.credential_id,
+            company=change.company_id,
+            provider=change.provider,
+            reason=change.reason,
         )
         self._send(
             signals.key_unreadable,
@@ -162,12 +209,16 @@ class Teller:
         now: dt.datetime,
     ) -> None:
         """Tell, once per episode, that the system key answers for a company key."""
-        _log.info(
-            "Company %s runs on the system key of %s: its %s key is out (%s).",
-            company,
-            to_provider,
-            provider,
-            reason,
+        log_event(
+            _log,
+            logging.INFO,
+            "fallback_used",
+            "Company %(company)s runs on the system key of %(to_provider)s: its "
+            "%(provider)s key is out (%(reason)s).",
+            company=company,
+            to_provider=to_provider,
+            provider=provider,
+            reason=reason,
         )
         self._send(
             signals.fallback_used,
@@ -188,7 +239,13 @@ class Teller:
             self._flash(reason, provider)
         except Exception as error:
             # A broken session of the host must not cost the answer.
-            _log.error("The warning could not be flashed: %s.", type(error).__name__)
+            log_event(
+                _log,
+                logging.ERROR,
+                "flash_failed",
+                "The warning could not be flashed: %(error)s.",
+                error=type(error).__name__,
+            )
 
     def system_key_failed(
         self, provider: str, reason: str | None, code: str | None
@@ -197,11 +254,15 @@ class Teller:
         if not self._is_due("system", provider):
             return
 
-        _log.error(
-            "The system key of %s does not work: %s (%s). Check BYOK_SYSTEM_KEYS.",
-            provider,
-            reason,
-            code,
+        log_event(
+            _log,
+            logging.ERROR,
+            "system_key_failed",
+            "The system key of %(provider)s does not work: %(reason)s (%(code)s). "
+            "Check BYOK_SYSTEM_KEYS.",
+            provider=provider,
+            reason=reason,
+            code=code,
         )
         self._send(
             signals.system_key_failed,
@@ -217,21 +278,29 @@ class Teller:
         if not self._is_due("request", provider):
             return
 
-        _log.error(
-            "%s refused a request on the system key (status %s, %s) after a company "
-            "key had failed; the caller was told of the company key.",
-            provider,
-            verdict.status,
-            verdict.code,
+        log_event(
+            _log,
+            logging.ERROR,
+            "request_refused",
+            "%(provider)s refused a request on the system key (status %(status)s, "
+            "%(code)s) after a company key had failed; the caller was told of the "
+            "company key.",
+            provider=provider,
+            status=verdict.status,
+            code=verdict.code,
         )
 
     def keys_refused(self, company: str, refusals: int, actor: str | None) -> None:
         """Tell the operator that a company tries many keys and none is accepted."""
-        _log.warning(
-            "Company %s tried %d keys within an hour that were not accepted. Somebody "
-            "may be trying stolen keys; the company's history names who.",
-            company,
-            refusals,
+        log_event(
+            _log,
+            logging.WARNING,
+            "keys_refused",
+            "Company %(company)s tried %(refusals)d keys within an hour that were not "
+            "accepted. Somebody may be trying stolen keys; the company's history names "
+            "who.",
+            company=company,
+            refusals=refusals,
         )
         self._send(
             signals.keys_refused,
@@ -240,13 +309,17 @@ class Teller:
 
     def allowance_crossed(self, crossing: Crossing) -> None:
         """Tell that a company has used most or all of its allowance this month."""
-        _log.info(
-            "Company %s has used %d of %d %s on the system key in %s.",
-            crossing.company_id,
-            crossing.used,
-            crossing.limit,
-            crossing.unit,
-            crossing.period,
+        log_event(
+            _log,
+            logging.INFO,
+            "budget_threshold",
+            "Company %(company)s has used %(used)d of %(limit)d %(unit)s on the system "
+            "key in %(period)s.",
+            company=crossing.company_id,
+            used=crossing.used,
+            limit=crossing.limit,
+            unit=crossing.unit,
+            period=crossing.period,
         )
         payload = dataclasses.asdict(crossing)
         payload["company_id"] = _host_id(crossing.company_id)
@@ -263,12 +336,16 @@ class Teller:
         if not self._is_due("our_side", provider):
             return
 
-        _log.error(
-            "The way from this server to %s is closed (status %s, %s): a firewall, a "
-            "proxy, TLS, a redirect or the server's region. No key is the cause.",
-            provider,
-            verdict.status,
-            verdict.code,
+        log_event(
+            _log,
+            logging.ERROR,
+            "our_side_failed",
+            "The way from this server to %(provider)s is closed (status %(status)s, "
+            "%(code)s): a firewall, a proxy, TLS, a redirect or the server's region. "
+            "No key is the cause.",
+            provider=provider,
+            status=verdict.status,
+            code=verdict.code,
         )
         self._send(
             signals.our_side_failed,
@@ -307,8 +384,13 @@ class Teller:
             signals.send(signal, app, payload)
 
 
-def _facts(change: Change) -> tuple[str, str, str | None, str | None]:
-    return (change.source, change.provider, change.company_id, change.reason)
+def _facts(change: Change) -> dict[str, str | None]:
+    return {
+        "source": change.source,
+        "provider": change.provider,
+        "company": change.company_id,
+        "reason": change.reason,
+    }
 
 
 def _host_id(company: str | None) -> object:

@@ -28,6 +28,7 @@ class Opening:
     open_until: dt.datetime
     open_count: int
     episode: int
+    episode_at: dt.datetime
 
     def values(self) -> dict[str, t.Any]:
         """Give the columns to write."""
@@ -39,6 +40,7 @@ class Opening:
             "open_until": self.open_until,
             "open_count": self.open_count,
             "episode": self.episode,
+            "episode_at": self.episode_at,
             "probe_token": None,
             "probe_until": None,
         }
@@ -68,6 +70,7 @@ def plan_opening(state: CircuitState, verdict: Verdict, now: dt.datetime) -> Ope
         open_until=rest_until(verdict, count, now),
         open_count=count,
         episode=state.episode if continues else state.episode + 1,
+        episode_at=(continues and state.episode_at) or now,
     )
 
 

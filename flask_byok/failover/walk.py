@@ -141,7 +141,7 @@ class Walk(t.Generic[T]):
         if gate.is_open:
             return self._try(step, has_next)
 
-        self._notes.skip(step)
+        self._lessons.skipped(step)
         self._watch.skipped(self._notes.attempts[-1])
         return None
 

@@ -9,6 +9,7 @@ import logging
 import typing as t
 
 from ..errors import KeyServiceUnavailable
+from ..events import log_event
 from ..providers.http import Auth
 from ..providers.http import Deadline
 from ..providers.http import Sender
@@ -59,7 +60,14 @@ def give_up(service: str, why: str) -> t.NoReturn:
 
     :raises KeyServiceUnavailable: always.
     """
-    _log.warning("The key service %s gave no usable answer: %s.", service, why)
+    log_event(
+        _log,
+        logging.WARNING,
+        "key_service_failed",
+        "The key service %(service)s gave no usable answer: %(what)s.",
+        service=service,
+        what=why,
+    )
     raise KeyServiceUnavailable
 
 

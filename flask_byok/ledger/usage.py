@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from ..errors import SystemBudgetExceeded
 from ..errors import SystemKeyRefused
+from ..events import log_event
 from ..providers.types import Source
 from ..vault.database import Database
 from ..vault.database import Insertion
@@ -267,7 +268,13 @@ class Ledger:
 
         def then(crossings: list[Crossing] | None) -> None:
             if crossings is None:
-                _log.warning("The attempt %s had been settled before.", started.id)
+                log_event(
+                    _log,
+                    logging.WARNING,
+                    "settled_before",
+                    "The attempt %(attempt)s had been settled before.",
+                    attempt=started.id,
+                )
             else:
                 self._tell(crossings)
 

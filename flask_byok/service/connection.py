@@ -88,6 +88,9 @@ class Connections:
 
         self._desk.teller.changed(change, now)
 
+        if report.verdict == "working":
+            self._desk.teller.notices.look_again(stored.id, works=True)
+
 
 def save_report(
     desk: Desk,

@@ -117,7 +117,7 @@ class Saving:
         except CredentialChanged:
             return self._changed(wish, report)
 
-        self._tell_replaced(stored, state)
+        self._tell_replaced(stored, state, report)
         return SaveResult(
             saved=True,
             verdict=report.verdict,
@@ -200,20 +200,27 @@ class Saving:
 
         return activated
 
-    def _tell_replaced(self, stored: Credential | None, state: CompanyState) -> None:
-        """A new key ends the episode of the one before."""
-        if stored is None or stored.circuit.circuit != "open":
+    def _tell_replaced(
+        self, stored: Credential | None, state: CompanyState, report: ConnectionReport
+    ) -> None:
+        """A new key ends the episode of the one before; one that works, its trouble."""
+        if stored is None:
             return
 
         circuit = stored.circuit
-        change = build_change(
-            "closed",
-            stored,
-            reason=circuit.reason,
-            code=circuit.code,
-            fell_back=circuit.fallback_episode == circuit.episode,
-        )
-        self._desk.teller.changed(change, state.now())
+
+        if circuit.circuit == "open":
+            change = build_change(
+                "closed",
+                stored,
+                reason=circuit.reason,
+                code=circuit.code,
+                fell_back=circuit.fallback_episode == circuit.episode,
+            )
+            self._desk.teller.changed(change, state.now())
+
+        if report.verdict == "working":
+            self._desk.teller.notices.look_again(stored.id, works=True)
 
     def _not_stored(self, wish: Save, report: ConnectionReport) -> SaveResult:
         note_refusal(self._desk, wish.company, report, wish.actor)

@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import typing as t
 
+from ..events import log_event
 from ..vault.models import Tables
 from ..vault.ring_rows import retire
 from ..vault.rotation import BATCH
@@ -116,15 +117,18 @@ class Upkeep:
             yield step
 
         report.left = self._left(report.primary)
-        _log.info(
-            "Rotation to %s ended%s: %d moved, %d changed meanwhile, %d unreadable, "
-            "%d left.",
-            report.primary,
-            " (dry run)" if report.dry_run else "",
-            report.moved,
-            report.changed,
-            report.failed,
-            sum(report.left.values()),
+        log_event(
+            _log,
+            logging.INFO,
+            "rotation_ended",
+            "Rotation to %(primary)s ended%(how)s: %(moved)d moved, %(changed)d "
+            "changed meanwhile, %(failed)d unreadable, %(left)d left.",
+            primary=report.primary,
+            how=" (dry run)" if report.dry_run else "",
+            moved=report.moved,
+            changed=report.changed,
+            failed=report.failed,
+            left=sum(report.left.values()),
         )
 
     def _steps(
@@ -194,7 +198,13 @@ class Upkeep:
             now = self._desk.database.now(conn)
             retire(conn, self._tables, keyring, key_id, now)
 
-        _log.info("The master key %s is retired.", key_id)
+        log_event(
+            _log,
+            logging.INFO,
+            "master_key_retired",
+            "The master key %(key_id)s is retired.",
+            key_id=key_id,
+        )
 
     def _left(self, primary: str) -> dict[str, int]:
         return count_left(self._desk.database, self._tables.credential, primary)

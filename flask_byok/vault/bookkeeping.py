@@ -10,6 +10,7 @@ import typing as t
 
 import sqlalchemy as sa
 
+from ..events import log_event
 from .buffer import Buffer
 from .buffer import Record
 from .connections import Connections
@@ -130,9 +131,12 @@ class Bookkeeper:
             self._rest_until = ended + _REST if ended - began > _SLOW else 0.0
             return False
         except Exception as error:
-            _log.error(
-                "flask-byok gave up a record that can never be written (%s).",
-                type(error).__name__,
+            log_event(
+                _log,
+                logging.ERROR,
+                "record_given_up",
+                "flask-byok gave up a record that can never be written (%(error)s).",
+                error=type(error).__name__,
             )
             return True
 
@@ -146,6 +150,10 @@ def _call_apart(then: cabc.Callable[[t.Any], None], result: object) -> None:
     try:
         then(result)
     except Exception as error:
-        _log.error(
-            "What follows a record of flask-byok failed (%s).", type(error).__name__
+        log_event(
+            _log,
+            logging.ERROR,
+            "follow_up_failed",
+            "What follows a record of flask-byok failed (%(error)s).",
+            error=type(error).__name__,
         )

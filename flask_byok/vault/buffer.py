@@ -9,6 +9,7 @@ import threading
 import time
 import typing as t
 
+from ..events import log_event
 from .connections import Connections
 
 #: What a record is worth when the buffer is full; the least goes first.
@@ -83,8 +84,11 @@ class Buffer:
 
         if self._told_at is None or now - self._told_at > 3600:
             self._told_at = now
-            _log.error(
-                "flask-byok could not write its records for too long: %d lost so far. "
-                "Look for what keeps its tables locked.",
-                self.lost,
+            log_event(
+                _log,
+                logging.ERROR,
+                "records_lost",
+                "flask-byok could not write its records for too long: %(lost)d lost so "
+                "far. Look for what keeps its tables locked.",
+                lost=self.lost,
             )

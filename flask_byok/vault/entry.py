@@ -7,6 +7,7 @@ import logging
 import typing as t
 
 from ..errors import StoredKeyUnreadable
+from ..events import log_event
 from ..secret import Secret
 from .format import count
 from .format import LOCAL
@@ -98,4 +99,10 @@ def _build_provider(key_id: str, master_key: Secret | KeyProvider) -> KeyProvide
 def _note_failure(error: Exception) -> None:
     # Its text may hold anything; an error of ours was explained where it arose.
     if not isinstance(error, StoredKeyUnreadable):
-        _log.warning("A key provider failed with %s.", type(error).__name__)
+        log_event(
+            _log,
+            logging.WARNING,
+            "key_provider_failed",
+            "A key provider failed with %(error)s.",
+            error=type(error).__name__,
+        )

@@ -15,6 +15,7 @@ import typing as t
 
 from ..errors import KeyServiceUnavailable
 from ..errors import StoredKeyUnreadable
+from ..events import log_event
 from .format import length_prefixed
 from .format import LONGEST_WRAP
 from .keyprovider import KeyContext
@@ -146,7 +147,14 @@ class KeyService(abc.ABC):
         return _derive(data_key, wrap, header, context)
 
     def _tell(self, what: str) -> None:
-        _log.warning("%s %s.", type(self).__name__, what)
+        log_event(
+            _log,
+            logging.WARNING,
+            "key_service_failed",
+            "%(service)s %(what)s.",
+            service=type(self).__name__,
+            what=what,
+        )
 
     def _try(self, ask: cabc.Callable[[float], _T], context: KeyContext) -> _T | None:
         """Ask the service; ``None`` when it did not do it. Nothing is raised."""

@@ -55,6 +55,7 @@ class CircuitMixin:
     open_count: orm.Mapped[int] = orm.mapped_column(sa.Integer, nullable=False)
     closed_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(time_type())
     episode: orm.Mapped[int] = orm.mapped_column(sa.Integer, nullable=False)
+    episode_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(time_type())
     fail_count: orm.Mapped[int] = orm.mapped_column(sa.Integer, nullable=False)
     fail_since: orm.Mapped[dt.datetime | None] = orm.mapped_column(time_type())
     probe_token: orm.Mapped[str | None] = orm.mapped_column(word_type(36))
@@ -63,10 +64,13 @@ class CircuitMixin:
     blocks_rev: orm.Mapped[int] = orm.mapped_column(sa.Integer, nullable=False)
     last_ok_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(time_type())
     unreadable_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(time_type())
+    unreadable_reason: orm.Mapped[str | None] = orm.mapped_column(word_type(32))
     unreadable_told_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(time_type())
     fallback_episode: orm.Mapped[int] = orm.mapped_column(sa.Integer, nullable=False)
     noticed_episode: orm.Mapped[int] = orm.mapped_column(sa.Integer, nullable=False)
     noticed_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(time_type())
+    noticed_kind: orm.Mapped[str | None] = orm.mapped_column(word_type(16))
+    noticed_reason: orm.Mapped[str | None] = orm.mapped_column(word_type(32))
 
 
 class CredentialMixin(CircuitMixin):
@@ -251,6 +255,7 @@ def _company_columns() -> tuple[sa.schema.SchemaItem, ...]:
         sa.Column("fallback", word_type(16)),
         sa.Column("active_provider", word_type(32)),
         sa.Column("use_other_keys", sa.Boolean, nullable=False),
+        sa.Column("removed_generation", sa.Integer),
         sa.Column("updated_at", time_type(), nullable=False),
     )
 

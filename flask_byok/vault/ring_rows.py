@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ..errors import RetireRefused
 from ..errors import VaultClosed
+from ..events import log_event
 from .check_values import judge
 from .keyring import Keyring
 from .models import Tables
@@ -73,7 +74,13 @@ def refuse_other_ring(
 
     for problem in judge(rows, keyring):
         if problem.stops_sealing:
-            _log.error("%s", problem.sentence)
+            log_event(
+                _log,
+                logging.ERROR,
+                "ring_refused",
+                "%(sentence)s",
+                sentence=problem.sentence,
+            )
             raise VaultClosed(problem.sentence)
 
 

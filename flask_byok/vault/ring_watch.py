@@ -7,6 +7,7 @@ import logging
 import os
 
 from ..errors import StateUnavailable
+from ..events import log_event
 from .check_values import KeyringProblem
 
 _log = logging.getLogger(__name__)
@@ -40,4 +41,10 @@ class RingWatch:
 
         for problem in problems:
             if problem.stops_sealing:
-                _log.error("%s", problem.sentence)
+                log_event(
+                    _log,
+                    logging.ERROR,
+                    "ring_refused",
+                    "%(sentence)s",
+                    sentence=problem.sentence,
+                )

@@ -45,6 +45,7 @@ _INFO = (
     "updated_by",
     "circuit",
     "reason",
+    "unreadable_reason",
     "model_blocks",
 )
 _INFO_TIMES = (
@@ -62,6 +63,7 @@ CIRCUIT_TIMES: tuple[str, ...] = (
     "opened_at",
     "open_until",
     "closed_at",
+    "episode_at",
     "fail_since",
     "probe_until",
     "last_ok_at",

@@ -11,6 +11,7 @@ from sqlalchemy import exc
 
 from ..errors import CredentialChanged
 from ..errors import StateUnavailable
+from .models import Tables
 from .types import SealedKey
 
 #: How a circuit begins, and what a save makes of it.
@@ -22,6 +23,7 @@ _FRESH_CIRCUIT: t.Final[cabc.Mapping[str, t.Any]] = {
     "open_until": None,
     "open_count": 0,
     "closed_at": None,
+    "episode_at": None,
     "fail_count": 0,
     "fail_since": None,
     "probe_token": None,
@@ -29,6 +31,7 @@ _FRESH_CIRCUIT: t.Final[cabc.Mapping[str, t.Any]] = {
     "model_blocks": None,
     "last_ok_at": None,
     "unreadable_at": None,
+    "unreadable_reason": None,
 }
 
 #: Counters that go on when a key is replaced.
@@ -98,6 +101,52 @@ def insert_key(
         return
 
     raise CredentialChanged(CHANGED)
+
+
+def number_anew(connection: sa.Connection, tables: Tables, sealed: SealedKey) -> int:
+    """Give a key that was just inserted a generation its company has not had yet.
+
+    Who looked at a key that was removed since must not take this one for it. Call it
+    after the insert: a removal that was under way has ended by then.
+
+    :return: the generation.
+    """
+    company, table = tables.company.c, tables.credential
+    query = sa.select(company.removed_generation)
+    last = connection.scalar(query.where(company.company_id == sealed.company_id))
+
+    if last is None:
+        return _FIRST_COUNTS["generation"]
+
+    update = sa.update(table).where(table.c.id == sealed.id)
+    connection.execute(update.values(generation=last + 1))
+    return int(last) + 1
+
+
+def remember_removed(
+    connection: sa.Connection,
+    table: sa.Table,
+    company: str,
+    generation: int,
+    now: dt.datetime,
+) -> None:
+    """Keep the highest generation of a company's removed keys, for the next one."""
+    columns = table.c
+    update = (
+        sa.update(table)
+        .where(
+            columns.company_id == company,
+            sa.func.coalesce(columns.removed_generation, 0) < generation,
+        )
+        .values(removed_generation=generation)
+    )
+
+    if connection.execute(update).rowcount:
+        return
+
+    row = {"company_id": company, "use_other_keys": False, "updated_at": now}
+    insert_unless_there(connection, table, row)
+    connection.execute(update)
 
 
 def update_seen(

@@ -27,7 +27,9 @@ from .rows import read_infos
 from .rows import state_query
 from .saving import CHANGED
 from .saving import insert_key
+from .saving import number_anew
 from .saving import read_back
+from .saving import remember_removed
 from .saving import saved_values
 from .saving import set_company
 from .saving import update_seen
@@ -139,10 +141,10 @@ class Store:
         table = self._tables.credential
         now = self._database.now(connection)
         values = saved_values(sealed, now=now, actor=actor)
-        generation = 1
 
         if seen_generation is None:
             insert_key(connection, table, sealed, values)
+            generation = number_anew(connection, self._tables, sealed)
         else:
             values["blocks_rev"] = table.c.blocks_rev + 1
             generation = update_seen(
@@ -166,13 +168,12 @@ class Store:
     ) -> int:
         """Store another model and expiry date for the same key.
 
-        :param seen_id: of the very key; one removed and added again counts its
-            generations anew.
+        :param seen_id: of the very key; one removed and added again has another.
         :return: the new generation.
         :raises CredentialNotFound: when there is no such key.
         :raises CredentialChanged: when somebody saved it meanwhile.
         """
-        credential_id = self._find(connection, company, provider)
+        credential_id = self._find(connection, company, provider).id
 
         if seen_id not in (None, credential_id):
             raise CredentialChanged(CHANGED)
@@ -226,33 +227,46 @@ class Store:
 
         :param seen_generation: ``None`` deletes whatever is stored.
         :raises CredentialNotFound: when there is no such key.
-        :raises CredentialChanged: when somebody saved it meanwhile.
+        :raises CredentialChanged: when it is not the one that was seen.
         """
         table = self._tables.credential
-        credential_id = self._find(connection, company, provider)
-        statement = sa.delete(table).where(table.c.id == credential_id)
+        # Locked, so that nobody saves it between the look and the removal.
+        stored = self._find(connection, company, provider, lock=True)
 
-        if seen_generation is not None:
-            statement = statement.where(table.c.generation == seen_generation)
+        if seen_generation not in (None, stored.generation):
+            raise CredentialChanged(CHANGED)
 
-        if connection.execute(statement).rowcount == 1:
-            return
+        statement = sa.delete(table).where(table.c.id == stored.id)
 
-        # Another removal was quicker, or another save.
-        if seen_generation is None:
+        # Another removal was quicker.
+        if connection.execute(statement).rowcount != 1:
             raise CredentialNotFound(_NONE)
 
-        raise CredentialChanged(CHANGED)
+        now = self._database.now(connection)
+        generation = t.cast("int", stored.generation)
+        remember_removed(connection, self._tables.company, company, generation, now)
 
-    def _find(self, connection: sa.Connection, company: str, provider: str) -> str:
-        table = self._tables.credential
-        select = sa.select(table.c.id, table.c.company_id, table.c.provider).where(
-            table.c.company_id == company, table.c.provider == provider
+    def _find(
+        self,
+        connection: sa.Connection,
+        company: str,
+        provider: str,
+        *,
+        lock: bool = False,
+    ) -> sa.Row[t.Any]:
+        """Find a stored key: its id and its generation."""
+        columns = self._tables.credential.c
+        names = ("id", "generation", "company_id", "provider")
+        select = sa.select(*(columns[name] for name in names)).where(
+            columns.company_id == company, columns.provider == provider
         )
+
+        if lock:
+            select = select.with_for_update()
 
         for row in connection.execute(select):
             if (row.company_id, row.provider) == (company, provider):
-                return t.cast("str", row.id)
+                return row
 
         raise CredentialNotFound(_NONE)
 

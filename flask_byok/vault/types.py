@@ -19,11 +19,16 @@ class CircuitState:
     :param open_until: when one caller may probe; in the past means half-open.
     :param open_count: how often it opened or re-opened in this episode.
     :param episode: the number of the present or last episode; 0 before the first.
+    :param episode_at: when that episode began.
     :param model_blocks: JSON text as stored, ``{"<model>": {"reason", "code", "until",
         "count"}}``; ``None`` when there is none. It may be damaged.
     :param blocks_rev: the revision of ``model_blocks``, for compare-and-set.
+    :param unreadable_at: since when the stored key does not open.
+    :param unreadable_reason: why, in the words of :exc:`StoredKeyUnreadable`.
     :param fallback_episode: the last episode whose fallback was told.
     :param noticed_episode: the last episode a notice was sent for.
+    :param noticed_kind: the last notice: ``failing``, ``reminder``, ``recovered``.
+    :param noticed_reason: the reason word that notice gave.
     """
 
     id: str
@@ -36,6 +41,7 @@ class CircuitState:
     open_count: int
     closed_at: dt.datetime | None
     episode: int
+    episode_at: dt.datetime | None
     fail_count: int
     fail_since: dt.datetime | None
     probe_token: str | None
@@ -44,10 +50,13 @@ class CircuitState:
     blocks_rev: int
     last_ok_at: dt.datetime | None
     unreadable_at: dt.datetime | None
+    unreadable_reason: str | None
     unreadable_told_at: dt.datetime | None
     fallback_episode: int
     noticed_episode: int
     noticed_at: dt.datetime | None
+    noticed_kind: str | None
+    noticed_reason: str | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,6 +154,7 @@ class CredentialInfo:
     :param reason: why the circuit is open.
     :param open_until: when the key is tried again; aware UTC.
     :param unreadable_at: since when the stored key does not open; else ``None``.
+    :param unreadable_reason: why, in the words of :exc:`StoredKeyUnreadable`.
     :param model_blocks: JSON text of the models that are blocked for this key.
     :param report: JSON text of the last test, in our own words; ``None`` before it.
     """
@@ -168,6 +178,7 @@ class CredentialInfo:
     opened_at: dt.datetime | None
     open_until: dt.datetime | None
     unreadable_at: dt.datetime | None
+    unreadable_reason: str | None
     model_blocks: str | None
     report: str | None
     tested_at: dt.datetime | None

@@ -10,6 +10,7 @@ from flask import request
 from flask import Response
 from flask import url_for
 
+from ..events import log_event
 from ..proxies import current_byok
 from ..vault.company import company_text
 from .guard import Refused
@@ -32,13 +33,18 @@ def require_stored(company_id: CompanyId, status: CompanyStatus, provider: str) 
     if is_stored(status, provider):
         return
 
-    _log.warning(
-        "%s %s was refused: company %s has no key of %s.",
-        request.method,
-        request.endpoint,
-        company_text(company_id),
+    known = provider in current_byok.registry.ids
+    log_event(
+        _log,
+        logging.WARNING,
+        "key_not_found",
+        "%(method)s %(endpoint)s was refused: company %(company)s has no key of "
+        "%(provider)s.",
+        method=request.method,
+        endpoint=request.endpoint,
+        company=company_text(company_id),
         # Never what was sent: it may be a key in the wrong place.
-        provider if provider in current_byok.registry.ids else "such a provider",
+        provider=provider if known else "such a provider",
     )
     raise Refused("not-found")
 

@@ -11,6 +11,7 @@ from flask import request
 from flask import url_for
 from markupsafe import Markup
 
+from ..events import log_event
 from ..proxies import current_byok
 from .texts import say
 from .wording import build_standing
@@ -42,7 +43,7 @@ class BannerSource:
         try:
             return None if _is_own_page() else _find_banner()
         except Exception as error:
-            _log.error("The banner of flask-byok failed: %s.", type(error).__name__)
+            _tell_failure("banner", error)
             return None
 
     def link(self) -> str | None:
@@ -50,8 +51,19 @@ class BannerSource:
         try:
             return url_for("byok.page") if current_byok.may_manage() else None
         except Exception as error:
-            _log.error("The link of flask-byok failed: %s.", type(error).__name__)
+            _tell_failure("link", error)
             return None
+
+
+def _tell_failure(part: str, error: Exception) -> None:
+    log_event(
+        _log,
+        logging.ERROR,
+        "banner_failed",
+        "The %(part)s of flask-byok failed: %(error)s.",
+        part=part,
+        error=type(error).__name__,
+    )
 
 
 def _is_own_page() -> bool:

@@ -8,16 +8,19 @@ import typing as t
 from flask import url_for
 from markupsafe import Markup
 
+from ..errors import is_passing
 from ..service.reports import parse_report
 from .page import Badge
 from .page import DetailsForm
 from .page import Fact
 from .page import KeyCard
 from .page import TestResult
+from .page import Tone
 from .reasons import Reason
 from .reasons import reason_in_words
 from .results import build_result
 from .standing import default_model
+from .standing import key_service_line
 from .standing import model_in_use
 from .standing import state_line
 from .texts import join
@@ -67,7 +70,7 @@ def build_card(
         facts=tuple(_facts(info, names, default, now.date())),
         details=_details(info, names, default, result, outcome),
         result=result,
-        can_test=settings.is_vault_open and info.unreadable_at is None,
+        can_test=settings.is_vault_open and not _is_lost(info),
         replace_url=url_for("byok.page", provider=info.provider) + "#byok-key-form",
         remove_url=url_for("byok.remove", provider=info.provider),
     )
@@ -82,9 +85,16 @@ def _result(info: CredentialInfo, names: Names) -> TestResult | None:
     return build_result(report, names, expires_on=info.expires_on)
 
 
+def _is_lost(info: CredentialInfo) -> bool:
+    """Tell whether a stored key does not open and will not by itself."""
+    is_out = info.unreadable_at is not None
+    return is_out and not is_passing(info.unreadable_reason)
+
+
 def _badge(info: CredentialInfo, trouble: Trouble | None) -> Badge:
     if info.unreadable_at is not None:
-        return Badge(tone="error", text=say("Cannot be read"))
+        tone: Tone = "error" if _is_lost(info) else "warn"
+        return Badge(tone=tone, text=say("Cannot be read"))
 
     if trouble is not None:
         busy = trouble.reason == "rate_limit"
@@ -104,6 +114,9 @@ def _badge(info: CredentialInfo, trouble: Trouble | None) -> Badge:
 
 def _line(info: CredentialInfo, trouble: Trouble | None, reason: Reason) -> Markup:
     names = reason.names
+
+    if info.unreadable_at is not None and not _is_lost(info):
+        return key_service_line(names)
 
     if info.unreadable_at is not None:
         return names.say(

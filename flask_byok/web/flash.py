@@ -7,12 +7,12 @@ import time
 import typing as t
 
 from flask import flash
-from flask import g
 from flask import has_request_context
 from flask import request
 from flask import session
 from flask.sessions import NullSession
 
+from ..events import log_event
 from ..proxies import current_byok
 from .reasons import reason_in_words
 from .texts import Names
@@ -21,7 +21,6 @@ from .texts import Names
 QUIET: t.Final = 600
 
 _SLOT: t.Final = "byok_flashed_at"
-_ONCE: t.Final = "_byok_flashed"
 
 _log = logging.getLogger(__name__)
 
@@ -40,9 +39,14 @@ def flash_fallback(reason: str, provider: str) -> None:
         if _may_flash():
             flash(_message(reason, provider), "warning")
             session[_SLOT] = int(time.time())
-            setattr(g, _ONCE, True)
     except Exception as error:
-        _log.error("The warning could not be flashed: %s.", type(error).__name__)
+        log_event(
+            _log,
+            logging.ERROR,
+            "flash_failed",
+            "The warning could not be flashed: %(error)s.",
+            error=type(error).__name__,
+        )
 
 
 def _may_flash() -> bool:
@@ -52,9 +56,11 @@ def _may_flash() -> bool:
     if isinstance(session, NullSession) or not _makes_a_page():
         return False
 
+    # The session alone remembers, for this request as well: under a pushed app context
+    # ``g`` is the next request's, too.
     told_at = session.get(_SLOT, 0)
     is_quiet = isinstance(told_at, int) and 0 <= time.time() - told_at < QUIET
-    return not is_quiet and not g.get(_ONCE, False)
+    return not is_quiet
 
 
 def _makes_a_page() -> bool:

@@ -16,6 +16,7 @@ from flask_wtf.csrf import validate_csrf
 from wtforms import ValidationError
 
 from ..errors import SetupError
+from ..events import log_event
 from ..proxies import current_byok
 
 if t.TYPE_CHECKING:
@@ -68,10 +69,13 @@ def admit() -> CompanyId:
     :raises NoCompany: when nobody knows the company.
     """
     if not current_byok.has_access_check:
-        _log.error(
+        log_event(
+            _log,
+            logging.ERROR,
+            "no_access_check",
             "Nobody may open the page of flask-byok: no access check is registered. "
             "Decorate a function that tells who may manage keys with "
-            "'@byok.access_check'."
+            "'@byok.access_check'.",
         )
         raise Refused("denied")
 

@@ -43,6 +43,7 @@ def credential_json(info: CredentialInfo) -> Json:
         "reason": info.reason,
         "open_until": _time(info.open_until),
         "unreadable": info.unreadable_at is not None,
+        "unreadable_reason": info.unreadable_reason,
         "last_test": None if report is None else report_json(report),
     }
 

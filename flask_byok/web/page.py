@@ -252,7 +252,10 @@ class SettingsPage:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class RemovePage:
-    """The confirmation before a key is removed."""
+    """The confirmation before a key is removed.
+
+    :param links: to the vendor's own page, where a key is revoked.
+    """
 
     state: str
     provider: str
@@ -260,6 +263,7 @@ class RemovePage:
     lines: tuple[Markup, ...]
     generation: int
     keep_url: str
+    links: tuple[Link, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

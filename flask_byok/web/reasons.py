@@ -38,6 +38,10 @@ _WORDS: t.Final[dict[str, tuple[str, str]]] = {
     ),
     "model": ("it may not use the model {model}", "Choose another model."),
     "unreadable": ("{app} cannot read the saved key any more", "Add the key again."),
+    "key_service_unavailable": (
+        "{app} cannot reach the service that protects saved keys right now",
+        "Nothing to do: your key is safe, and {app} tries it again.",
+    ),
     "our_side": (
         "{vendor} does not accept requests from the servers of {app}; "
         "your key is not the cause",

@@ -14,6 +14,7 @@ from flask import url_for
 from ..errors import NoCompany
 from ..errors import SetupError
 from ..errors import StateUnavailable
+from ..events import log_event
 from ..proxies import current_byok
 from .context import page_context
 from .guard import is_api
@@ -73,13 +74,13 @@ def answer_no_company(error: NoCompany) -> Response:
 
 def answer_unavailable(error: StateUnavailable) -> Response:
     """Answer when our rows cannot be read or written; the log says what to do."""
-    _log.error("%s", error)
+    log_event(_log, logging.ERROR, "page_failed", "%(sentence)s", sentence=str(error))
     return _answer("unavailable")
 
 
 def answer_set_up_wrongly(error: SetupError) -> Response:
     """Answer when the app was put together wrongly; its log says what to call."""
-    _log.error("%s", error)
+    log_event(_log, logging.ERROR, "page_failed", "%(sentence)s", sentence=str(error))
     return _answer("unavailable")
 
 
@@ -98,7 +99,15 @@ def _log_refusal(slug: str) -> None:
 
     is_change = request.method not in SAFE_METHODS
     level = logging.WARNING if is_change else logging.INFO
-    _log.log(level, "%s %s was refused: %s.", request.method, request.endpoint, slug)
+    log_event(
+        _log,
+        level,
+        "visit_refused",
+        "%(method)s %(endpoint)s was refused: %(why)s.",
+        method=request.method,
+        endpoint=request.endpoint,
+        why=slug,
+    )
 
 
 def _answer(
@@ -140,7 +149,13 @@ def _denied() -> DeniedPage | None:
         return None
     except Exception as error:
         # The host's loader too may fail, or abort, for somebody who is not signed in.
-        _log.info("Nobody can tell a member more: %s.", type(error).__name__)
+        log_event(
+            _log,
+            logging.INFO,
+            "status_unknown",
+            "Nobody can tell a member more: %(error)s.",
+            error=type(error).__name__,
+        )
         return DeniedPage(state="denied", lines=tuple(lines))
 
     settings, registry = current_byok.settings, current_byok.registry

@@ -7,6 +7,7 @@ import typing as t
 from flask import url_for
 from markupsafe import Markup
 
+from .page import Link
 from .page import RemovePage
 from .texts import masked
 from .texts import Names
@@ -22,7 +23,8 @@ def build_remove_page(
     status: CompanyStatus, provider: str, settings: Settings, registry: Registry
 ) -> RemovePage:
     """Build the confirmation for one stored key."""
-    names = Names.of(settings, registry.get(provider))
+    known = registry.get(provider)
+    names = Names.of(settings, known)
     info = next(info for info in status.credentials if info.provider == provider)
     return RemovePage(
         state="remove",
@@ -38,6 +40,13 @@ def build_remove_page(
         ),
         generation=info.generation,
         keep_url=url_for("byok.page") + f"#byok-key-{provider}",
+        links=(
+            Link(
+                href=known.key_page_url,
+                text=names.say("Revoke it at {vendor}"),
+                external=True,
+            ),
+        ),
     )
 
 

@@ -147,6 +147,11 @@ def _credential(provider: Schema) -> Schema:
             "reason": _or_null(_TEXT),
             "open_until": _or_null(_TIME),
             "unreadable": _FLAG,
+            "unreadable_reason": {
+                **_or_null(_TEXT),
+                "description": "Why the stored key does not open. With "
+                "key_service_unavailable it is safe and opens again by itself.",
+            },
             "last_test": _or_null(reference("Report")),
         }
     )

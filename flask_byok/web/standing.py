@@ -12,10 +12,12 @@ import typing as t
 
 from markupsafe import Markup
 
+from ..errors import is_passing
 from .page import Badge
 from .page import Tone
 from .reasons import Reason
 from .texts import join
+from .texts import Names
 
 if t.TYPE_CHECKING:
     from ..config import Settings
@@ -79,7 +81,8 @@ def find_slug(status: CompanyStatus, allowances: cabc.Sequence[Allowance]) -> st
         return _slug_without_key(status, allowances)
 
     if active.unreadable_at is not None:
-        return "unreadable"
+        passes = is_passing(active.unreadable_reason)
+        return "key-service-down" if passes else "unreadable"
 
     if status.serving is None:
         return "never-worked" if active.last_ok_at is None else "off-by-choice"
@@ -139,6 +142,14 @@ def state_line(info: CredentialInfo, reason: Reason) -> Markup:
         "Accepted by {vendor}, not usable yet: {reason}.", reason=reason.words
     )
     return join(why, reason.remedy)
+
+
+def key_service_line(names: Names) -> Markup:
+    """Say that a stored key is safe and cannot be opened for now."""
+    return names.say(
+        "{app_first} cannot reach the service that protects saved keys right now. Your "
+        "{provider} key is safe. Nothing to do: {app} tries it again."
+    )
 
 
 def default_model(settings: Settings, registry: Registry, provider: str) -> str:

@@ -15,6 +15,7 @@ from .standing import active_credential
 from .standing import find_slug
 from .standing import is_low
 from .standing import is_used_up
+from .standing import key_service_line
 from .standing import model_in_use
 from .standing import Standing
 from .standing import state_line
@@ -45,6 +46,7 @@ def build_standing(
         "allowance-low": words.allowance_low,
         "allowance-used": words.allowance_used,
         "unreadable": words.unreadable,
+        "key-service-down": words.key_service_down,
         "never-worked": words.never_worked,
         "off-by-choice": words.off_by_choice,
         "other-key": words.other_key,
@@ -250,10 +252,18 @@ class _Words:
         line = self._key.say(
             "{app_first} cannot read your saved {provider} key any more. Add it again."
         )
+        return dataclasses.replace(
+            self._unopened("unreadable", line), tone="error", mend=("replace",)
+        )
+
+    def key_service_down(self) -> Standing:
+        return self._unopened("key-service-down", key_service_line(self._key))
+
+    def _unopened(self, slug: str, line: Markup) -> Standing:
         serves = self._status.serving == "system"
         return Standing(
-            slug="unreadable",
-            tone="error",
+            slug=slug,
+            tone="warn",
             badge=self._provided_for_now() if serves else self._off(),
             line=self._key.say("AI features use the key provided by {app} for now.")
             if serves
@@ -261,7 +271,6 @@ class _Words:
             title=self._key.say("Your {provider} key cannot be read"),
             notice=(line,),
             banner=line,
-            mend=("replace",),
         )
 
     def _own(self, tone: Tone) -> Badge:

@@ -35,6 +35,7 @@ def test_rejected_key_opens_and_the_system_key_answers(any_host: CallHost) -> No
     assert [name for name, _ in any_host.signals] == [
         "circuit_opened",
         "key_rejected",
+        "notice_due",
         "fallback_used",
     ]
     assert any_host.actions().count("fallback_started") == 1

@@ -196,7 +196,7 @@ def test_an_unreadable_key_falls_back_and_is_told_once(any_host: CallHost) -> No
     answers = [any_host.chat() for _ in range(3)]
     assert any_host.paid == "sss" and any_host.circuit().circuit == "closed"
     assert [a.attempts[0].reason for a in answers] == ["unreadable"] * 3
-    assert [name for name, _ in any_host.signals] == ["key_unreadable"]
+    assert [n for n, _ in any_host.signals] == ["key_unreadable", "notice_due"]
     assert any_host.actions().count("key_unreadable") == 1
     assert any_host.byok.status(1).reason == "unreadable"
 

@@ -33,6 +33,6 @@ def test_the_operator_reads_which_key_and_why(
     assert record in told[0].getMessage()
     assert "i:1" in told[0].getMessage()
     assert "tampered" in told[0].getMessage()
-    assert [name for name, _ in host.signals] == ["key_unreadable"]
+    assert [name for name, _ in host.signals] == ["key_unreadable", "notice_due"]
     assert host.signals[0][1]["credential_id"] == record
     assert host.actions().count("key_unreadable") == 1

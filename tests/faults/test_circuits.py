@@ -15,7 +15,9 @@ from tests.call.test_state import set_columns
 from tests.support.fault_room import FaultHost
 from tests.support.fault_room import make_key
 from tests.support.told import OUT
+from tests.support.told import RECOVERED
 from tests.support.told import REJECTED
+from tests.support.told import REJECTED_FOR_LONG
 from tests.support.told import UNREADABLE
 from tests.tenancy.test_fallback import SPOILED
 
@@ -45,7 +47,7 @@ def rejected(host: FaultHost) -> None:
                 43,
                 got="RequestRefused, answer",
                 served="c2 s0",
-                seen="circuit_closed history:fallback_ended",
+                seen=RECOVERED,
                 when="a wrong request",
             ),
         ),
@@ -56,7 +58,7 @@ def rejected(host: FaultHost) -> None:
                 43,
                 got="answer",
                 served="c2 s1",
-                seen="circuit_closed history:fallback_ended",
+                seen=RECOVERED,
                 when="no such model",
             ),
         ),
@@ -67,7 +69,7 @@ def rejected(host: FaultHost) -> None:
                 43,
                 got="answer",
                 served="c2 s1",
-                seen="circuit_closed history:fallback_ended",
+                seen=RECOVERED,
                 when="busy",
             ),
         ),
@@ -78,7 +80,7 @@ def rejected(host: FaultHost) -> None:
                 43,
                 got="SystemExit, answer",
                 served="c2 s0",
-                seen="circuit_closed history:fallback_ended",
+                seen=RECOVERED,
                 when="its worker is stopped",
             ),
         ),
@@ -103,9 +105,7 @@ def test_try_that_says_nothing(
     assert host.chat().source == "company"
 
 
-@pytest.mark.fault(
-    44, got="answer", served="c3 s0", seen="circuit_closed history:fallback_ended"
-)
+@pytest.mark.fault(44, got="answer", served="c3 s0", seen=RECOVERED)
 def test_try_that_works(make: Make) -> None:
     """Every worker's next call runs on the company's key."""
     host = make()
@@ -124,7 +124,11 @@ def test_try_that_works(make: Make) -> None:
             "revoked",
             [15 * MINUTE, HOUR, 4 * HOUR, 16 * HOUR, 24 * HOUR, 24 * HOUR],
             marks=pytest.mark.fault(
-                45, got="answer", served="c6 s6", seen=REJECTED, when="rejected"
+                45,
+                got="answer",
+                served="c6 s6",
+                seen=REJECTED_FOR_LONG,
+                when="rejected",
             ),
         ),
         pytest.param(
@@ -198,7 +202,7 @@ def test_key_removed_in_mid_call(host: FaultHost) -> None:
     49,
     got="answer",
     served="c1 s0",
-    seen="circuit_closed history:key_tested history:fallback_ended",
+    seen="circuit_closed notice_due history:key_tested history:fallback_ended",
     when="it works",
 )
 def test_connection_works(host: FaultHost) -> None:
@@ -300,7 +304,8 @@ def test_two_companies(host: FaultHost) -> None:
     got="answer, SystemBudgetExceeded",
     served="c1 s50",
     seen="flash banner log:WARNING circuit_opened fallback_used key_rejected "
-    "budget_threshold×2 history:fallback_started history:budget_threshold×2",
+    "notice_due budget_threshold×2 history:fallback_started "
+    "history:budget_threshold×2",
 )
 def test_a_thousand_calls(make: Make) -> None:
     """One line in the log, one signal and one line in the history tell of the key."""
@@ -355,7 +360,7 @@ def test_key_behind_a_service(make: Make) -> None:
     58,
     got="StoredKeyUnreadable",
     served="c0 s0",
-    seen="banner log:ERROR key_unreadable history:key_unreadable",
+    seen="banner log:ERROR key_unreadable notice_due history:key_unreadable",
 )
 @pytest.mark.parametrize("how", ["outage_only", "never", "argument"])
 def test_unreadable_key_and_no_other(make: Make, how: str) -> None:

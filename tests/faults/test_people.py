@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import pathlib
+import threading
 import typing as t
 
 import pytest
@@ -158,6 +159,7 @@ BILLING: t.Final = ("the account at", "quota", "billing", "insufficient")
     got="KeyRejected",
     served="c1 s1",
     seen="banner log:WARNING×2 log:ERROR circuit_opened×2 key_rejected "
+    "notice_due "
     "system_key_failed",
 )
 def test_bill_of_the_operator(make: Make) -> None:
@@ -170,3 +172,72 @@ def test_bill_of_the_operator(make: Make) -> None:
     assert error.source == "company"
     shown = f"{host.look('/settings/ai/')} {host.look()} {host.byok.history(1)}"
     assert [word for word in BILLING if word in shown.lower()] == []
+
+
+@pytest.mark.fault(84, got="answer", served="c1 s2", seen=REJECTED_IN_STREAM)
+def test_calls_outside_of_a_request(host: FaultHost) -> None:
+    """A command and a thread: no flash, no exception, and signals are sent."""
+    host.store()
+    host.fail("revoked")
+    asked: list[str] = []
+
+    def ask() -> None:
+        asked.append(host.client.chat("hello").source)
+        host.watch.note("answer")
+
+    def ask_in_a_thread() -> None:
+        with host.app.app_context():
+            ask()
+
+    host.app.cli.command("ask")(ask)
+    assert host.app.test_cli_runner().invoke(args=["ask"]).exit_code == 0
+    thread = threading.Thread(target=ask_in_a_thread)
+    thread.start()
+    thread.join()
+    assert asked == ["system", "system"]
+
+
+@pytest.mark.fault(
+    88,
+    got="answer",
+    served="c6 s6",
+    seen="flash banner log:WARNING circuit_opened fallback_used notice_due×2 "
+    "history:fallback_started",
+    when="14 minutes, 16 minutes, a day",
+)
+def test_an_outage_that_lasts(host: FaultHost) -> None:
+    """Told once it has lasted a quarter of an hour, and once more after a day."""
+    host.store()
+    host.fail("outage")
+    host.chat()
+    host.chat()
+    told: list[int] = []
+
+    for span in ({"minutes": 14}, {"minutes": 2}, {"hours": 24}, {"hours": 24}):
+        host.move_clock(**span)
+        host.chat()
+        told.append(len(host.told("notice_due")))
+
+    assert told == [0, 1, 2, 2]
+    kinds = [notice["kind"] for notice in host.told("notice_due")]
+    assert kinds == ["failing", "reminder"]
+
+
+@pytest.mark.fault(
+    88,
+    got="answer",
+    served="c6 s6",
+    seen="flash fallback_used×3 history:fallback_started×3",
+    when="busy for an hour",
+)
+def test_an_hour_of_rate_limits(host: FaultHost) -> None:
+    """Nobody gets a notice, and the circuit stays closed."""
+    host.store()
+    host.fail("ratelimited")
+
+    for _ in range(6):
+        host.chat()
+        # Longer than the longest rest: each call tries the key.
+        host.move_clock(minutes=12)
+
+    assert host.circuit().circuit == "closed"

@@ -13,8 +13,8 @@ from tests.support.fault_room import FaultHost
 from tests.support.told import BUSY
 from tests.support.told import BUSY_LONG
 from tests.support.told import CLOSED
-from tests.support.told import OUT
 from tests.support.told import REJECTED
+from tests.support.told import URGENT
 
 MINUTE: t.Final = 60.0
 DAY: t.Final = 24 * 60 * MINUTE
@@ -66,7 +66,7 @@ def test_wrong_request(host: FaultHost, provider: str, fault: str) -> None:
     assert host.circuit(provider) == before
 
 
-@pytest.mark.fault(5, got="answer", served="c1 s1", seen=OUT)
+@pytest.mark.fault(5, got="answer", served="c1 s1", seen=URGENT)
 @pytest.mark.parametrize("fault", ["nocredit", "billing_error", "own_usage_limit"])
 def test_no_credit(host: FaultHost, fault: str) -> None:
     """The key rests; a date that the provider states holds, up to a day."""
@@ -84,7 +84,7 @@ def test_no_credit(host: FaultHost, fault: str) -> None:
         assert 13 * MINUTE < rest < 17 * MINUTE
 
 
-@pytest.mark.fault(5, got="answer", served="c1 s1", seen=OUT, when="within a day")
+@pytest.mark.fault(5, got="answer", served="c1 s1", seen=URGENT, when="within a day")
 def test_limit_that_ends_soon(host: FaultHost) -> None:
     """The stated date is kept to the second."""
     host.store("CLAUDE")
@@ -96,7 +96,7 @@ def test_limit_that_ends_soon(host: FaultHost) -> None:
     assert abs(until - dt.datetime(2026, 12, 1, tzinfo=UTC)) < dt.timedelta(seconds=1)
 
 
-@pytest.mark.fault(6, got="answer", served="c1 s1", seen=OUT)
+@pytest.mark.fault(6, got="answer", served="c1 s1", seen=URGENT)
 @pytest.mark.parametrize(
     "fault", ["credit_balance_exhausted", "insufficient_quota_type"]
 )
@@ -278,7 +278,7 @@ def test_quota_of_a_model(host: FaultHost, fault: str, rest: float) -> None:
             "GEMINI",
             "prepayment_depleted",
             marks=pytest.mark.fault(
-                12, got="answer", served="c1 s1", seen=OUT, when="no credit left"
+                12, got="answer", served="c1 s1", seen=URGENT, when="no credit left"
             ),
         ),
         pytest.param(

@@ -16,6 +16,7 @@ from tests.support.told import BUSY_LONG
 from tests.support.told import CLOSED
 from tests.support.told import REJECTED
 from tests.support.told import REJECTED_OFF
+from tests.support.told import URGENT_OFF
 
 Make = cabc.Callable[..., FaultHost]
 
@@ -55,7 +56,7 @@ def test_second_key_that_may_not(make: Make, why: str) -> None:
     got="answer",
     served="c2 s1",
     seen="flash banner log:WARNING×2 circuit_opened×2 key_rejected×2 fallback_used "
-    "history:fallback_started",
+    "notice_due×2 history:fallback_started",
 )
 def test_three_rejected_keys(host: FaultHost) -> None:
     """The third request is kept for the system key."""
@@ -106,7 +107,7 @@ def test_vectors(host: FaultHost) -> None:
     got="KeyRejected",
     served="c1 s1",
     seen="banner log:WARNING×2 log:ERROR circuit_opened×2 key_rejected "
-    "system_key_failed",
+    "notice_due system_key_failed",
     when="the system key is out, too",
 )
 def test_vectors_of_nobody(host: FaultHost) -> None:
@@ -145,7 +146,8 @@ def fail_everywhere(host: FaultHost, fault: str, error: type[Exception]) -> None
                 33,
                 got="KeyRejected",
                 served="c3 s0",
-                seen="banner log:WARNING×3 circuit_opened×3 key_rejected×3",
+                seen="banner log:WARNING×3 circuit_opened×3 key_rejected×3 "
+                "notice_due×3",
                 when="rejected",
             ),
         ),
@@ -156,7 +158,8 @@ def fail_everywhere(host: FaultHost, fault: str, error: type[Exception]) -> None
                 33,
                 got="KeyForbidden",
                 served="c3 s0",
-                seen="banner log:WARNING×3 circuit_opened×3 key_rejected×3",
+                seen="banner log:WARNING×3 circuit_opened×3 key_rejected×3 "
+                "notice_due×3",
                 when="forbidden",
             ),
         ),
@@ -178,7 +181,7 @@ def fail_everywhere(host: FaultHost, fault: str, error: type[Exception]) -> None
                 33,
                 got="QuotaExceeded",
                 served="c3 s0",
-                seen="banner log:WARNING×3 circuit_opened×3",
+                seen="banner log:WARNING×3 circuit_opened×3 notice_due×3",
                 when="no credit",
             ),
         ),
@@ -253,7 +256,7 @@ def test_never(make: Make, fault: str, error: type[Exception]) -> None:
                 33,
                 got="answer",
                 served="c2 s0",
-                seen="banner log:WARNING circuit_opened",
+                seen=URGENT_OFF,
                 when="no credit, with a second own key",
             ),
         ),
@@ -329,7 +332,7 @@ def test_never_and_a_second_key(make: Make, fault: str) -> None:
                 34,
                 got="QuotaExceeded",
                 served="c1 s0",
-                seen="banner log:WARNING circuit_opened",
+                seen=URGENT_OFF,
                 when="no credit",
             ),
         ),
@@ -441,7 +444,7 @@ def test_key_that_never_worked(make: Make) -> None:
                 got="KeyRejected",
                 served="c1 s1",
                 seen="banner log:WARNING×2 log:ERROR circuit_opened×2 key_rejected "
-                "system_key_failed",
+                "notice_due system_key_failed",
                 when="with 401",
             ),
         ),
@@ -451,7 +454,8 @@ def test_key_that_never_worked(make: Make) -> None:
                 40,
                 got="KeyRejected",
                 served="c1 s1",
-                seen="banner log:WARNING log:ERROR circuit_opened key_rejected",
+                seen="banner log:WARNING log:ERROR circuit_opened key_rejected "
+                "notice_due",
                 when="the system key with 400",
             ),
         ),

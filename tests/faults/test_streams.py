@@ -35,7 +35,7 @@ from tests.support.told import REJECTED_IN_STREAM
                 got="answer",
                 served="c1 s1",
                 seen="banner log:WARNING circuit_opened fallback_used "
-                "history:fallback_started",
+                "notice_due history:fallback_started",
                 when="no credit, told in the stream",
             ),
         ),

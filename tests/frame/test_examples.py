@@ -117,7 +117,7 @@ def test_a_layout_of_the_host_takes_the_page_in(sqlite_url: str) -> None:
 
 def test_a_class_of_the_host_holds_the_keys() -> None:
     """The class printed on the page about models takes the place of our table."""
-    (block,) = examples.blocks("models-and-migrations.md")
+    block, _ = examples.blocks("models-and-migrations.md")
     db = flask_sqlalchemy.SQLAlchemy()
     examples.run(block, {"__name__": "models", "db": db})
 

@@ -228,12 +228,8 @@ UNREADABLE: t.Final = (
         edits=(
             Edit(
                 TELLING,
-                "        _log.error(\n"
-                '            "The stored key %s of company %s (%s) does not open: '
-                '%s.",',
-                "        _log.debug(\n"
-                '            "The stored key %s of company %s (%s) does not open: '
-                '%s.",',
+                'logging.ERROR,\n            "key_unreadable",',
+                'logging.DEBUG,\n            "key_unreadable",',
             ),
         ),
         tests=("tests/call/test_unreadable.py",),
@@ -312,13 +308,11 @@ UNREADABLE: t.Final = (
                 "web/wording.py",
                 "            notice=(line,),\n"
                 "            banner=line,\n"
-                '            mend=("replace",),\n'
                 "        )\n"
                 "\n"
                 "    def _own(",
                 "            notice=(line,),\n"
                 "            banner=None,\n"
-                '            mend=("replace",),\n'
                 "        )\n"
                 "\n"
                 "    def _own(",

@@ -44,12 +44,16 @@ FILTERS: t.Final = (
     _filter(
         "finding-a-key",
         "vault/store.py",
-        "            table.c.company_id == company, table.c.provider == provider\n"
+        "            columns.company_id == company, columns.provider == provider\n"
         "        )\n\n"
+        "        if lock:\n"
+        "            select = select.with_for_update()\n\n"
         "        for row in connection.execute(select):\n"
         "            if (row.company_id, row.provider) == (company, provider):\n",
-        "            table.c.provider == provider\n"
+        "            columns.provider == provider\n"
         "        )\n\n"
+        "        if lock:\n"
+        "            select = select.with_for_update()\n\n"
         "        for row in connection.execute(select):\n"
         "            if row.provider == provider:\n",
         "tests/vault/test_saving.py",

@@ -43,9 +43,8 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 "vault/store.py",
-                "            statement = statement.where(table.c.generation == "
-                "seen_generation)\n",
-                "            pass\n",
+                "if seen_generation not in (None, stored.generation):",
+                "if seen_generation == -1:",
             ),
         ),
         tests=("tests/vault/test_saving.py::test_a_delete_on_an_old_view_is_refused",),
@@ -83,9 +82,9 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 "vault/store.py",
-                "statement = sa.delete(table).where(table.c.id == credential_id)",
+                "statement = sa.delete(table).where(table.c.id == stored.id)",
                 "statement = sa.update(table).where(\n"
-                "            table.c.id == credential_id\n"
+                "            table.c.id == stored.id\n"
                 '        ).values(state="removed")',
             ),
         ),

@@ -59,8 +59,8 @@ MUTANTS: t.Final = (
         edits=(
             Edit(
                 ENTRY,
-                '_log.warning("A key provider failed with %s.", type(error).__name__)',
-                '_log.warning("A key provider failed with %s.", error)',
+                "error=type(error).__name__,",
+                "error=error,",
             ),
         ),
         tests=(f"{SUITE}::test_whatever_a_provider_raises_is_one_error",),

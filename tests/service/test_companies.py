@@ -121,6 +121,20 @@ def test_a_removal_of_a_changed_key_is_refused(host: Host) -> None:
     assert len(host.byok.credentials(1)) == 1
 
 
+def test_a_removal_spares_a_key_added_anew(host: Host) -> None:
+    """Who looked at the key before it, the same provider's, removes nothing."""
+    host.byok.save_key(1, "OPENAI", GOOD)
+    seen = host.byok.credentials(1)[0].generation
+    host.byok.remove_key(1, "OPENAI")
+    host.byok.save_key(1, "OPENAI", BETTER)
+
+    with pytest.raises(CredentialChanged):
+        host.byok.remove_key(1, "OPENAI", generation=seen)
+
+    assert not host.byok.save_key(1, "OPENAI", GOOD, generation=seen).saved
+    assert host.byok.credentials(1)[0].masked.endswith(BETTER[-4:])
+
+
 @pytest.mark.case("F1")
 def test_another_companys_key_is_not_there(host: Host) -> None:
     """No method reaches over to the next company."""

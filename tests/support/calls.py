@@ -135,6 +135,7 @@ NAMES: t.Final = (
     "key_unreadable",
     "system_key_failed",
     "our_side_failed",
+    "notice_due",
     "budget_threshold",
 )
 

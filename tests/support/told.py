@@ -9,17 +9,26 @@ OUT: t.Final = (
     "flash banner log:WARNING circuit_opened fallback_used history:fallback_started"
 )
 
-#: The same for a key that was rejected or forbidden.
-REJECTED: t.Final = f"{OUT} key_rejected"
+#: The same where somebody of the company has to act.
+URGENT: t.Final = f"{OUT} notice_due"
 
-#: The same in a stream, whose session is gone when it ends.
+#: The same for a key that was rejected or forbidden.
+REJECTED: t.Final = f"{URGENT} key_rejected"
+
+#: The same for a day and longer: the reminder comes.
+REJECTED_FOR_LONG: t.Final = f"{REJECTED} notice_due"
+
+#: A rejected key in a stream, whose session is gone when it ends.
 REJECTED_IN_STREAM: t.Final = REJECTED.removeprefix("flash ")
 
 #: A company key's circuit opened and nothing else answered.
 OFF: t.Final = "banner log:WARNING circuit_opened"
 
+#: The same where somebody of the company has to act.
+URGENT_OFF: t.Final = f"{OFF} notice_due"
+
 #: The same for a key that was rejected or forbidden.
-REJECTED_OFF: t.Final = f"{OFF} key_rejected"
+REJECTED_OFF: t.Final = f"{URGENT_OFF} key_rejected"
 
 #: One model rests for a moment and the system key answered.
 BUSY: t.Final = "flash fallback_used history:fallback_started"
@@ -31,4 +40,9 @@ BUSY_LONG: t.Final = f"{BUSY} banner"
 CLOSED: t.Final = "log:ERROR our_side_failed"
 
 #: A stored key does not open and the system key answered.
-UNREADABLE: t.Final = "flash banner log:ERROR key_unreadable history:key_unreadable"
+UNREADABLE: t.Final = (
+    "flash banner log:ERROR key_unreadable notice_due history:key_unreadable"
+)
+
+#: A key that people were told of works again.
+RECOVERED: t.Final = "circuit_closed notice_due history:fallback_ended"

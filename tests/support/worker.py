@@ -12,12 +12,16 @@ import collections.abc as cabc
 import contextlib
 import dataclasses
 import datetime as dt
+import importlib
 import json
 import pathlib
 import subprocess
 import sys
 import threading
 import typing as t
+
+#: What the host's own module made.
+KEPT: dict[str, t.Any] = {}
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
@@ -49,14 +53,20 @@ class Worker:
 
 @contextlib.contextmanager
 def workers(
-    number: int, url: str, config: cabc.Mapping[str, t.Any]
+    number: int,
+    url: str,
+    config: cabc.Mapping[str, t.Any],
+    prepare: str | None = None,
 ) -> cabc.Iterator[list[Worker]]:
-    """Start workers, all at once, and end them with the block."""
+    """Start workers, all at once, and end them with the block.
+
+    :param prepare: a module whose ``prepare(app)`` each of them calls first.
+    """
     made = [_start() for _ in range(number)]
 
     try:
         for worker in made:
-            worker.tell("start", url=url, config=dict(config))
+            worker.tell("start", url=url, config=dict(config), prepare=prepare)
 
         for worker in made:
             assert worker.hear() == "ready"
@@ -97,6 +107,9 @@ def serve(commands: cabc.Iterator[dict[str, t.Any]]) -> None:
     app.config.update(first["config"], SQLALCHEMY_DATABASE_URI=first["url"])
     db.init_app(app)
     byok.init_app(app)
+
+    if first.get("prepare") is not None:
+        KEPT.update(importlib.import_module(first["prepare"]).prepare(app))
 
     # As the requests of a server: each command in a context of its own.
     with app.app_context():
@@ -169,6 +182,11 @@ def move(byok: t.Any, *, seconds: float) -> None:
     byok.state.database.clock_offset += dt.timedelta(seconds=seconds)
 
 
+def settle(byok: t.Any) -> None:
+    """Wait until what the recipe of a page has begun is done."""
+    KEPT["post"].shutdown(wait=True)
+
+
 def _one_call(byok: t.Any) -> str:
     try:
         return str(byok.client_for(1).chat("hi").source)
@@ -184,6 +202,7 @@ ACTIONS: dict[str, cabc.Callable[..., t.Any]] = {
     "chat": chat,
     "crowd": crowd,
     "move": move,
+    "settle": settle,
 }
 
 if __name__ == "__main__":

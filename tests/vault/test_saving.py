@@ -39,6 +39,7 @@ def test_a_replaced_key_starts_anew(room: Room) -> None:
         open_count=3,
         closed_at=AT,
         episode=7,
+        episode_at=AT,
         fail_count=2,
         fail_since=AT,
         probe_token="token",
@@ -47,8 +48,10 @@ def test_a_replaced_key_starts_anew(room: Room) -> None:
         blocks_rev=5,
         last_ok_at=AT,
         unreadable_at=AT,
+        unreadable_reason="tampered",
         fallback_episode=7,
         noticed_episode=6,
+        noticed_kind="failing",
     )
     room.put(dataclasses.replace(sealed, blob=b"other" * 30, last4="wxyz"), seen=1)
     (credential,) = room.store.read_state(COMPANY).credentials
@@ -64,9 +67,45 @@ def test_a_replaced_key_starts_anew(room: Room) -> None:
         "blocks_rev": 6,
         "fallback_episode": 7,
         "noticed_episode": 6,
+        "noticed_kind": "failing",
     }
     assert {name: value for name, value in circuit.items() if value is not None} == kept
     assert credential.blob == b"other" * 30
+
+
+@pytest.mark.case("F7")
+def test_a_key_added_again_is_not_the_one_that_was_seen(room: Room) -> None:
+    """No generation of a company's keys ever comes back."""
+    room.put()
+    room.put(sealed_key(provider="CLAUDE"))
+    seen = [generations(room)]
+
+    for _ in range(2):
+        remove(room, "OPENAI")
+        room.put()
+        seen.append(generations(room))
+
+    assert seen == [[1, 1], [1, 2], [1, 3]]
+    remove(room, "CLAUDE")
+    remove(room, "OPENAI")
+    sealed = room.put()
+    assert generations(room) == [4]
+    room.put(sealed, seen=4)
+
+    with room.database.write() as connection, pytest.raises(CredentialChanged):
+        room.store.delete(connection, COMPANY, "OPENAI", seen_generation=1)
+
+
+def remove(room: Room, provider: str) -> None:
+    """Delete a key as a person does."""
+    with room.database.write() as connection:
+        room.store.delete(connection, COMPANY, provider)
+
+
+def generations(room: Room) -> list[int]:
+    """Read the generations of the stored keys, by provider."""
+    keys = room.store.read_state(COMPANY).credentials
+    return [credential.generation for credential in keys]
 
 
 @pytest.mark.case("F7")

@@ -69,6 +69,7 @@ def test_the_state_is_what_was_stored(room: Room) -> None:
         "open_count": 3,
         "closed_at": AT,
         "episode": 2,
+        "episode_at": AT,
         "fail_count": 4,
         "fail_since": AT,
         "probe_token": "t" * 36,
@@ -77,10 +78,13 @@ def test_the_state_is_what_was_stored(room: Room) -> None:
         "blocks_rev": 5,
         "last_ok_at": AT,
         "unreadable_at": AT,
+        "unreadable_reason": "tampered",
         "unreadable_told_at": AT,
         "fallback_episode": 1,
         "noticed_episode": 2,
         "noticed_at": AT,
+        "noticed_kind": "reminder",
+        "noticed_reason": "auth",
     }
     room.change(**values)
     (credential,) = room.store.read_state(COMPANY).credentials

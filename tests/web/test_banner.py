@@ -45,6 +45,19 @@ def with_pages(app: flask.Flask) -> None:
     def ask_json() -> dict[str, str]:
         return {"text": current_ai_client.chat("hello").text}
 
+    @app.get("/ask-ten-times")
+    def ask_ten_times() -> str:
+        for _ in range(10):
+            assert current_ai_client.chat("hello").source == "system"
+
+        return flask.render_template_string(LAYOUT)
+
+    @app.get("/ask-a-stream")
+    def ask_a_stream() -> flask.Response:
+        stream = current_ai_client.stream("hello")
+        chunks = (chunk.text or "" for chunk in stream)
+        return flask.Response(flask.stream_with_context(chunks), mimetype="text/html")
+
     @app.get("/tell/<reason>")
     def tell(reason: str) -> str:
         flash_fallback(reason, "OPENAI")
@@ -226,6 +239,43 @@ def test_a_browser_without_the_fetch_headers(broken: Host) -> None:
     headers = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     ada = broken.client()
     assert "warning" in ada.client.get("/tell/auth", headers=headers).text
+
+
+def test_ten_fallbacks_of_a_page_and_the_next_page(broken: Host) -> None:
+    """One warning on the first page, none on the second."""
+    ada = broken.client()
+    headers = {"Sec-Fetch-Dest": "document"}
+    first, second = (ada.client.get("/ask-ten-times", headers=headers) for _ in "12")
+    assert first.text.count('class="flash"') == 1
+    assert second.text.count('class="flash"') == 0
+
+
+def test_a_stream_and_json_set_no_cookie(broken: Host) -> None:
+    """Their session is written by the time, or is not theirs to write."""
+    ada = broken.client()
+
+    for path, goal in (("/ask-a-stream", "document"), ("/ask.json", "empty")):
+        answer = ada.client.get(path, headers={"Sec-Fetch-Dest": goal})
+        assert answer.status_code == 200
+        assert "Set-Cookie" not in answer.headers
+
+    assert 'class="flash"' not in ada.client.get("/home").text
+
+
+def test_each_browser_is_told_under_one_app_context(broken: Host) -> None:
+    """What one request has shown is not kept where the next one finds it."""
+    with broken.app.app_context():
+        for _ in range(2):
+            assert 'class="flash"' in home(broken, path="/ask").text
+
+
+def test_no_flash_after_a_single_outage(make_host: MakeHost) -> None:
+    """The key is not out; the second in a minute takes it out, and that is told."""
+    host = make_host(prepare=with_pages)
+    host.save()
+    host.simulator.set_fault("OPENAI", "outage", keys="company")
+    assert 'class="flash"' not in home(host, path="/ask").text
+    assert 'class="flash"' in home(host, path="/ask").text
 
 
 def test_the_flash_of_a_rate_limit(broken: Host) -> None:

@@ -18,9 +18,11 @@ def test_removing_is_not_revoking(host: Host, provider: str) -> None:
     with host.app.app_context():
         known = host.byok.registry.get(provider)
 
-    asked = text_of(ada.get(f"/remove/{provider}"))
+    question = ada.get(f"/remove/{provider}")
+    asked = text_of(question)
     removed = ada.post(f"/remove/{provider}")
 
     assert f"It still works at {known.vendor} until you revoke it there." in asked
     assert f"still works at {known.vendor} until you revoke it" in text_of(removed)
+    assert f'href="{known.key_page_url}"' in question.text
     assert f'href="{known.key_page_url}"' in removed.text
