@@ -116,7 +116,7 @@ def make(
 def _quieten_sqlalchemy() -> None:
     """Spare the guard hundreds of statements: it reads the tables themselves.
 
-    It puts the levels back when it ends.
+    The guard puts all levels back when it ends.
     """
     for name in logging.getLogger().manager.loggerDict:
         if name.startswith("sqlalchemy"):
