@@ -106,7 +106,7 @@ _BASE: dict[str, ErrorRow] = {
         "authentication_error",
         "invalid x-api-key: {api_key}",
         scope="all",
-        headers={"request-id": "{api_key}"},
+        headers={"anthropic-organization-id": "{api_key}"},
     ),
     "billing_error": _row(402, "billing_error", "billing"),
     "linked_billing_unavailable": _row(

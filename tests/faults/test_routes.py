@@ -260,6 +260,36 @@ def test_never(make: Make, fault: str, error: type[Exception]) -> None:
                 when="no credit, with a second own key",
             ),
         ),
+        pytest.param(
+            "restricted",
+            marks=pytest.mark.fault(
+                33,
+                got="answer",
+                served="c2 s0",
+                seen=REJECTED_OFF,
+                when="forbidden, with a second own key",
+            ),
+        ),
+        pytest.param(
+            "project_no_model_access",
+            marks=pytest.mark.fault(
+                33,
+                got="answer",
+                served="c2 s0",
+                seen="banner",
+                when="no such model, with a second own key",
+            ),
+        ),
+        pytest.param(
+            "ratelimited_38s",
+            marks=pytest.mark.fault(
+                33,
+                got="answer",
+                served="c2 s0",
+                seen="banner",
+                when="busy, with a second own key",
+            ),
+        ),
     ],
 )
 def test_never_and_a_second_key(make: Make, fault: str) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import pathlib
 
 import pytest
 
+from flask_byok.testing import Simulator
 from tests.support import faults
 from tests.support.fault_list import UNPROVEN
 from tests.support.faults import Outcome
 from tests.support.markers import BadMarker
 from tests.support.told import BUSY
 from tests.support.watch import read_words
+from tests.support.watch import Watch
 from tests.support.watch import write_words
 
 
@@ -85,3 +88,31 @@ def test_a_marker_that_cannot_be_true_is_refused(
 def test_what_was_seen_is_written_as_it_is_read(seen: str) -> None:
     """The words of a marker and of the watch are the same."""
     assert write_words(read_words(seen)) == seen
+
+
+@pytest.mark.parametrize(
+    "untrue",
+    [
+        {"got": "answer, KeyRejected"},
+        {"served": "c1 s0"},
+        {"seen": "nothing"},
+        {"seen": "flash"},
+        {"seen": "flash×2 log:ERROR"},
+        {"seen": "flash log:ERROR banner"},
+    ],
+)
+def test_a_marker_that_is_untrue_fails(untrue: dict[str, str]) -> None:
+    """Whatever the test itself found, each word is compared."""
+    watch = Watch(Simulator())
+
+    with watch.open():
+        watch.note("answer")
+        watch.note("answer")
+        watch.see("flash")
+        logging.getLogger("flask_byok.some.room").error("Something is wrong.")
+
+    said = {"got": "answer", "served": "c0 s0", "seen": "log:ERROR flash"}
+    watch.hold_against(said)
+
+    with pytest.raises(AssertionError):
+        watch.hold_against({**said, **untrue})

@@ -170,7 +170,7 @@ WORDS: t.Final[dict[str, str]] = {
     "log:WARNING": "WARNING in the log",
     "log:ERROR": "ERROR in the log",
     **{
-        name: f"signal `{name}`"
+        name: f"`{name}`"
         for name in (
             "circuit_opened",
             "circuit_closed",
@@ -198,8 +198,6 @@ WORDS: t.Final[dict[str, str]] = {
         )
     },
 }
-
-_OTHERS: t.Final = "not run yet"
 
 _NOT_YET: t.Final = (2, 41, 42, 50, 53, 59, *range(65, 84))
 

@@ -43,7 +43,7 @@ comes to light. {count} {without}
 - **the caller got**: an answer, or the error of that class, call by call;
 - **served**: `c2 s1` are two requests on company keys and one on a system key;
 - **people saw**: the flash is shown by the page that made the call, the banner stands
-  when the test ends, `×2` came twice.
+  when the test ends, names alone are signals, `×2` came twice.
 
 `make tables` writes this page anew from the markers of the tests; a test fails while it
 is out of date. [](failover.md) explains the rules.

@@ -164,3 +164,13 @@ class Watch(logging.Handler):
             )
 
         return write_words(seen)
+
+    def hold_against(self, said: cabc.Mapping[str, str]) -> None:
+        """Fail where something else happened than a marker says.
+
+        :param said: its ``got`` and ``served``, and ``seen`` where anything was.
+        """
+        seen = write_words(read_words(said.get("seen", "nothing")))
+        wanted = {"got": said["got"], "served": said["served"], "seen": seen}
+        happened = {"got": self.got, "served": self.served, "seen": self.seen}
+        assert happened == wanted
