@@ -213,6 +213,7 @@ class AIClient:
             label=_read_label(label),
             input_tokens=sum(map(len, wanted)) // 3,
             output_tokens=1,
+            operation="embeddings",
         )
         answered = self._engine.run(call, _embed(wanted))
         answer = answered.value
@@ -228,7 +229,12 @@ class AIClient:
 
     def models(self) -> list[ModelInfo]:
         """List the models the key of the next call may use."""
-        call = Call(company=self._company, ask=Ask(one_provider=True), output_tokens=1)
+        call = Call(
+            company=self._company,
+            ask=Ask(one_provider=True),
+            output_tokens=1,
+            operation="list_models",
+        )
         return list(self._engine.run(call, _list_models).value)
 
     def _call(

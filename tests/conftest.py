@@ -2,11 +2,14 @@
 
 Databases
     ``database_url``
-        An empty database for this test: the test runs on SQLite (a file),
-        PostgreSQL and MariaDB, as far as the servers answer. To choose:
+        A database for this test, with the package's tables and no row in them: the
+        test runs on SQLite (a file), PostgreSQL and MariaDB, as far as the servers
+        answer. To choose:
         ``@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)``.
     ``sqlite_url``, ``postgresql_url``, ``mariadb_url``
         The same on one of them; skipped when that server does not answer.
+    ``bare_database_url``, ``bare_sqlite_url``
+        Without tables: for a test that makes them, or that misses them.
     ``make_database``
         Of the session: ``make_database("postgresql")`` gives the URL of one more
         database. ``tests.support.servers.empty_database(url)`` removes its tables.
@@ -42,11 +45,14 @@ import re
 import sys
 import typing as t
 
+import flask
+import jinja2
 import playwright.sync_api
 import pytest
 
 from tests.support import servers
 from tests.support import web
+from tests.support.prepared import PreparedDatabases
 from tests.support.redis_claim import RedisClaim
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -128,6 +134,17 @@ def _stay_on_loopback() -> None:
     sys.addaudithook(refuse_other_machines)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterator[None]:
+    """Let the many apps of a run share their compiled templates."""
+    folder = tmp_path_factory.mktemp("templates")
+    cache = jinja2.FileSystemBytecodeCache(str(folder))
+    before = flask.Flask.jinja_options
+    flask.Flask.jinja_options = {**before, "bytecode_cache": cache}
+    yield
+    flask.Flask.jinja_options = before
+
+
 @pytest.fixture(scope="session")
 def databases(
     tmp_path_factory: pytest.TempPathFactory,
@@ -152,58 +169,79 @@ def make_database(databases: servers.Databases) -> cabc.Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def _kept_urls() -> dict[str, str]:
-    """One database per server is made once and emptied after each test."""
-    return {}
+def _prepared_databases(
+    make_database: cabc.Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> cabc.Iterator[PreparedDatabases]:
+    prepared = PreparedDatabases(make_database, tmp_path_factory.mktemp("prepared"))
+    yield prepared
+    prepared.close()
 
 
 @pytest.fixture
-def _empty_url(
-    make_database: cabc.Callable[[str], str], _kept_urls: dict[str, str]
+def _prepared_url(
+    _prepared_databases: PreparedDatabases,
 ) -> cabc.Iterator[cabc.Callable[[str], str]]:
-    """Give empty databases by name and empty them again when the test is over."""
-    used: list[str] = []
-
-    def give(name: str) -> str:
-        if name == servers.SQLITE:
-            return make_database(name)
-
-        if name not in _kept_urls:
-            _kept_urls[name] = make_database(name)
-
-        used.append(_kept_urls[name])
-        return _kept_urls[name]
-
-    yield give
-
-    for url in used:
-        servers.empty_database(url)
+    """Give prepared databases by name and empty them when the test is over."""
+    yield _prepared_databases.give
+    _prepared_databases.clear()
 
 
 @pytest.fixture(params=servers.reachable_databases())
 def database_url(
-    request: pytest.FixtureRequest, _empty_url: cabc.Callable[[str], str]
+    request: pytest.FixtureRequest, _prepared_url: cabc.Callable[[str], str]
 ) -> str:
-    """Run the test on every database that answers, each time an empty one."""
-    return _empty_url(request.param)
+    """Run the test on every database that answers, each time with empty tables."""
+    return _prepared_url(request.param)
 
 
 @pytest.fixture
-def sqlite_url(_empty_url: cabc.Callable[[str], str]) -> str:
-    """Name an empty SQLite file."""
-    return _empty_url(servers.SQLITE)
+def sqlite_url(_prepared_url: cabc.Callable[[str], str]) -> str:
+    """Name a SQLite file with empty tables."""
+    return _prepared_url(servers.SQLITE)
 
 
 @pytest.fixture
-def postgresql_url(_empty_url: cabc.Callable[[str], str]) -> str:
-    """Name an empty PostgreSQL database."""
-    return _empty_url(servers.POSTGRESQL)
+def postgresql_url(_prepared_url: cabc.Callable[[str], str]) -> str:
+    """Name a PostgreSQL database with empty tables."""
+    return _prepared_url(servers.POSTGRESQL)
 
 
 @pytest.fixture
-def mariadb_url(_empty_url: cabc.Callable[[str], str]) -> str:
-    """Name an empty MariaDB database."""
-    return _empty_url(servers.MARIADB)
+def mariadb_url(_prepared_url: cabc.Callable[[str], str]) -> str:
+    """Name a MariaDB database with empty tables."""
+    return _prepared_url(servers.MARIADB)
+
+
+@pytest.fixture(scope="session")
+def _bare_urls() -> dict[str, str]:
+    """One database per server is made once and stripped after each test."""
+    return {}
+
+
+@pytest.fixture(params=servers.reachable_databases())
+def bare_database_url(
+    request: pytest.FixtureRequest,
+    make_database: cabc.Callable[[str], str],
+    _bare_urls: dict[str, str],
+) -> cabc.Iterator[str]:
+    """Run the test on every database that answers, without any table in it."""
+    name = request.param
+
+    if name == servers.SQLITE:
+        yield make_database(name)
+        return
+
+    if name not in _bare_urls:
+        _bare_urls[name] = make_database(name)
+
+    yield _bare_urls[name]
+    servers.empty_database(_bare_urls[name])
+
+
+@pytest.fixture
+def bare_sqlite_url(make_database: cabc.Callable[[str], str]) -> str:
+    """Name a SQLite file that is not there yet."""
+    return make_database(servers.SQLITE)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import collections.abc as cabc
-import contextlib
 import dataclasses
 import time
 import typing as t
@@ -22,7 +20,10 @@ from .rooms import Rooms
 from .routes import Ask
 from .routes import Route
 from .streams import OpenStream
+from .walk import Arrived
 from .walk import Walk
+from .watch import CallWatch
+from .watch import Observer
 
 T = t.TypeVar("T")
 
@@ -61,6 +62,8 @@ class Engine:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        #: Who looks on; nobody, until somebody else is put here.
+        self.observer = Observer()
 
     def run(self, call: Call, perform: Perform[T]) -> Answered[T]:
         """Answer a call.
@@ -68,16 +71,16 @@ class Engine:
         :raises CallError: when no route answered.
         :raises StateUnavailable: when the company's rows cannot be read.
         """
-        state = self._rooms.store.read_state(call.company)
+        with self.observer.watch(call) as watch:
+            state = self._rooms.store.read_state(call.company)
+            arrived = self._walk(state, call, perform, watch)
+            arrived.ticket.finish(
+                getattr(arrived.value, "usage", None),
+                getattr(arrived.value, "request_id", None),
+                arrived.latency_ms,
+            )
+            watch.answered(arrived.value)
 
-        with self._timed():
-            arrived = Walk(self._rooms, call, state, perform).run()
-
-        arrived.ticket.finish(
-            getattr(arrived.value, "usage", None),
-            getattr(arrived.value, "request_id", None),
-            arrived.latency_ms,
-        )
         return Answered(
             value=arrived.value,
             route=arrived.route,
@@ -91,19 +94,21 @@ class Engine:
         :raises CallError: when no route came to a first content.
         :raises StateUnavailable: when the company's rows cannot be read.
         """
-        state = self._rooms.store.read_state(call.company)
+        with self.observer.watch(call) as watch:
+            state = self._rooms.store.read_state(call.company)
+            arrived = self._walk(state, call, perform, watch)
+            stream = OpenStream(self._rooms, state, arrived, watch)
+            watch.opened()
 
-        with self._timed():
-            arrived = Walk(self._rooms, call, state, perform).run()
+        return stream
 
-        return OpenStream(self._rooms, state, arrived)
-
-    @contextlib.contextmanager
-    def _timed(self) -> cabc.Iterator[None]:
+    def _walk(
+        self, state: CompanyState, call: Call, perform: Perform[T], watch: CallWatch
+    ) -> Arrived[T]:
         began = time.monotonic()
 
         try:
-            yield
+            return Walk(self._rooms, call, state, perform, watch).run()
         finally:
             self._rooms.ended(time.monotonic() - began)
 

@@ -6,6 +6,7 @@ import datetime as dt
 
 from ..vault.types import CompanyState
 from ..vault.types import Credential
+from .changes import Change
 from .notes import Notes
 from .notes import Out
 from .notes import Step
@@ -13,19 +14,26 @@ from .rooms import Call
 from .rooms import Rooms
 from .routes import Route
 from .verdict import Verdict
+from .watch import CallWatch
 
 
 class Lessons:
     """Remembers and tells for one call. Times are the database's clock."""
 
     def __init__(
-        self, rooms: Rooms, call: Call, state: CompanyState, notes: Notes
+        self,
+        rooms: Rooms,
+        call: Call,
+        state: CompanyState,
+        notes: Notes,
+        watch: CallWatch,
     ) -> None:
         self._circuits = rooms.circuits
         self._teller = rooms.teller
         self._call = call
         self._state = state
         self._notes = notes
+        self._watch = watch
 
     def release(self, step: Step) -> None:
         """Give a claimed probe back: this attempt says nothing of the key."""
@@ -42,7 +50,7 @@ class Lessons:
         now = self._state.now()
         self.release(step)
         change = self._circuits.unreadable(step.target, reason, now)
-        self._teller.changed(change, now)
+        self._tell(change, now)
 
         if change is None:
             self._look_for_notice(step)
@@ -55,7 +63,7 @@ class Lessons:
         change = self._circuits.failed(
             step.target, verdict, now, model=route.model, token=step.gate.token
         )
-        self._teller.changed(change, now)
+        self._tell(change, now)
         self._notes.conclude(step, verdict)
 
         if route.credential is not None and change is not None:
@@ -81,15 +89,15 @@ class Lessons:
 
         if circuits.view(target).circuit == "open":
             change = circuits.close(target, now, token=step.gate.token)
-            self._teller.changed(change, now)
+            self._tell(change, now)
         elif not self._call.streamed:
             # A stream has succeeded at its end: till then it may still break.
-            self._teller.changed(circuits.succeeded(target, now), now)
+            self._tell(circuits.succeeded(target, now), now)
             self._look_for_notice(step, works=True)
 
         if step.gate.tries_block:
             change = circuits.unblock(target, step.route.model, now)
-            self._teller.changed(change, now)
+            self._tell(change, now)
 
     def _look_for_notice(self, step: Step, *, works: bool = False) -> None:
         """Tell the company's people what nobody has told them yet."""
@@ -113,8 +121,14 @@ class Lessons:
 
             change = self._circuits.block(step.target, route.model, verdict, now)
 
+            self._watch.changed(change)
+
             if change is not None:
                 self._notes.change(route.credential, change)
+
+    def _tell(self, change: Change | None, now: dt.datetime) -> None:
+        self._teller.changed(change, now)
+        self._watch.changed(change)
 
     def _tell_fallback(self, route: Route, now: dt.datetime) -> None:
         """Tell, once per episode or block, that the system key serves."""

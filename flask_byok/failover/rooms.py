@@ -20,6 +20,9 @@ from .routes import Planner
 from .routes import Route
 from .telling import Teller
 
+#: What a call asks for, in OpenTelemetry's words where it has one.
+Operation = t.Literal["chat", "embeddings", "list_models"]
+
 T_co = t.TypeVar("T_co", covariant=True)
 
 
@@ -52,6 +55,7 @@ class Call:
     input_tokens: int = 0
     output_tokens: int | None = None
     streamed: bool = False
+    operation: Operation = "chat"
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
 
 

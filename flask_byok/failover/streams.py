@@ -18,17 +18,23 @@ from .raising import build_message
 from .rooms import Rooms
 from .routes import Route
 from .walk import Arrived
+from .watch import CallWatch
 
 
 class OpenStream:
     """Passes pieces on. Never another route: what was shown cannot be taken back."""
 
     def __init__(
-        self, rooms: Rooms, state: CompanyState, arrived: Arrived[ProviderStream]
+        self,
+        rooms: Rooms,
+        state: CompanyState,
+        arrived: Arrived[ProviderStream],
+        watch: CallWatch,
     ) -> None:
         self._rooms = rooms
         self._state = state
         self._arrived = arrived
+        self._watch = watch
         self._stream = arrived.value
         self._began = time.perf_counter() - arrived.latency_ms / 1000
         self._has_ended = False
@@ -75,6 +81,7 @@ class OpenStream:
         self._arrived.ticket.break_off(
             "cancelled", "cancelled", self._stream.usage, self.latency_ms
         )
+        self._watch.left(self._stream.usage)
 
     def _finish(self) -> None:
         self._end()
@@ -83,6 +90,7 @@ class OpenStream:
         self._arrived.ticket.finish(
             self.answer.usage, self.answer.request_id, self.latency_ms
         )
+        self._watch.finished(self.answer)
 
     def _note_success(self) -> None:
         """Note a clean end; a probe's success was noted at its first content."""
@@ -108,11 +116,12 @@ class OpenStream:
             self._arrived.target, verdict, now, model=self.route.model
         )
         self._rooms.teller.changed(change, now)
+        self._watch.changed(change)
         usage = self._stream.usage
         self._arrived.ticket.break_off(
             "unknown", verdict.reason, usage, self.latency_ms
         )
-        return StreamInterrupted(
+        error = StreamInterrupted(
             build_message(verdict, self.route),
             partial=self._stream.text,
             usage=usage,
@@ -124,6 +133,8 @@ class OpenStream:
             request_id=verdict.request_id,
             attempts=self.attempts,
         )
+        self._watch.interrupted(error)
+        return error
 
     def _end(self) -> None:
         self._has_ended = True

@@ -10,9 +10,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import typing as t
-from urllib.parse import urlsplit
 
-from ..config import Policy
 from ..errors import CallError
 from ..errors import NoRoute
 from ..errors import StoredKeyUnreadable
@@ -32,34 +30,21 @@ from .classify import classify
 from .gate import enter
 from .gate import Gate
 from .lessons import Lessons
+from .limits import host_of
+from .limits import Limits
 from .notes import Notes
 from .notes import Step
-from .policy import inline_delay
 from .policy import may_try_last
 from .policy import may_try_next
-from .policy import may_use_system_key
-from .reasons import Letter
 from .rooms import Call
 from .rooms import Perform
 from .rooms import Rooms
 from .routes import Route
 from .settling import Ticket
 from .verdict import Verdict
+from .watch import CallWatch
 
 T = t.TypeVar("T")
-
-#: HTTP requests of one call, retries included.
-MOST_REQUESTS: t.Final = 3
-
-#: Of them, requests on company keys while a system key may still answer.
-MOST_COMPANY_REQUESTS: t.Final = 2
-
-#: The part of the time left that an attempt gets when another route stands behind it.
-SHARE: t.Final = 0.75
-
-#: A new route starts only with so many seconds left, or this part of the timeout.
-LEAST_SECONDS: t.Final = 5.0
-LEAST_PART: t.Final = 0.2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,22 +71,28 @@ class Walk(t.Generic[T]):
     """One call. Made for it and thrown away after it."""
 
     def __init__(
-        self, rooms: Rooms, call: Call, state: CompanyState, perform: Perform[T]
+        self,
+        rooms: Rooms,
+        call: Call,
+        state: CompanyState,
+        perform: Perform[T],
+        watch: CallWatch,
     ) -> None:
         self._rooms = rooms
         self._call = call
         self._state = state
         self._perform = perform
+        self._watch = watch
         self._routes = rooms.planner.routes(state, call.ask)
-        self._policy: Policy = rooms.planner.policy(state)
         self._timeout = call.timeout or rooms.settings.timeout
-        self._deadline = Deadline(self._timeout)
         self._notes = Notes(timeout=self._timeout)
 
         if rooms.planner.is_orphaned(state):
             self._notes.letters.append("H")
 
-        self._lessons = Lessons(rooms, call, state, self._notes)
+        policy = rooms.planner.policy(state)
+        self._limits = Limits(self._routes, policy, self._timeout, self._notes)
+        self._lessons = Lessons(rooms, call, state, self._notes, watch)
 
     def run(self) -> Arrived[T]:
         """Try the routes in order; give the first answer.
@@ -109,8 +100,8 @@ class Walk(t.Generic[T]):
         :raises CallError: what the first route said, when none answered.
         """
         for position, route in enumerate(self._routes):
-            if self._may_start(route):
-                arrived = self._take(route, self._has_next(position))
+            if self._limits.may_start(route):
+                arrived = self._take(route, self._limits.has_next(position))
 
                 if arrived is not None:
                     return arrived
@@ -122,47 +113,6 @@ class Walk(t.Generic[T]):
 
         return arrived
 
-    def _may_start(self, route: Route) -> bool:
-        if self._notes.sent >= self._most_requests(route):
-            return False
-
-        if _host(route) in self._notes.unreached:
-            return False
-
-        if self._notes.sent and self._deadline.left() < self._least_seconds():
-            return False
-
-        return route.source == "company" or self._may_use_system_key()
-
-    def _may_use_system_key(self) -> bool:
-        return may_use_system_key(self._notes.letters, self._policy)
-
-    def _most_requests(self, route: Route) -> int:
-        """Keep the third request for a system key, where one may answer."""
-        if route.source == "system" or not self._notes.letters:
-            return MOST_REQUESTS
-
-        kept = self._has_system_route() and self._may_use_system_key()
-        return MOST_COMPANY_REQUESTS if kept else MOST_REQUESTS
-
-    def _has_system_route(self) -> bool:
-        return any(route.source == "system" for route in self._routes)
-
-    def _least_seconds(self) -> float:
-        return min(LEAST_SECONDS, self._timeout * LEAST_PART)
-
-    def _has_next(self, position: int) -> bool:
-        """Tell whether a route behind this one might still be taken."""
-        if self._notes.sent + 1 >= MOST_REQUESTS:
-            return False
-
-        behind = self._routes[position + 1 :]
-
-        if self._routes[position].source == "system":
-            return bool(behind)
-
-        return any(r.source == "company" or self._policy != "never" for r in behind)
-
     def _try_last_resort(self) -> Arrived[T] | None:
         """Try a key that is out for an outage alone, when there is nothing else."""
         if self._notes.sent:
@@ -170,7 +120,7 @@ class Walk(t.Generic[T]):
 
         for step in self._notes.skipped:
             is_company = step.route.source == "company"
-            allowed = is_company or self._may_use_system_key()
+            allowed = is_company or self._limits.may_use_system_key()
 
             if step.gate.is_circuit and may_try_last(step.gate.letter) and allowed:
                 return self._try(dataclasses.replace(step, gate=Gate()), False)
@@ -184,7 +134,7 @@ class Walk(t.Generic[T]):
             target,
             route.model,
             self._state.now(),
-            self._deadline.left(),
+            self._limits.deadline.left(),
         )
         step = Step(route=route, target=target, gate=gate)
 
@@ -192,6 +142,7 @@ class Walk(t.Generic[T]):
             return self._try(step, has_next)
 
         self._lessons.skipped(step)
+        self._watch.skipped(self._notes.attempts[-1])
         return None
 
     def _target(self, route: Route) -> Target:
@@ -221,30 +172,14 @@ class Walk(t.Generic[T]):
             retried = True
 
     def _retry_delay(self, route: Route, failed: _Failed) -> float | None:
-        """Tell after how many seconds the same route is asked once more, if at all."""
-        if self._notes.sent >= self._most_with_retry(route, failed.verdict):
-            return None
-
-        if failed.failure.kind == "reset_reused":
-            return 0.0
-
-        delay = inline_delay(failed.verdict)
-        return delay if delay is not None and delay < self._deadline.left() else None
-
-    def _most_with_retry(self, route: Route, verdict: Verdict) -> int:
-        if route.source == "system":
-            return MOST_REQUESTS
-
-        letters: list[Letter] = [*self._notes.letters, verdict.letter]
-        kept = self._has_system_route() and may_use_system_key(letters, self._policy)
-        return MOST_COMPANY_REQUESTS if kept else MOST_REQUESTS
+        return self._limits.retry_delay(route, failed.failure, failed.verdict)
 
     def _conclude(self, step: Step, failed: _Failed) -> None:
         """Remember a failure, and end the call if no other route may follow."""
         self._lessons.failed(step, failed.verdict)
 
         if failed.failure.kind == "unreached":
-            self._notes.unreached.add(_host(step.route))
+            self._notes.unreached.add(host_of(step.route))
 
         if self._ends_the_call(step.route, failed.verdict):
             raise self._give_up()
@@ -268,7 +203,7 @@ class Walk(t.Generic[T]):
     ) -> Arrived[T] | _Failed | None:
         """Make one request; ``None`` when the stored key does not open."""
         # A key service is asked within it, too: the next route keeps its time.
-        deadline = self._deadline.share(SHARE) if has_next else self._deadline
+        deadline = self._limits.share(has_next)
         api_key = self._open_key(step, deadline)
 
         if api_key is None:
@@ -279,6 +214,7 @@ class Walk(t.Generic[T]):
         began = time.perf_counter()
 
         try:
+            self._watch.sending(step, retried=retried)
             value = self._perform(step.route, self._rooms.sender, api_key, deadline)
         except AttemptFailed as error:
             failure = error.failure
@@ -312,6 +248,7 @@ class Walk(t.Generic[T]):
             reason = error.reason
 
         self._lessons.unreadable(step, credential, reason)
+        self._watch.skipped(self._notes.attempts[-1])
         return None
 
     def _begin(self, step: Step) -> Ticket:
@@ -358,6 +295,7 @@ class Walk(t.Generic[T]):
             failure, dialect=route.provider.dialect, now=self._state.now()
         )
         attempt = self._notes.fail(route, verdict, latency_ms)
+        self._watch.attempted(attempt)
         # A connection that had died in the pool: the provider never saw the request.
         is_stale = failure.kind == "reset_reused" and not retried
         ticket.fail(verdict, attempt, unseen=is_stale)
@@ -368,6 +306,7 @@ class Walk(t.Generic[T]):
     ) -> Arrived[T]:
         request_id = getattr(value, "request_id", None)
         self._notes.answer(step.route, request_id, latency_ms)
+        self._watch.attempted(self._notes.attempts[-1])
         self._lessons.answered(step)
         return Arrived(
             value=value,
@@ -387,10 +326,6 @@ def seal_context(credential: Credential) -> SealContext:
         provider=credential.provider,
         record=credential.id,
     )
-
-
-def _host(route: Route) -> str:
-    return urlsplit(route.provider.base_url).netloc
 
 
 def _milliseconds(began: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import dataclasses
 import datetime as dt
+import functools
 import typing as t
 
 import sqlalchemy as sa
@@ -175,15 +176,18 @@ def _found(metadata: sa.MetaData, name: str) -> sa.Table | None:
 def _mapped(
     metadata: sa.MetaData, mixin: type[CredentialMixin] | type[SystemKeyMixin]
 ) -> sa.Table:
-    """Build a mixin's table by a registry of its own, whatever base the host has."""
+    """Build a mixin's table, whatever base the host has."""
     table = _found(metadata, mixin.__tablename__)
+    return (
+        _pattern(mixin).to_metadata(metadata, schema=None) if table is None else table
+    )
 
-    if table is not None:
-        return table
 
-    registry = orm.registry(metadata=metadata)
+@functools.cache
+def _pattern(mixin: type[CredentialMixin] | type[SystemKeyMixin]) -> sa.Table:
+    """Map a mixin once: a table of its own, of which every app gets a copy."""
     mapped: t.Any = type(mixin.__name__.removesuffix("Mixin"), (mixin,), {})
-    built: sa.Table = registry.mapped(mapped).__table__
+    built: sa.Table = orm.registry().mapped(mapped).__table__
     return built
 
 

@@ -332,7 +332,7 @@ def test_a_bind_holds_the_tables_alone(
 
 @pytest.mark.case("F19", "F20")
 def test_a_credential_class_of_the_host(
-    sqlite_url: str, byok_simulator: Simulator
+    bare_sqlite_url: str, byok_simulator: Simulator
 ) -> None:
     """A host's own class with a foreign key to its companies."""
 
@@ -350,7 +350,7 @@ def test_a_credential_class_of_the_host(
         )
 
     byok = BYOK(db=db, credential_class=Credential)
-    app = make_app(sqlite_url, byok_simulator)
+    app = make_app(bare_sqlite_url, byok_simulator)
     db.init_app(app)
     byok.init_app(app)
 

@@ -15,17 +15,18 @@ import pytest
 import redis
 import sqlalchemy as sa
 
+from flask_byok.vault.models import build_tables
 from tests.support import servers
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("round_number", [1, 2])
-def test_a_database_is_empty_for_each_test(
-    database_url: str, round_number: int
+def test_a_bare_database_is_empty_for_each_test(
+    bare_database_url: str, round_number: int
 ) -> None:
-    """What one test leaves behind is gone for the next, also an open transaction."""
-    engine = sa.create_engine(database_url)
+    """What one test leaves behind is gone for the next."""
+    engine = sa.create_engine(bare_database_url)
 
     with engine.begin() as connection:
         assert sa.inspect(connection).get_table_names() == []
@@ -33,6 +34,39 @@ def test_a_database_is_empty_for_each_test(
         connection.exec_driver_sql(
             "CREATE TABLE child (id INTEGER REFERENCES parent (id))"
         )
+
+    engine.dispose()
+
+
+_CHANGES = {
+    "row": "INSERT INTO byok_company (company_id, use_other_keys, updated_at)"
+    " VALUES ('i:1', true, '2030-01-02 03:04:05')",
+    "table": "CREATE TABLE host (id INTEGER PRIMARY KEY)",
+    "column": "ALTER TABLE byok_company ADD COLUMN more INTEGER",
+    "index": "CREATE INDEX ix_more ON byok_company (updated_at)",
+    "fewer": "DROP TABLE byok_audit",
+}
+
+
+@pytest.mark.parametrize("change", [*_CHANGES, "last"])
+def test_a_prepared_database_has_the_usual_tables_without_rows(
+    database_url: str, change: str
+) -> None:
+    """What one test leaves behind is gone for the next, whatever it is."""
+    tables = build_tables(metadata := sa.MetaData()).all()
+    engine = sa.create_engine(database_url)
+
+    with engine.begin() as connection:
+        look = sa.inspect(connection)
+        assert set(look.get_table_names()) == set(metadata.tables)
+        assert [index["name"] for index in look.get_indexes("byok_company")] == []
+        assert len(look.get_columns("byok_company")) == len(tables[0].columns)
+
+        for table in tables:
+            assert connection.execute(sa.select(table)).all() == []
+
+        if change in _CHANGES:
+            connection.exec_driver_sql(_CHANGES[change])
 
     engine.dispose()
 

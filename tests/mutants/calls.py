@@ -45,7 +45,7 @@ POLICIES: t.Final = (
         takes_out="the policy from the walk along the routes",
         edits=(
             Edit(
-                "failover/walk.py",
+                "failover/limits.py",
                 "        return may_use_system_key(self._notes.letters, "
                 "self._policy)\n",
                 '        return may_use_system_key(self._notes.letters, "auto")\n',
@@ -120,7 +120,7 @@ POLICIES: t.Final = (
         takes_out="the limit of requests of one call",
         edits=(
             Edit(
-                "failover/walk.py",
+                "failover/limits.py",
                 "MOST_REQUESTS: t.Final = 3",
                 "MOST_REQUESTS: t.Final = 4",
             ),

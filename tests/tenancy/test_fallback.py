@@ -139,7 +139,7 @@ def leftovers(engine: sa.Engine, byok: BYOK) -> dict[str, set[str]]:
 @pytest.mark.case("F19")
 @pytest.mark.parametrize("enforced", [True, False])
 def test_forgetting_beside_a_cascading_foreign_key(
-    database_url: str, byok_simulator: Simulator, enforced: bool
+    bare_database_url: str, byok_simulator: Simulator, enforced: bool
 ) -> None:
     """A host class with a foreign key to its companies: no row of ours is left.
 
@@ -167,7 +167,7 @@ def test_forgetting_beside_a_cascading_foreign_key(
 
     byok = BYOK(db=db, credential_class=Credential)
     app = make_app(
-        database_url,
+        bare_database_url,
         byok_simulator,
         BYOK_SYSTEM_BUDGET={"requests": 100},
     )

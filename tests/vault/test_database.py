@@ -163,9 +163,9 @@ def test_a_persons_change_gives_up(
     assert caught.value.__cause__ is None
 
 
-def test_missing_tables_are_named_as_such(database_url: str) -> None:
+def test_missing_tables_are_named_as_such(bare_database_url: str) -> None:
     """In reading and in writing; bookkeeping keeps what it cannot write."""
-    with open_room(database_url, create=False) as room:
+    with open_room(bare_database_url, create=False) as room:
         with pytest.raises(StateUnavailable, match="Run your migrations") as caught:
             room.store.read_state(COMPANY)
 
