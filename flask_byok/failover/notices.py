@@ -44,7 +44,7 @@ PATIENCE: t.Final = dt.timedelta(minutes=15)
 #: How long after a notice its reminder follows.
 REMINDER: t.Final = dt.timedelta(hours=24)
 
-#: Keys that are out and rows of notices, in one read of :meth:`Notices.sweep`.
+#: Rows in one read of :meth:`Notices.sweep`.
 PAGE: t.Final = 200
 
 #: The word of a stored key that does not open and never will by itself.
@@ -230,18 +230,36 @@ class Notices:
         :param now: of the database's clock.
         :param most: so many at once; the next sweep sends the others.
         """
-        sent, last = 0, ""
+        sent = 0
 
-        while sent < most:
-            _, rows = self._read(self._page(last))
-            sent += sum(self._look_at(row, now) for row in rows[: most - sent])
+        for row in self._candidates():
+            sent += self._look_at(row, now)
 
-            if len(rows) < PAGE:
+            if sent >= most:
                 break
 
-            last = rows[-1].id
-
         return sent
+
+    def count(self, now: dt.datetime) -> int:
+        """Tell how many notices a sweep would send.
+
+        :param now: of the database's clock.
+        """
+        states = (read_circuit(row[2:]) for row in self._candidates())
+        return sum(find_due(state, now) is not None for state in states)
+
+    def _candidates(self) -> cabc.Iterator[sa.Row[t.Any]]:
+        """Read the rows a notice may be due for, page by page."""
+        last = ""
+
+        while True:
+            _, rows = self._read(self._page(last))
+            yield from rows
+
+            if len(rows) < PAGE:
+                return
+
+            last = rows[-1].id
 
     def _page(self, last: str) -> sa.Select[t.Any]:
         """Select keys that are out, or whose trouble was told and may be over."""

@@ -172,10 +172,13 @@ class _Words:
                 ),
                 join(self._next_try()),
             ),
-            banner=self._key.say(
-                "Your {provider} key is not working: {reason}. AI features use the key "
-                "provided by {app} for now.",
-                reason=self._reason.words,
+            banner=join(
+                self._key.say(
+                    "Your {provider} key is not working: {reason}. AI features use the "
+                    "key provided by {app} for now.",
+                    reason=self._reason.words,
+                ),
+                self._times(),
             ),
             mend=("replace", "test"),
         )
@@ -209,7 +212,7 @@ class _Words:
             line=self._serving.say("Your prompts go to {vendor} for now."),
             title=self._key.say("Your {provider} key is not working"),
             notice=(line, join(self._reason.remedy, self._next_try())),
-            banner=line,
+            banner=join(line, self._times()),
             mend=("replace", "test"),
         )
 
@@ -244,7 +247,10 @@ class _Words:
             line=say("No key serves AI features now."),
             title=say("AI features are off"),
             notice=notice,
-            banner=say("AI features are off: {reason}.", reason=self._reason.words),
+            banner=join(
+                say("AI features are off: {reason}.", reason=self._reason.words),
+                self._times(),
+            ),
             mend=mend,
         )
 
@@ -300,6 +306,19 @@ class _Words:
             "AI features use the key provided by {app} for now; your prompts go "
             "through the account of {app} at {account}.",
             account=self._serving.vendor,
+        )
+
+    def _times(self) -> Markup | None:
+        """Say since when the key is out, and when it is tried again."""
+        since = self._status.since
+
+        if since is None or self.until is None:
+            return self._next_try()
+
+        return say(
+            "It is out since {since} and is tried again at {until}.",
+            since=since,
+            until=self.until,
         )
 
     def _next_try(self) -> Markup | None:

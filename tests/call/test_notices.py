@@ -259,9 +259,11 @@ def test_a_sweep_sends_so_many_and_each_once(any_host: CallHost) -> None:
     host.move_clock(hours=25)
     now = host.byok.state.store.read_state("i:1").now()
     notices = host.byok.state.desk.teller.notices
+    assert notices.count(now) == 3
     assert notices.sweep(now, most=2) == 2
+    assert notices.count(now) == 1
     assert notices.sweep(now) == 1
-    assert notices.sweep(now) == 0
+    assert (notices.count(now), notices.sweep(now)) == (0, 0)
     reminded = [n for n in host.told("notice_due") if n["kind"] == "reminder"]
     assert {n["company_id"] for n in reminded} == {1, 2, 3}
 

@@ -132,6 +132,8 @@ def shown_secrets(tree_: ast.AST) -> list[str]:
             owner = node.func.value
             is_log = isinstance(owner, ast.Name) and owner.id in ("_log", "logging")
             inner = [*node.args] if is_log or node.func.attr == "format" else []
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "log_event":
+            inner = [*node.args, *(keyword.value for keyword in node.keywords)]
 
         shown += [f"{node.lineno}: {name}" for i in inner for name in secrets_in(i)]  # type: ignore[attr-defined]
 
@@ -184,6 +186,7 @@ def test_the_commitment_is_compared_in_constant_time() -> None:
         ("f'{x.reveal()!r}'", shown_secrets),
         ("raise ValueError(plaintext)", shown_secrets),
         ("_log.error('%s', secret)", shown_secrets),
+        ("log_event(_log, 40, 'x', '%(key)s', key=api_key)", shown_secrets),
         ("'{}'.format(pasted)", shown_secrets),
         ("commitment == stored", compared_secrets),
         ("x if b != plaintext else y", compared_secrets),

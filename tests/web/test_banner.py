@@ -113,8 +113,8 @@ def test_managers_are_told(broken: Host) -> None:
     assert (
         "Your OpenAI key is not working: OpenAI rejected it: it was revoked, or it is "
         "not complete. AI features use the key provided by Studio for now. "
-        "Open AI Configuration"
     ) in text_of(page)
+    assert "Open AI Configuration" in text_of(page)
     assert '<section class="byok-banner byok-banner-warn"' in page.text
     assert "AbCd" not in page.text
 
@@ -188,6 +188,14 @@ def test_it_leaves_our_own_page_to_its_notice(make_host: MakeHost) -> None:
     page = host.client().get()
     assert "byok-notice" in page.text
     assert "byok-banner" not in page.text
+
+
+def test_it_says_since_when_and_until_when(broken: Host) -> None:
+    """With the reason, so that nobody has to open the page to know."""
+    status = broken.status()
+    text = text_of(home(broken))
+    assert f"It is out since {status.since:%Y-%m-%d %H:%M} UTC" in text
+    assert f"is tried again at {status.until:%Y-%m-%d %H:%M} UTC" in text
 
 
 def test_the_flash_of_a_page(broken: Host) -> None:
