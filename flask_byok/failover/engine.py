@@ -63,7 +63,7 @@ class Engine:
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         #: Who looks on; nobody, until somebody else is put here.
-        self.observer = Observer()
+        self.observer: Observer = Observer()
 
     def run(self, call: Call, perform: Perform[T]) -> Answered[T]:
         """Answer a call.

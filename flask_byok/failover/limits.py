@@ -47,7 +47,7 @@ class Limits:
         self._policy: Policy = policy
         self._timeout = timeout
         self._notes = notes
-        self.deadline = Deadline(timeout)
+        self.deadline: Deadline = Deadline(timeout)
 
     def share(self, has_next: bool) -> Deadline:
         """Give the deadline of one attempt; a route behind it keeps its time."""

@@ -58,8 +58,9 @@ class Telemetry(Observer):
         name_company: cabc.Callable[[str], str | None],
     ) -> None:
         version = importlib.metadata.version("flask-byok")
-        self.tracer = trace.get_tracer(_SCOPE, version, tracer_provider)
-        self.measures = Measures(metrics.get_meter(_SCOPE, version, meter_provider))
+        self.tracer: t.Any = trace.get_tracer(_SCOPE, version, tracer_provider)
+        meter = metrics.get_meter(_SCOPE, version, meter_provider)
+        self.measures: Measures = Measures(meter)
         self._name_company = name_company
 
     def watch(self, call: Call) -> CallWatch:

@@ -176,16 +176,11 @@ def make_shop(
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """End a worker as an operator would, and its children with it."""
-    process.terminate()
+    """End a worker and its children, which have nothing left to do."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
-    try:
-        process.wait(30)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-        process.wait(30)
+    process.wait(30)
 
 
 def children(pid: int) -> list[int]:
