@@ -50,7 +50,8 @@ class LedgerRoom:
 
 def start_at(ledger: Ledger, now: dt.datetime = NOW, est: int = ESTIMATE) -> Started:
     """Start an attempt on a system key."""
-    return ledger.start(START, est_tokens=est, lifetime=60, now=now)
+    estimate = Usage(input_tokens=est // 2, output_tokens=est - est // 2)
+    return ledger.start(START, estimate=estimate, lifetime=60, now=now)
 
 
 # --- many callers -------------------------------------------------------------------

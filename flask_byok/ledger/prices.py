@@ -1,0 +1,194 @@
+"""What tokens cost by list prices: an estimate, or nothing where no price is known.
+
+The prices come with the library ``genai-prices``, the extra ``flask-byok[prices]``: data
+in the package, never fetched from here. Without it nothing is priced.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import datetime as dt
+import decimal
+import logging
+import typing as t
+
+from ..providers.types import Usage
+
+if t.TYPE_CHECKING:
+    from genai_prices.types import PriceCalculation
+
+#: What the library calls the built-in providers; others by their id in lower case.
+_VENDORS: t.Final[cabc.Mapping[str, str]] = {
+    "OPENAI": "openai",
+    "GEMINI": "google",
+    "CLAUDE": "anthropic",
+}
+
+#: So many prices are remembered; then all are looked up anew.
+MOST_KEPT: t.Final = 512
+
+#: Millionths in one US dollar.
+MICROS: t.Final = 1_000_000
+
+#: Tells the cost of a use in micros; ``None`` when it cannot be told.
+_Tariff = cabc.Callable[[Usage, dt.datetime], "int | None"]
+
+_log = logging.getLogger(__name__)
+
+
+class Prices:
+    """Looks prices up once a day per model, and keeps them in this process."""
+
+    def __init__(self) -> None:
+        self._tariffs: dict[tuple[str, str, dt.date], _Tariff | None] = {}
+
+    def micros(
+        self, provider: str, model: str | None, usage: Usage, at: dt.datetime
+    ) -> int | None:
+        """Tell what a use costs, in millionths of a US dollar, rounded up.
+
+        Never raises.
+
+        :param provider: ``OPENAI``, ``GEMINI``, ``CLAUDE`` or a registered id.
+        :param at: when it was used: prices change, with the hour even.
+        :return: ``None`` for "not priced": never 0 for what is not known.
+        """
+        if model is None or (usage.input_tokens is None and usage.output_tokens is None):
+            return None
+
+        key = (provider, model, at.date())
+
+        if key not in self._tariffs:
+            self._keep(key, _find(provider, model, at))
+
+        tariff = self._tariffs.get(key)
+        return None if tariff is None else tariff(usage, at)
+
+    def knows(self, provider: str, model: str, at: dt.datetime) -> bool:
+        """Tell whether a model is priced."""
+        return self.micros(provider, model, Usage(input_tokens=1), at) is not None
+
+    def _keep(self, key: tuple[str, str, dt.date], tariff: _Tariff | None) -> None:
+        if len(self._tariffs) >= MOST_KEPT:
+            self._tariffs.clear()
+
+        self._tariffs[key] = tariff
+
+
+def is_installed() -> bool:
+    """Tell whether there are prices at all."""
+    try:
+        import genai_prices as genai_prices
+    except ImportError:
+        return False
+
+    return True
+
+
+def to_dollars(micros: int) -> decimal.Decimal:
+    """Give millionths as US dollars, exactly."""
+    return decimal.Decimal(micros).scaleb(-6)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Flat:
+    """Prices that hold for any amount at any time.
+
+    A dollar per million tokens is a millionth of a dollar per token.
+    """
+
+    input: decimal.Decimal
+    cached: decimal.Decimal
+    output: decimal.Decimal
+
+    def __call__(self, usage: Usage, at: dt.datetime) -> int | None:
+        cached = _cached(usage)
+        fresh = (usage.input_tokens or 0) - cached
+        return _round_up(
+            fresh * self.input
+            + cached * self.cached
+            + (usage.output_tokens or 0) * self.output
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """Prices that depend on amount or hour: the library is asked each time."""
+
+    vendor: str
+    model: str
+
+    def __call__(self, usage: Usage, at: dt.datetime) -> int | None:
+        found = _ask(self.vendor, self.model, usage, at)
+        return None if found is None else _round_up(found.total_price * MICROS)
+
+
+def _find(provider: str, model: str, at: dt.datetime) -> _Tariff | None:
+    vendor = _VENDORS.get(provider, provider.lower())
+    found = _ask(vendor, model, Usage(input_tokens=1, output_tokens=0), at)
+
+    # The library guesses a vendor from parts of its name; ours are ids.
+    if found is None or found.provider.id != vendor:
+        return None
+
+    price = found.model_price
+    prices = (price.input_mtok, price.cache_read_mtok, price.output_mtok)
+
+    if prices[0] is None:
+        return None
+
+    if isinstance(found.model.prices, list) or not all(map(_is_plain, prices)):
+        return _Asked(vendor=vendor, model=model)
+
+    fresh, cached, output = t.cast("tuple[decimal.Decimal | None, ...]", prices)
+    return _Flat(
+        input=fresh or decimal.Decimal(0),
+        cached=fresh or decimal.Decimal(0) if cached is None else cached,
+        # Models of vectors have no output to be paid.
+        output=output or decimal.Decimal(0),
+    )
+
+
+def _is_plain(price: object) -> bool:
+    return price is None or isinstance(price, decimal.Decimal)
+
+
+def _ask(
+    vendor: str, model: str, usage: Usage, at: dt.datetime
+) -> PriceCalculation | None:
+    """Ask the library; ``None`` when it is not installed, or knows no price."""
+    try:
+        from genai_prices import calc_price
+        from genai_prices import Usage as Counts
+
+        return calc_price(
+            Counts(
+                input_tokens=usage.input_tokens or 0,
+                cache_read_tokens=_cached(usage),
+                output_tokens=usage.output_tokens or 0,
+            ),
+            model_ref=model,
+            provider_id=vendor,
+            genai_request_timestamp=at,
+        )
+    except (ImportError, LookupError):
+        return None
+    except Exception as error:
+        # Bookkeeping never raises, whatever a library of others does.
+        _log.error(
+            "The price of %s at %s cannot be told (%s).",
+            model,
+            vendor,
+            type(error).__name__,
+        )
+        return None
+
+
+def _cached(usage: Usage) -> int:
+    return max(0, min(usage.cached_tokens, usage.input_tokens or 0))
+
+
+def _round_up(micros: decimal.Decimal) -> int:
+    """Round so that no priced use is free."""
+    return int(micros.to_integral_value(rounding=decimal.ROUND_CEILING))
