@@ -17,6 +17,7 @@ from ..ledger.audit import Action
 from ..ledger.audit import Audit
 from ..ledger.audit import Detail
 from ..ledger.budget import Crossing
+from ..ledger.prices import to_dollars
 from ..vault.company import company_value
 from ..vault.database import Database
 from .changes import Change
@@ -223,15 +224,20 @@ class Teller:
 
     def allowance_crossed(self, crossing: Crossing) -> None:
         """Tell that a company has used most or all of its allowance this month."""
+        payload = dataclasses.asdict(crossing)
+
+        if crossing.unit == "money":
+            payload["used"] = to_dollars(crossing.used)
+            payload["limit"] = to_dollars(crossing.limit)
+
         _log.info(
-            "Company %s has used %d of %d %s on the system key in %s.",
+            "Company %s has used %s of %s %s on the system key in %s.",
             crossing.company_id,
-            crossing.used,
-            crossing.limit,
-            crossing.unit,
+            payload["used"],
+            payload["limit"],
+            "US dollars" if crossing.unit == "money" else crossing.unit,
             crossing.period,
         )
-        payload = dataclasses.asdict(crossing)
         payload["company_id"] = _host_id(crossing.company_id)
         self._send(signals.budget_threshold, payload)
         details: dict[str, Detail] = {

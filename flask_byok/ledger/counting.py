@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from ..providers.types import Source
 from ..vault.database import Database
 from ..vault.models import DAY_COUNTS
+from ..vault.models import Tables
 from .prices import to_dollars
 
 _KEYS: t.Final = ("day", "source", "provider", "model", "label")
@@ -55,8 +56,7 @@ class UsageRow:
 
 def read_usage(
     database: Database,
-    attempts: sa.Table,
-    sums: sa.Table,
+    tables: Tables,
     company_id: str,
     since: dt.date,
     until: dt.date,
@@ -70,9 +70,7 @@ def read_usage(
         return table.c.company_id == company_id
 
     with database.read() as conn:
-        both = counted_days(
-            conn.dialect.name, attempts, sums, since, until, of_company
-        )
+        both = counted_days(conn.dialect.name, tables, since, until, of_company)
         keys = [both.c[name] for name in _KEYS]
         query = sa.select(*keys, *summed(both)).group_by(*keys)
         rows = conn.execute(query).all()
@@ -82,8 +80,7 @@ def read_usage(
 
 def counted_days(
     dialect: str,
-    attempts: sa.Table,
-    sums: sa.Table,
+    tables: Tables,
     since: dt.date,
     until: dt.date,
     wanted: cabc.Callable[[sa.Table], sa.ColumnElement[bool]],
@@ -92,6 +89,7 @@ def counted_days(
 
     :param wanted: which rows of a table; both have a ``company_id``.
     """
+    attempts, sums = tables.attempt, tables.usage_day
     columns = attempts.c
     day = _day_of(columns.started_at, dialect).label("day")
     keys = [columns[name] for name in _KEYS if name != "day"]

@@ -1,7 +1,7 @@
 """What tokens cost by list prices: an estimate, or nothing where no price is known.
 
-The prices come with the library ``genai-prices``, the extra ``flask-byok[prices]``: data
-in the package, never fetched from here. Without it nothing is priced.
+The prices come with the library ``genai-prices``, the extra ``flask-byok[prices]``: as
+data in its package, never fetched from here. Without it nothing is priced.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import logging
+import math
 import typing as t
 
 from ..providers.types import Usage
@@ -30,9 +31,6 @@ MOST_KEPT: t.Final = 512
 
 #: Millionths in one US dollar.
 MICROS: t.Final = 1_000_000
-
-#: Tells the cost of a use in micros; ``None`` when it cannot be told.
-_Tariff = cabc.Callable[[Usage, dt.datetime], "int | None"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +52,9 @@ class Prices:
         :param at: when it was used: prices change, with the hour even.
         :return: ``None`` for "not priced": never 0 for what is not known.
         """
-        if model is None or (usage.input_tokens is None and usage.output_tokens is None):
+        if model is None or (
+            usage.input_tokens is None and usage.output_tokens is None
+        ):
             return None
 
         key = (provider, model, at.date())
@@ -63,7 +63,7 @@ class Prices:
             self._keep(key, _find(provider, model, at))
 
         tariff = self._tariffs.get(key)
-        return None if tariff is None else tariff(usage, at)
+        return None if tariff is None else tariff.micros(usage, at)
 
     def knows(self, provider: str, model: str, at: dt.datetime) -> bool:
         """Tell whether a model is priced."""
@@ -92,36 +92,35 @@ def to_dollars(micros: int) -> decimal.Decimal:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Flat:
-    """Prices that hold for any amount at any time.
+class _Tariff:
+    """What a model costs on one day; plain for most uses, asked for anew for others.
 
     A dollar per million tokens is a millionth of a dollar per token.
+
+    :param plain_up_to: input tokens; beyond them another price holds for all tokens.
     """
-
-    input: decimal.Decimal
-    cached: decimal.Decimal
-    output: decimal.Decimal
-
-    def __call__(self, usage: Usage, at: dt.datetime) -> int | None:
-        cached = _cached(usage)
-        fresh = (usage.input_tokens or 0) - cached
-        return _round_up(
-            fresh * self.input
-            + cached * self.cached
-            + (usage.output_tokens or 0) * self.output
-        )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Asked:
-    """Prices that depend on amount or hour: the library is asked each time."""
 
     vendor: str
     model: str
+    input: decimal.Decimal
+    cached: decimal.Decimal
+    output: decimal.Decimal
+    plain_up_to: float
 
-    def __call__(self, usage: Usage, at: dt.datetime) -> int | None:
-        found = _ask(self.vendor, self.model, usage, at)
-        return None if found is None else _round_up(found.total_price * MICROS)
+    def micros(self, usage: Usage, at: dt.datetime) -> int | None:
+        """Tell what a use costs, rounded up so that no priced use is free."""
+        tokens = usage.input_tokens or 0
+
+        if tokens > self.plain_up_to:
+            found = _ask(self.vendor, self.model, usage, at)
+            return None if found is None else _round_up(found.total_price * MICROS)
+
+        cached = _cached(usage)
+        return _round_up(
+            (tokens - cached) * self.input
+            + cached * self.cached
+            + (usage.output_tokens or 0) * self.output
+        )
 
 
 def _find(provider: str, model: str, at: dt.datetime) -> _Tariff | None:
@@ -133,25 +132,33 @@ def _find(provider: str, model: str, at: dt.datetime) -> _Tariff | None:
         return None
 
     price = found.model_price
-    prices = (price.input_mtok, price.cache_read_mtok, price.output_mtok)
+    kinds = (price.input_mtok, price.cache_read_mtok, price.output_mtok)
+    bases: list[t.Any] = [getattr(kind, "base", kind) for kind in kinds]
+    fresh, cached, output = bases
 
-    if prices[0] is None:
+    if fresh is None:
         return None
 
-    if isinstance(found.model.prices, list) or not all(map(_is_plain, prices)):
-        return _Asked(vendor=vendor, model=model)
-
-    fresh, cached, output = t.cast("tuple[decimal.Decimal | None, ...]", prices)
-    return _Flat(
-        input=fresh or decimal.Decimal(0),
-        cached=fresh or decimal.Decimal(0) if cached is None else cached,
+    tiers = [tier.start for kind in kinds for tier in getattr(kind, "tiers", ())]
+    return _Tariff(
+        vendor=vendor,
+        model=model,
+        input=fresh,
+        cached=fresh if cached is None else cached,
         # Models of vectors have no output to be paid.
-        output=output or decimal.Decimal(0),
+        output=decimal.Decimal(0) if output is None else output,
+        plain_up_to=-1 if _changes_by_hour(found) else min(tiers, default=math.inf),
     )
 
 
-def _is_plain(price: object) -> bool:
-    return price is None or isinstance(price, decimal.Decimal)
+def _changes_by_hour(found: PriceCalculation) -> bool:
+    """Tell whether a price is another one at night, say."""
+    prices = found.model.prices
+
+    if not isinstance(prices, list):
+        return False
+
+    return any(hasattr(one.constraint, "start_time") for one in prices)
 
 
 def _ask(
@@ -190,5 +197,4 @@ def _cached(usage: Usage) -> int:
 
 
 def _round_up(micros: decimal.Decimal) -> int:
-    """Round so that no priced use is free."""
     return int(micros.to_integral_value(rounding=decimal.ROUND_CEILING))

@@ -1,6 +1,6 @@
 """Old attempts become sums per day: added and deleted in one transaction.
 
-Any attempt that is over may go over at any time, late ones of an old day too, in as many
+Any attempt that has ended may move at any time, late ones of an old day too, in as many
 processes as one likes: whoever deletes an attempt adds it.
 """
 
@@ -109,9 +109,7 @@ class RollUp:
 
         return self._database.try_write(work, wait=wait)
 
-    def _take(
-        self, conn: sa.Connection, before: dt.datetime, most: int
-    ) -> list[sa.Row[t.Any]]:
+    def _take(self, conn: sa.Connection, before: dt.datetime, most: int) -> list[t.Any]:
         """Read and lock a batch. One state at a time: that is what the index holds."""
         columns = self._attempts.c
         # Another sweep's batch is passed over where that can be said; else waited for.
@@ -131,7 +129,7 @@ class RollUp:
 
         return []
 
-    def _add(self, conn: sa.Connection, rows: cabc.Iterable[sa.Row[t.Any]]) -> None:
+    def _add(self, conn: sa.Connection, rows: cabc.Iterable[t.Any]) -> None:
         sums: dict[_Key, _Counts] = collections.defaultdict(collections.Counter)
 
         for row in rows:
@@ -151,11 +149,11 @@ class RollUp:
         update = sa.update(self._sums).where(columns.id == row_id).values(added)
 
         if conn.execute(update).rowcount != 1:
-            row = {name: counts[name] for name in DAY_COUNTS}
-            row.update(zip(_KEYS, key, strict=True), id=row_id)
-            conn.execute(sa.insert(self._sums), row)
+            about = dict(zip(_KEYS, key, strict=True))
+            first = {name: counts[name] for name in DAY_COUNTS}
+            conn.execute(sa.insert(self._sums), {"id": row_id, **about, **first})
 
-    def _delete(self, conn: sa.Connection, rows: list[sa.Row[t.Any]]) -> None:
+    def _delete(self, conn: sa.Connection, rows: list[t.Any]) -> None:
         ids = [row.id for row in rows]
         gone = conn.execute(
             sa.delete(self._attempts).where(self._attempts.c.id.in_(ids))
@@ -166,7 +164,7 @@ class RollUp:
             raise WriteBusy("busy")
 
 
-def _key(row: sa.Row[t.Any]) -> _Key:
+def _key(row: t.Any) -> _Key:
     day = read_time(row.started_at).date()
     return (row.company_id, day, row.source, row.provider, row.model, row.label)
 
@@ -176,7 +174,7 @@ def _id_of(key: _Key) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _counts(row: sa.Row[t.Any]) -> dict[str, int]:
+def _counts(row: t.Any) -> dict[str, int]:
     return {
         "requests": 1,
         "failed": int(row.state == "failed"),

@@ -1,4 +1,4 @@
-"""How an attempt that was started comes to its end: charged once, whoever settles it."""
+"""How a started attempt comes to its end: charged once, whoever settles it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Settlement:
         columns = self._table.c
         return (columns.state == "started", columns.expires_at <= now)
 
-    def _give_up(self, row: sa.Row[t.Any], wait: float | None) -> bool:
+    def _give_up(self, row: t.Any, wait: float | None) -> bool:
         """Charge one; ``False`` when its own process, or another sweep, was quicker."""
         reserved = None
 

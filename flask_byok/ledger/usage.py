@@ -48,6 +48,8 @@ from .rows import next_month
 from .rows import period_of
 from .rows import text_lengths
 from .settlement import Settlement
+from .totals import CompanyTotal as CompanyTotal
+from .totals import read_totals
 
 #: An attempt that nobody settled so long after its longest life is given up.
 SETTLE_GRACE: t.Final = dt.timedelta(minutes=5)
@@ -79,8 +81,7 @@ class Ledger:
         crossed: cabc.Callable[[Crossing], None] | None = None,
     ) -> None:
         self._database = database
-        self._table = tables.attempt
-        self._sums = tables.usage_day
+        self._tables = tables
         self._insertion = Insertion(tables.attempt)
         self._lengths = text_lengths(tables.attempt)
         self._budget = Budget(database, tables, limits) if limits else None
@@ -384,6 +385,14 @@ class Ledger:
         :param until: last day, UTC, included.
         :raises StateUnavailable: when the rows cannot be read.
         """
-        return read_usage(
-            self._database, self._table, self._sums, company_id, since, until
-        )
+        return read_usage(self._database, self._tables, company_id, since, until)
+
+    def totals(
+        self, since: dt.date, until: dt.date, company_id: str | None = None
+    ) -> cabc.Iterator[CompanyTotal]:
+        """Add up what companies used, per key source, sorted by company.
+
+        :param company_id: the typed text of one; ``None`` for all.
+        :raises StateUnavailable: when the rows cannot be read.
+        """
+        return read_totals(self._database, self._tables, since, until, company_id)
