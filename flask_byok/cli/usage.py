@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import contextlib
 import csv
 import dataclasses
 import datetime as dt
@@ -58,10 +59,10 @@ class _Day(_ParamType):
             return value
 
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-            try:
-                return dt.date.fromisoformat(value)
-            except ValueError:
-                pass
+            with contextlib.suppress(OverflowError, ValueError):
+                day = dt.date.fromisoformat(value)
+                # A range ends with the next midnight, so there must be one.
+                return day + dt.timedelta(days=1) - dt.timedelta(days=1)
 
         self.fail(f"{value!r} is no day. Write it as 2026-11-30.", param, ctx)
 

@@ -84,23 +84,26 @@ def test_every_price_is_that_of_the_library() -> None:
                     at,
                 )
                 checked += ours is not None
-                assert ours in (
-                    None,
-                    _by_the_library(provider.id, model.id, tokens, at),
-                )
+                theirs = _by_the_library(provider.id, model.id, tokens, at)
+                assert ours in (None, theirs), model.id
 
     assert checked > 300
 
 
-def _by_the_library(provider: str, model: str, tokens: int, at: dt.datetime) -> int:
-    found = genai_prices.calc_price(
-        genai_prices.Usage(
-            input_tokens=tokens, cache_read_tokens=tokens // 2, output_tokens=0
-        ),
-        model,
-        provider_id=provider,
-        genai_request_timestamp=at,
+def _by_the_library(
+    provider: str, model: str, tokens: int, at: dt.datetime
+) -> int | None:
+    counts = genai_prices.Usage(
+        input_tokens=tokens, cache_read_tokens=tokens // 2, output_tokens=0
     )
+
+    try:
+        found = genai_prices.calc_price(
+            counts, model, provider_id=provider, genai_request_timestamp=at
+        )
+    except LookupError:  # some ids of its own are not found by themselves
+        return None
+
     rounding = decimal.ROUND_CEILING
     return int((found.total_price * 1_000_000).to_integral_value(rounding=rounding))
 

@@ -153,7 +153,7 @@ def test_many_sweeps_and_readers_at_once(room: LedgerRoom) -> None:
 def test_a_sweep_that_is_killed_has_done_nothing(
     room: LedgerRoom, database_url: str
 ) -> None:
-    """``kill -9`` between deleting and committing: all is as it was, then it goes on."""
+    """``kill -9`` after deleting, before committing: all is as it was; go on then."""
     ledger = room.ledger()
     fill(ledger, 20)
     before = read(ledger)
