@@ -13,16 +13,9 @@ from tests.support.worker import workers
 
 
 @pytest.mark.case("F11")
-@pytest.mark.parametrize(
-    "budget",
-    [
-        {"requests": 100},
-        {"requests": 100, "tokens": 10**9, "money": "1000"},
-    ],
-    ids=["requests", "all"],
-)
+@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
 def test_two_hundred_at_once_a_hundred_served(
-    host: CallHost, database_url: str, budget: dict[str, object]
+    host: CallHost, database_url: str
 ) -> None:
     """Fifty threads in each of four processes: a hundred requests are sent."""
     config = {
@@ -30,7 +23,7 @@ def test_two_hundred_at_once_a_hundred_served(
         "BYOK_MASTER_KEYS": dict(MASTER_KEYS),
         "BYOK_PROVIDER_URLS": dict(host.simulator.urls),
         "BYOK_SYSTEM_KEYS": {"OPENAI": SYSTEM.format(provider="openai")},
-        "BYOK_SYSTEM_BUDGET": budget,
+        "BYOK_SYSTEM_BUDGET": {"requests": 100, "tokens": 10**9, "money": "1000"},
     }
 
     with workers(4, database_url, config) as crew:
