@@ -59,11 +59,19 @@ class Prices:
 
         key = (provider, model, at.date())
 
-        if key not in self._tariffs:
-            self._keep(key, _find(provider, model, at))
+        try:
+            if key not in self._tariffs:
+                self._keep(key, _find(provider, model, at))
 
-        tariff = self._tariffs.get(key)
-        return None if tariff is None else tariff.micros(usage, at)
+            tariff = self._tariffs.get(key)
+            return None if tariff is None else tariff.micros(usage, at)
+        except Exception as error:
+            # Bookkeeping never raises, whatever a library of others does.
+            failure = type(error).__name__
+
+        self._keep(key, None)
+        _log.error("A price of %s cannot be told (%s).", provider, failure)
+        return None
 
     def knows(self, provider: str, model: str, at: dt.datetime) -> bool:
         """Tell whether a model is priced."""
@@ -180,15 +188,6 @@ def _ask(
             genai_request_timestamp=at,
         )
     except (ImportError, LookupError):
-        return None
-    except Exception as error:
-        # Bookkeeping never raises, whatever a library of others does.
-        _log.error(
-            "The price of %s at %s cannot be told (%s).",
-            model,
-            vendor,
-            type(error).__name__,
-        )
         return None
 
 

@@ -224,6 +224,32 @@ def test_settling_and_sweeping_at_once_charge_once(room: LedgerRoom) -> None:
     )
 
 
+def test_totals_are_those_of_the_days(room: LedgerRoom) -> None:
+    """Per company and key source, from attempts and sums together, sorted."""
+    ledger = room.ledger()
+    fill(ledger)
+    ledger.roll_up.move(MIDNIGHT, most=15)
+    ledger.settle(start_at(ledger), DONE)
+    totals = list(ledger.totals(TODAY - 10 * DAY, TODAY))
+
+    assert [(one.company_id, one.source) for one in totals] == [
+        (COMPANY, "company"),
+        (COMPANY, "system"),
+        ("s:other", "company"),
+    ]
+
+    for one in totals:
+        days = [d for d in read(ledger, one.company_id) if d.source == one.source]
+        assert one.requests == sum(day.requests for day in days)
+        assert one.unpriced == sum(day.unpriced for day in days)
+        assert one.output_tokens == sum(day.output_tokens for day in days)
+        costs = [day.cost for day in days if day.cost is not None]
+        assert one.cost == (sum(costs) if costs else None)
+
+    assert list(ledger.totals(TODAY, TODAY, COMPANY)) == [totals[1]]
+    assert list(ledger.totals(TODAY + DAY, TODAY + DAY)) == []
+
+
 def test_forgetting_a_company_takes_its_sums(room: LedgerRoom) -> None:
     """A company that is gone leaves no day behind."""
     ledger = room.ledger()
