@@ -7,6 +7,8 @@ sentence that names the setting, what it should hold and never what it holds.
 from __future__ import annotations
 
 import collections.abc as cabc
+import contextlib
+import decimal
 import ipaddress
 import json
 import math
@@ -23,6 +25,7 @@ _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _PROVIDER_ID = re.compile(r"[A-Z0-9_]{1,32}")
 _API_KEY = re.compile(r"[\x21-\x7e]{8,2048}")
 _MODEL = re.compile(r"[\x21-\x7e]{1,200}")
+_MOST_DOLLARS = 1_000_000_000
 _URL_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -198,8 +201,46 @@ def models(name: str, value: t.Any) -> dict[str, dict[str, str]]:
 
 
 def budget(name: str, value: t.Any) -> dict[str, int] | None:
-    """Read the monthly limits on the system key; an empty mapping means none."""
-    return _limits(name, value, ("requests", "tokens"), lowest=0) or None
+    """Read the monthly limits on the system key; an empty mapping means none.
+
+    :return: ``money`` in millionths of a US dollar.
+    """
+    found = mapping(name, value)
+    money = found.pop("money", None)
+    units = ("requests", "tokens", "money")
+    limits = _limits(name, found, units, lowest=0)
+
+    if money is not None:
+        limits["money"] = _micros(f'{name}["money"]', money)
+
+    return limits or None
+
+
+def _micros(name: str, value: t.Any) -> int:
+    """Read an amount of US dollars exactly, as millionths."""
+    if isinstance(value, float):
+        raise ConfigError(
+            f"'{name}' must not be a float, which cannot hold cents exactly. Write "
+            "the US dollars as a text, such as '25.00'."
+        )
+
+    amount = None
+
+    if isinstance(value, (int, str, decimal.Decimal)) and not isinstance(value, bool):
+        with contextlib.suppress(decimal.InvalidOperation):
+            amount = decimal.Decimal(value)
+
+    if amount is None or not amount.is_finite() or not 0 <= amount <= _MOST_DOLLARS:
+        raise ConfigError(
+            f"'{name}' must be an amount of US dollars of at least 0, such as '25.00'."
+        )
+
+    micros = amount.scaleb(6)
+
+    if micros != micros.to_integral_value():
+        raise ConfigError(f"'{name}' must have at most six digits after the point.")
+
+    return int(micros)
 
 
 def rate_limit(name: str, value: t.Any) -> dict[str, int]:

@@ -14,6 +14,8 @@ from .failover.routes import Ask
 from .failover.routes import Route
 from .failover.streams import OpenStream
 from .messages import build_request
+from .messages import CHARACTERS_OF_A_TOKEN
+from .messages import estimate_tokens
 from .messages import is_bound
 from .messages import Messages
 from .messages import Tools
@@ -30,9 +32,6 @@ from .providers.types import ModelInfo
 from .providers.types import Source
 from .secret import Secret
 from .vault.company import CompanyId
-
-#: Characters an image or a tool part is taken for, in estimates alone.
-_OTHER_PART: t.Final = 3000
 
 
 class AIClient:
@@ -211,7 +210,7 @@ class AIClient:
             ask=Ask(model=model, fallback=fallback, embeds=True),
             timeout=_read_timeout(timeout),
             label=_read_label(label),
-            input_tokens=sum(map(len, wanted)) // 3,
+            input_tokens=sum(map(len, wanted)) // CHARACTERS_OF_A_TOKEN,
             output_tokens=1,
             operation="embeddings",
         )
@@ -386,18 +385,3 @@ def _list_models(
     route: Route, sender: Sender, api_key: Secret, deadline: Deadline
 ) -> tuple[ModelInfo, ...]:
     return route.provider.models(sender, api_key=api_key, deadline=deadline)
-
-
-def estimate_tokens(request: ChatRequest) -> int:
-    """Guess the input tokens of a request: a third of its characters."""
-    characters = len(request.system or "")
-
-    for message in request.messages:
-        if isinstance(message.content, str):
-            characters += len(message.content)
-            continue
-
-        for part in message.content:
-            characters += len(getattr(part, "text", None) or "") or _OTHER_PART
-
-    return characters // 3

@@ -52,7 +52,8 @@ class Settings:
     fallback_locked: bool = False
     #: Whether a call may move to another provider.
     fallback_scope: t.Literal["same_provider", "any"] = "any"
-    #: Per company and month on the system key: ``requests``, ``tokens``.
+    #: Per company and month on the system key: ``requests``, ``tokens``, ``money`` in
+    #: millionths of a US dollar.
     system_budget: cabc.Mapping[str, int] | None = None
     #: Seconds a whole call may take.
     timeout: float = 60.0

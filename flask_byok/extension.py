@@ -366,7 +366,9 @@ class BYOK:
     def usage(
         self, company_id: CompanyId, since: dt.date, until: dt.date
     ) -> list[UsageRow]:
-        """Count attempts and tokens per day, source, provider, model and label.
+        """Count attempts, tokens and cost per day, source, provider, model and label.
+
+        A cost is an estimate in US dollars; what is not priced is counted apart.
 
         :param since: first day, UTC.
         :param until: last day, UTC, included.

@@ -25,6 +25,12 @@ Messages = str | cabc.Sequence[Message | cabc.Mapping[str, t.Any]]
 #: What they take as tools.
 Tools = cabc.Sequence[Tool | cabc.Mapping[str, t.Any]]
 
+#: In estimates alone; what is really used is told by the provider.
+CHARACTERS_OF_A_TOKEN: t.Final = 3
+
+#: Characters an image is taken for in estimates, whatever its size.
+_IMAGE: t.Final = 3000
+
 _ROLES: t.Final = t.get_args(Role)
 _PARTS: t.Final = (TextPart, ImagePart, ToolCall, ToolResultPart)
 
@@ -138,3 +144,32 @@ def _read_tool(tool: Tool | cabc.Mapping[str, t.Any]) -> Tool:
         description=str(tool.get("description") or ""),
         parameters=tool.get("parameters") or {},
     )
+
+
+def estimate_tokens(request: ChatRequest) -> int:
+    """Guess the input tokens of a request: a third of all characters that are sent."""
+    characters = len(request.system or "") + len(str(request.response_format or ""))
+    characters += sum(_characters_of_content(one.content) for one in request.messages)
+    characters += sum(_characters_of_tool(tool) for tool in request.tools)
+    return characters // CHARACTERS_OF_A_TOKEN
+
+
+def _characters_of_content(content: str | cabc.Sequence[Part]) -> int:
+    if isinstance(content, str):
+        return len(content)
+
+    return sum(map(_characters_of_part, content))
+
+
+def _characters_of_part(part: Part) -> int:
+    if isinstance(part, ToolCall):
+        return len(part.name) + len(str(part.arguments))
+
+    if isinstance(part, ToolResultPart):
+        return len(str(part.content))
+
+    return len(str(part.text)) if isinstance(part, TextPart) else _IMAGE
+
+
+def _characters_of_tool(tool: Tool) -> int:
+    return len(tool.name) + len(tool.description) + len(str(tool.parameters))

@@ -62,7 +62,8 @@ our_side_failed: blinker.Signal = _signals.signal("byok-our-side-failed")
 notice_due: blinker.Signal = _signals.signal("byok-notice-due")
 
 #: A company reached 80 or 100 percent of its allowance. Passes ``company_id``,
-#: ``percent``, ``unit``, ``used``, ``limit`` and ``period`` (``"2026-11"``).
+#: ``percent``, ``unit`` (``requests``, ``tokens`` or ``money``), ``used``, ``limit``,
+#: both of money a ``Decimal`` in US dollars, and ``period`` (``"2026-11"``).
 budget_threshold: blinker.Signal = _signals.signal("byok-budget-threshold")
 
 

@@ -30,6 +30,7 @@ from .providers.http import Sender
 from .providers.registry import built_in_providers
 from .providers.registry import Registry
 from .secret import Secret
+from .service.accounts import Accounts
 from .service.check import Checker
 from .service.companies import Companies
 from .service.connection import Connections
@@ -37,6 +38,7 @@ from .service.desk import Desk
 from .service.doctor import Doctor
 from .service.limits import CheckLimiter
 from .service.saving import Saving
+from .service.sweeping import Sweeper
 from .service.upkeep import Upkeep
 from .vault.database import Database
 from .vault.keyring import Keyring
@@ -71,6 +73,8 @@ class AppState:
     desk: Desk
     doctor: Doctor
     upkeep: Upkeep
+    sweeper: Sweeper
+    accounts: Accounts
 
 
 class TableMaker:
@@ -138,8 +142,9 @@ def build_state(
     warn_of_debug(app)
     warn_of_impatient_workers(settings.timeout)
     database = Database(engine_getter(app, db, settings.bind_key))
-    flush_at_the_end(app, database)
-    return _assemble(app, db, settings, registry, tables, database)
+    state = _assemble(app, db, settings, registry, tables, database)
+    tidy_at_the_end(app, database, state.sweeper)
+    return state
 
 
 def _assemble(
@@ -221,8 +226,11 @@ def _assemble(
             keyring=keyring,
             sender=sender,
             tables=tables,
+            prices=ledger.prices,
         ),
         upkeep=Upkeep(desk, tables),
+        sweeper=Sweeper(database, ledger, teller.notices),
+        accounts=Accounts(desk),
     )
 
 
@@ -325,14 +333,15 @@ def engine_getter(
     return get_engine
 
 
-def flush_at_the_end(app: Flask, database: Database) -> None:
-    """Write what had to wait, once the host's session is gone.
+def tidy_at_the_end(app: Flask, database: Database, sweeper: Sweeper) -> None:
+    """Write what had to wait, and sweep a little, once the host's session is gone.
 
     The signal and not the teardown hook: ours would run before the session's.
     """
 
     def flush(sender: Flask, **details: object) -> None:
         database.flush()
+        sweeper.sweep_a_little()
 
     # Kept alive by the app: blinker holds receivers weakly.
     app.extensions["byok_flush"] = flush

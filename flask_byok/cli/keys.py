@@ -13,6 +13,8 @@ import click
 from ..service.types import ConnectionReport
 from ..vault.company import company_value
 from ..vault.types import CredentialInfo
+from .companies import find_company
+from .companies import stored_companies
 from .group import byok_cli
 from .group import calling
 from .group import this_byok
@@ -34,7 +36,9 @@ def credentials(company: str | None, as_json: bool) -> None:
     exactly one stored company fits it.
     """
     byok = this_byok()
-    companies = _stored_companies(byok) if company is None else [_find(byok, company)]
+    companies = (
+        stored_companies(byok) if company is None else [find_company(byok, company)]
+    )
     rows = calling(lambda: _credential_rows(byok, companies))
 
     if as_json:
@@ -58,7 +62,7 @@ def test(company: str, provider: str | None, as_json: bool) -> None:
     Ends with 1 when the key does not work.
     """
     byok = this_byok()
-    company_id = company_value(_find(byok, company))
+    company_id = company_value(find_company(byok, company))
     report = calling(lambda: byok.test_connection(company_id, provider, actor=ACTOR))
     click.echo(_render_json(report) if as_json else _render_report(report))
 
@@ -73,48 +77,13 @@ def test(company: str, provider: str | None, as_json: bool) -> None:
 def remove(company: str, provider: str, yes: bool) -> None:
     """Delete the PROVIDER key of COMPANY for good."""
     byok = this_byok()
-    text = _find(byok, company)
+    text = find_company(byok, company)
 
     if not yes:
         click.confirm(f"Delete the {provider} key of company {text}?", abort=True)
 
     calling(lambda: byok.remove_key(company_value(text), provider, actor=ACTOR))
     click.echo(f"The {provider} key of company {text} is deleted.")
-
-
-def _stored_companies(byok: BYOK) -> tuple[str, ...]:
-    return calling(byok.state.store.companies)
-
-
-def _find(byok: BYOK, argument: str) -> str:
-    """Give the typed text a person means: as written, or the one id that fits."""
-    if _is_typed(argument):
-        return argument
-
-    fitting = [
-        text for text in _stored_companies(byok) if text.partition(":")[2] == argument
-    ]
-
-    if len(fitting) == 1:
-        return fitting[0]
-
-    if fitting:
-        raise click.ClickException(
-            f"Several companies fit: {', '.join(fitting)}. Name one with its type."
-        )
-
-    raise click.ClickException(
-        "No stored company fits. Write the id with its type: i:42, s:acme or u:<uuid>."
-    )
-
-
-def _is_typed(argument: str) -> bool:
-    try:
-        company_value(argument)
-    except ValueError:
-        return False
-
-    return True
 
 
 def _credential_rows(

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import collections.abc as cabc
 import sys
 
 import click
 
 from .. import masterkeys
-from ..errors import BYOKError
 from ..service.upkeep import RotationReport
 from ..service.upkeep import VerifyReport
 from ..vault.rotation import BATCH
 from .group import byok_cli
 from .group import calling
 from .group import this_byok
+from .progress import drain
 from .progress import follow
-from .progress import HasPosition
 from .upkeep_texts import rotation_json
 from .upkeep_texts import tell_rotation
 from .upkeep_texts import tell_verify
@@ -57,7 +55,7 @@ def rotate(batch: int, max_rows: int | None, dry_run: bool, as_json: bool) -> No
     report = calling(lambda: upkeep.begin_report(dry_run=dry_run))
     steps = upkeep.rotate(report, batch=batch, max_rows=max_rows)
     label = f"Moving keys to {report.primary}"
-    trouble = _drain(follow(steps, label, lambda: report.moved))
+    trouble = drain(follow(steps, label, lambda: report.moved))
 
     if as_json:
         click.echo(rotation_json(report, trouble))
@@ -83,7 +81,7 @@ def verify(as_json: bool) -> None:
     upkeep = this_byok().state.upkeep
     report = VerifyReport()
     looks = calling(lambda: upkeep.verify(report))
-    trouble = _drain(follow(looks, "Opening keys", lambda: report.total))
+    trouble = drain(follow(looks, "Opening keys", lambda: report.total))
 
     if as_json:
         click.echo(verify_json(report, trouble))
@@ -108,17 +106,6 @@ def retire(key_id: str) -> None:
         f"The master key {key_id} is retired. Take it out of BYOK_MASTER_KEYS, and "
         "keep it, offline, as long as a backup needs it."
     )
-
-
-def _drain(steps: cabc.Iterator[HasPosition]) -> str | None:
-    """Go all the way; give the sentence of what stopped it, if anything did."""
-    try:
-        for _ in steps:
-            pass
-    except BYOKError as error:
-        return str(error)
-
-    return None
 
 
 def _end(trouble: str | None, *, is_good: bool) -> None:

@@ -8,6 +8,8 @@ import typing as t
 
 import click
 
+from ..errors import BYOKError
+
 if t.TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
@@ -26,12 +28,27 @@ class HasPosition(t.Protocol):
 _Step = t.TypeVar("_Step", bound=HasPosition)
 
 
+def drain(steps: cabc.Iterator[HasPosition]) -> str | None:
+    """Go all the way; give the sentence of what stopped it, if anything did."""
+    try:
+        for _ in steps:
+            pass
+    except BYOKError as error:
+        return str(error)
+
+    return None
+
+
 def follow(
-    steps: cabc.Iterator[_Step], label: str, count: cabc.Callable[[], int]
+    steps: cabc.Iterator[_Step],
+    label: str,
+    count: cabc.Callable[[], int],
+    unit: str = "keys",
 ) -> cabc.Iterator[_Step]:
     """Give the steps one by one; draw a bar meanwhile if a terminal is there.
 
-    :param count: tells how many keys were dealt with so far.
+    :param count: tells how many were dealt with so far.
+    :param unit: what is counted.
     """
     if not sys.stderr.isatty():
         yield from steps
@@ -41,7 +58,7 @@ def follow(
         length=_PARTS,
         label=label,
         file=sys.stderr,
-        item_show_func=lambda item: f"{count():,} keys",
+        item_show_func=lambda item: f"{count():,} {unit}",
     )
 
     with made as bar:

@@ -55,7 +55,7 @@ class Ticket:
             output = call.output_tokens or route.provider.default_output_cap
             started = ledger.start(
                 start,
-                est_tokens=call.input_tokens + output,
+                estimate=Usage(input_tokens=call.input_tokens, output_tokens=output),
                 lifetime=timeout + (LONGEST_STREAM if call.streamed else 0.0),
                 now=now,
             )

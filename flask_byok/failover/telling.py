@@ -18,6 +18,7 @@ from ..ledger.audit import Action
 from ..ledger.audit import Audit
 from ..ledger.audit import Detail
 from ..ledger.budget import Crossing
+from ..ledger.prices import to_dollars
 from ..vault.company import company_value
 from ..vault.database import Database
 from .changes import Change
@@ -309,19 +310,24 @@ class Teller:
 
     def allowance_crossed(self, crossing: Crossing) -> None:
         """Tell that a company has used most or all of its allowance this month."""
+        payload = dataclasses.asdict(crossing)
+
+        if crossing.unit == "money":
+            payload["used"] = to_dollars(crossing.used)
+            payload["limit"] = to_dollars(crossing.limit)
+
         log_event(
             _log,
             logging.INFO,
             "budget_threshold",
-            "Company %(company)s has used %(used)d of %(limit)d %(unit)s on the system "
+            "Company %(company)s has used %(used)s of %(limit)s %(unit)s on the system "
             "key in %(period)s.",
             company=crossing.company_id,
-            used=crossing.used,
-            limit=crossing.limit,
-            unit=crossing.unit,
+            used=payload["used"],
+            limit=payload["limit"],
+            unit="US dollars" if crossing.unit == "money" else crossing.unit,
             period=crossing.period,
         )
-        payload = dataclasses.asdict(crossing)
         payload["company_id"] = _host_id(crossing.company_id)
         self._send(signals.budget_threshold, payload)
         details: dict[str, Detail] = {

@@ -48,12 +48,40 @@ class AttemptEnd:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Amounts:
+    """What one attempt takes from a month.
+
+    :param micros: millionths of a US dollar.
+    """
+
+    requests: int
+    tokens: int
+    micros: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Reserved:
+    """What is reserved for one attempt, beside its one request.
+
+    :param micros: millionths of a US dollar; ``None`` when the model is not priced.
+    """
+
+    tokens: int
+    micros: int | None
+
+    @property
+    def amounts(self) -> Amounts:
+        """The same as counted: what is not priced counts nothing."""
+        return Amounts(requests=1, tokens=self.tokens, micros=self.micros or 0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Started:
     """An attempt on a system key that is under way; hand it to ``settle``.
 
     :param id: of the row, for ever: usable as a key for exports.
     :param period: the month it is charged to, however long it takes.
-    :param est_tokens: what is reserved; ``None`` without a budget.
+    :param reserved: of the budget; ``None`` without one.
     :param written: whether the row exists already.
     """
 
@@ -62,11 +90,11 @@ class Started:
     started_at: dt.datetime
     expires_at: dt.datetime
     period: str
-    est_tokens: int | None
+    reserved: Reserved | None
     written: bool
 
 
-def end_values(end: AttemptEnd) -> dict[str, t.Any]:
+def end_values(end: AttemptEnd, cost_micros: int | None) -> dict[str, t.Any]:
     """Give the columns an attempt's end is written to."""
     usage = end.usage or Usage()
     known = end.usage is not None
@@ -81,17 +109,31 @@ def end_values(end: AttemptEnd) -> dict[str, t.Any]:
         "output_tokens": usage.output_tokens,
         "cached_tokens": usage.cached_tokens if known else None,
         "reasoning_tokens": usage.reasoning_tokens if known else None,
+        "cost_micros": cost_micros,
     }
 
 
-def charged_tokens(end: AttemptEnd, est_tokens: int) -> int:
-    """Charge real use; without any, the estimate: never silently nothing."""
-    if end.state == "failed":
-        return 0
+def charged(end: AttemptEnd, reserved: Reserved, cost_micros: int | None) -> Amounts:
+    """Charge real use; without any, the estimate: never silently nothing.
 
+    :param cost_micros: of the real use; ``None`` when it is not priced.
+    """
+    if end.state == "failed":
+        return Amounts(requests=0, tokens=0, micros=0)
+
+    tokens = used_tokens(end)
+    return Amounts(
+        requests=1,
+        tokens=reserved.tokens if tokens is None else tokens,
+        micros=(reserved.micros or 0) if cost_micros is None else cost_micros,
+    )
+
+
+def used_tokens(end: AttemptEnd) -> int | None:
+    """Tell how many tokens the provider counted; ``None`` when it did not say."""
     usage = end.usage or Usage()
 
     if usage.input_tokens is None and usage.output_tokens is None:
-        return est_tokens
+        return None
 
     return (usage.input_tokens or 0) + (usage.output_tokens or 0)

@@ -2,7 +2,8 @@
 
 One row per company and calendar month, UTC. A reservation is one conditional UPDATE, so
 any number of workers together never grant more than there is. All counters are kept,
-also where only one of them is limited. Money is kept in millionths and not limited yet.
+also where only one of them is limited. Money is kept in millionths of a US dollar, by
+list prices, as far as they are known.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import sqlalchemy as sa
 from ..vault.database import Database
 from ..vault.database import DuplicateRow
 from ..vault.models import Tables
+from .attempts import Amounts
 from .rows import next_month
 from .rows import period_of
 
 #: What a limit may be set on, in the order people read it.
-UNITS: t.Final = ("requests", "tokens")
+UNITS: t.Final = ("requests", "tokens", "money")
 
 #: Percent of a limit that are told, the highest first.
 THRESHOLDS: t.Final = (100, 80)
@@ -30,10 +32,15 @@ THRESHOLDS: t.Final = (100, 80)
 #: Seconds a reservation waits for others' short writes.
 RESERVE_WAIT: t.Final = 1.0
 
+#: What the counters of a unit are called, here and in the table.
+_NAMES: t.Final[cabc.Mapping[str, str]] = {
+    "requests": "requests",
+    "tokens": "tokens",
+    "money": "micros",
+}
+
 _COUNTERS: t.Final = tuple(
-    f"{kind}_{unit}"
-    for kind in ("reserved", "used")
-    for unit in ("requests", "tokens", "micros")
+    f"{kind}_{name}" for kind in ("reserved", "used") for name in _NAMES.values()
 )
 
 
@@ -41,7 +48,7 @@ _COUNTERS: t.Final = tuple(
 class UnitAllowance:
     """How much of one unit a company has used this month.
 
-    :param unit: ``requests`` or ``tokens``.
+    :param unit: one of :data:`UNITS`; money is in millionths of a US dollar.
     :param used: settled.
     :param reserved: of attempts that are under way.
     :param resets_on: the first day of the next month, UTC.
@@ -65,6 +72,7 @@ class Crossing:
 
     :param company_id: the typed text.
     :param percent: one of :data:`THRESHOLDS`.
+    :param unit: one of :data:`UNITS`; money is in millionths of a US dollar.
     :param period: the calendar month, UTC: ``2026-11``.
     """
 
@@ -89,8 +97,13 @@ class Budget:
         self._table = tables.budget
         self._limits = dict(limits)
 
+    @property
+    def limits_money(self) -> bool:
+        """Whether a model without a price cannot be granted anything."""
+        return "money" in self._limits
+
     def reserve(
-        self, conn: sa.Connection, company_id: str, period: str, est_tokens: int
+        self, conn: sa.Connection, company_id: str, period: str, wanted: Amounts
     ) -> bool:
         """Reserve one request and its estimate, first thing in a transaction.
 
@@ -99,10 +112,11 @@ class Budget:
         columns = self._table.c
         update = (
             sa.update(self._table)
-            .where(*self._month(company_id, period), *self._within(est_tokens))
+            .where(*self._month(company_id, period), *self._within(wanted))
             .values(
-                reserved_requests=columns.reserved_requests + 1,
-                reserved_tokens=columns.reserved_tokens + est_tokens,
+                reserved_requests=columns.reserved_requests + wanted.requests,
+                reserved_tokens=columns.reserved_tokens + wanted.tokens,
+                reserved_micros=columns.reserved_micros + wanted.micros,
             )
         )
         return conn.execute(update).rowcount == 1
@@ -113,13 +127,13 @@ class Budget:
         columns = self._table.c
         return (columns.company_id == company_id, columns.period == period)
 
-    def _within(self, est_tokens: int) -> cabc.Iterator[sa.ColumnElement[bool]]:
+    def _within(self, wanted: Amounts) -> cabc.Iterator[sa.ColumnElement[bool]]:
         columns = self._table.c
-        wanted = {"requests": 1, "tokens": est_tokens}
 
         for unit, limit in self._limits.items():
-            taken = columns[f"used_{unit}"] + columns[f"reserved_{unit}"]
-            yield taken + wanted[unit] <= limit
+            name = _NAMES[unit]
+            taken = columns[f"used_{name}"] + columns[f"reserved_{name}"]
+            yield taken + _amount(wanted, unit) <= limit
 
     def has_month(self, conn: sa.Connection, company_id: str, period: str) -> bool:
         """Tell whether the month's row exists."""
@@ -148,9 +162,8 @@ class Budget:
         company_id: str,
         period: str,
         *,
-        est_tokens: int,
-        requests: int,
-        tokens: int,
+        reserved: Amounts,
+        used: Amounts,
     ) -> list[Crossing]:
         """Turn a reservation into what was really used, within the same month.
 
@@ -162,33 +175,35 @@ class Budget:
             sa.update(self._table)
             .where(*self._month(company_id, period))
             .values(
-                reserved_requests=columns.reserved_requests - 1,
-                used_requests=columns.used_requests + requests,
-                reserved_tokens=columns.reserved_tokens - est_tokens,
-                used_tokens=columns.used_tokens + tokens,
+                reserved_requests=columns.reserved_requests - reserved.requests,
+                used_requests=columns.used_requests + used.requests,
+                reserved_tokens=columns.reserved_tokens - reserved.tokens,
+                used_tokens=columns.used_tokens + used.tokens,
+                reserved_micros=columns.reserved_micros - reserved.micros,
+                used_micros=columns.used_micros + used.micros,
             )
         )
-        charged = {"requests": requests, "tokens": tokens}
-        return list(self._crossed(conn, company_id, period, charged))
+        return list(self._crossed(conn, company_id, period, used))
 
     def _crossed(
         self,
         conn: sa.Connection,
         company_id: str,
         period: str,
-        charged: cabc.Mapping[str, int],
+        charged: Amounts,
     ) -> cabc.Iterator[Crossing]:
-        units = [unit for unit in self._limits if charged[unit]]
+        units = [unit for unit in self._limits if _amount(charged, unit)]
 
         if not units:
             return
 
-        used = [self._table.c[f"used_{unit}"] for unit in units]
+        used = [self._table.c[f"used_{_NAMES[unit]}"] for unit in units]
         query = sa.select(*used).where(*self._month(company_id, period))
         row = conn.execute(query).one()
 
         for unit, after in zip(units, row, strict=True):
-            limit, before = self._limits[unit], int(after) - charged[unit]
+            limit = self._limits[unit]
+            before = int(after) - _amount(charged, unit)
 
             for percent in THRESHOLDS:
                 if before * 100 < limit * percent <= int(after) * 100:
@@ -216,11 +231,15 @@ class Budget:
         return [
             UnitAllowance(
                 unit=unit,
-                used=int(counters[f"used_{unit}"]),
-                reserved=int(counters[f"reserved_{unit}"]),
+                used=int(counters[f"used_{_NAMES[unit]}"]),
+                reserved=int(counters[f"reserved_{_NAMES[unit]}"]),
                 limit=self._limits[unit],
                 resets_on=next_month(now),
             )
             for unit in UNITS
             if unit in self._limits
         ]
+
+
+def _amount(amounts: Amounts, unit: str) -> int:
+    return t.cast("int", getattr(amounts, _NAMES[unit]))

@@ -23,16 +23,18 @@ from ..errors import SystemBudgetExceeded
 from ..errors import SystemKeyRefused
 from ..events import log_event
 from ..providers.types import Source
+from ..providers.types import Usage
 from ..vault.database import Database
 from ..vault.database import Insertion
 from ..vault.database import WriteBusy
 from ..vault.models import Tables
 from .attempts import AttemptEnd as AttemptEnd
 from .attempts import AttemptStart as AttemptStart
-from .attempts import charged_tokens
 from .attempts import end_values
 from .attempts import EndState as EndState
+from .attempts import Reserved
 from .attempts import Started as Started
+from .attempts import used_tokens
 from .audit import Audit
 from .budget import Budget
 from .budget import Crossing
@@ -40,10 +42,15 @@ from .budget import RESERVE_WAIT
 from .budget import UnitAllowance
 from .counting import read_usage
 from .counting import UsageRow as UsageRow
+from .prices import Prices
+from .rollup import RollUp
 from .rows import fit
 from .rows import next_month
 from .rows import period_of
 from .rows import text_lengths
+from .settlement import Settlement
+from .totals import CompanyTotal as CompanyTotal
+from .totals import read_totals
 
 #: An attempt that nobody settled so long after its longest life is given up.
 SETTLE_GRACE: t.Final = dt.timedelta(minutes=5)
@@ -51,13 +58,17 @@ SETTLE_GRACE: t.Final = dt.timedelta(minutes=5)
 #: So many forgotten attempts are settled by one sweep.
 SWEEP_BATCH: t.Final = 500
 
+#: One attempt in so many is followed by a small sweep.
+SWEEP_EVERY: t.Final = 500
+
 _log = logging.getLogger(__name__)
 
 
 class Ledger:
     """Counts the attempts of one app.
 
-    :param limits: ``BYOK_SYSTEM_BUDGET``; ``None`` for no limit on the system key.
+    :param limits: ``BYOK_SYSTEM_BUDGET``, money in millionths; ``None`` for no limit on
+        the system key.
     :param crossed: is called, after the commit, when a company came to a share of its
         allowance that is worth telling.
     """
@@ -71,13 +82,17 @@ class Ledger:
         crossed: cabc.Callable[[Crossing], None] | None = None,
     ) -> None:
         self._database = database
-        self._crossed = crossed
-        self._table = tables.attempt
+        self._tables = tables
         self._insertion = Insertion(tables.attempt)
         self._lengths = text_lengths(tables.attempt)
         self._budget = Budget(database, tables, limits) if limits else None
-        self._settling = Budget(database, tables, limits or {})
+        self._settlement = Settlement(database, tables, limits or {}, crossed)
         self._turn = threading.Lock()
+        self._until_sweep = random.randint(1, SWEEP_EVERY)
+        #: What tokens cost.
+        self.prices: Prices = Prices()
+        #: Moves old attempts into sums per day.
+        self.roll_up: RollUp = RollUp(database, tables)
         #: Who changed what.
         self.audit: Audit = Audit(database, tables)
 
@@ -93,7 +108,26 @@ class Ledger:
         row = self._row(
             str(uuid.uuid4()), start, source, started_at, started_at + SETTLE_GRACE
         )
-        self._insert_later({**row, **end_values(end)})
+        cost = self._cost(start, end, None, started_at)
+        self._insert_later({**row, **end_values(end, cost)})
+        self._until_sweep -= 1
+
+    def _cost(
+        self,
+        start: AttemptStart,
+        end: AttemptEnd,
+        reserved: Reserved | None,
+        started_at: dt.datetime,
+    ) -> int | None:
+        """Tell what an attempt cost, in micros; ``None`` when it is not priced."""
+        if end.state == "failed":
+            return 0
+
+        if used_tokens(end) is None:
+            return None if reserved is None else reserved.micros
+
+        usage = end.usage or Usage()
+        return self.prices.micros(start.provider, start.model, usage, started_at)
 
     def _row(
         self,
@@ -125,16 +159,17 @@ class Ledger:
         self,
         start: AttemptStart,
         *,
-        est_tokens: int,
+        estimate: Usage,
         lifetime: float,
         now: dt.datetime,
     ) -> Started:
         """Reserve the allowance and note an attempt on a system key, before it is sent.
 
-        :param est_tokens: input and output cap together, as far as can be told.
+        :param estimate: input and output cap, as far as can be told.
         :param lifetime: seconds the attempt may take at the very most.
         :raises SystemBudgetExceeded: when the company's month is used up.
-        :raises SystemKeyRefused: when a budget is set and cannot be written now.
+        :raises SystemKeyRefused: when a budget is set and cannot be written now, or
+            limits money and the model is not priced.
         """
         started = Started(
             id=str(uuid.uuid4()),
@@ -142,15 +177,32 @@ class Ledger:
             started_at=now,
             expires_at=now + dt.timedelta(seconds=lifetime) + SETTLE_GRACE,
             period=period_of(now),
-            est_tokens=None if self._budget is None else est_tokens,
+            reserved=None,
             written=True,
         )
 
         if self._budget is None:
             return self._start_unlimited(started)
 
-        self._reserve(self._budget, started)
+        reserved = self._estimate(self._budget, start, estimate, now)
+        started = dataclasses.replace(started, reserved=reserved)
+        self._reserve(self._budget, started, reserved)
         return started
+
+    def _estimate(
+        self, budget: Budget, start: AttemptStart, estimate: Usage, now: dt.datetime
+    ) -> Reserved:
+        micros = self.prices.micros(start.provider, start.model, estimate, now)
+
+        if micros is None and budget.limits_money:
+            raise SystemKeyRefused(
+                "BYOK_SYSTEM_BUDGET limits money, and no price is known for this "
+                "model, so the app's own key was not used. 'flask byok doctor' names "
+                "what is not priced."
+            )
+
+        tokens = (estimate.input_tokens or 0) + (estimate.output_tokens or 0)
+        return Reserved(tokens=tokens, micros=micros)
 
     def _start_unlimited(self, started: Started) -> Started:
         try:
@@ -169,10 +221,15 @@ class Ledger:
             started.started_at,
             started.expires_at,
         )
-        return fit(self._lengths, {**row, "est_tokens": started.est_tokens})
 
-    def _reserve(self, budget: Budget, started: Started) -> None:
-        granted = self._reserve_in_turn(budget, started)
+        if started.reserved is not None:
+            row["est_tokens"] = started.reserved.tokens
+            row["est_micros"] = started.reserved.micros
+
+        return fit(self._lengths, row)
+
+    def _reserve(self, budget: Budget, started: Started, reserved: Reserved) -> None:
+        granted = self._reserve_in_turn(budget, started, reserved)
 
         if granted is None:
             raise SystemKeyRefused(
@@ -187,7 +244,9 @@ class Ledger:
                 resets_on=next_month(started.started_at),
             )
 
-    def _reserve_in_turn(self, budget: Budget, started: Started) -> bool | None:
+    def _reserve_in_turn(
+        self, budget: Budget, started: Started, reserved: Reserved
+    ) -> bool | None:
         """Reserve; ``None`` when it cannot be written within a second.
 
         The threads of a process queue here: SQLite serves many that wait badly. Who
@@ -199,7 +258,7 @@ class Ledger:
         try:
             while True:
                 try:
-                    return self._make_and_reserve(budget, started)
+                    return self._make_and_reserve(budget, started, reserved)
                 except WriteBusy as error:
                     is_busy = error.args == ("busy",)
 
@@ -211,16 +270,20 @@ class Ledger:
             if has_turn:
                 self._turn.release()
 
-    def _make_and_reserve(self, budget: Budget, started: Started) -> bool | None:
-        granted = self._try_reserve(budget, started)
+    def _make_and_reserve(
+        self, budget: Budget, started: Started, reserved: Reserved
+    ) -> bool | None:
+        granted = self._try_reserve(budget, started, reserved)
 
         if granted is not None:
             return granted
 
         budget.make_month(started.start.company_id, started.period)
-        return self._try_reserve(budget, started)
+        return self._try_reserve(budget, started, reserved)
 
-    def _try_reserve(self, budget: Budget, started: Started) -> bool | None:
+    def _try_reserve(
+        self, budget: Budget, started: Started, reserved: Reserved
+    ) -> bool | None:
         """Reserve and note in one transaction; ``None`` when the month has no row.
 
         :raises WriteBusy: when it cannot be written now.
@@ -229,7 +292,7 @@ class Ledger:
         row = self._started_row(started)
 
         def reserve(conn: sa.Connection) -> bool:
-            granted = budget.reserve(conn, company_id, period, started.est_tokens or 0)
+            granted = budget.reserve(conn, company_id, period, reserved.amounts)
 
             if granted:
                 conn.execute(self._insertion.statement, row)
@@ -252,18 +315,22 @@ class Ledger:
         Charged is real use; the estimate where the provider told none; nothing for an
         attempt that failed. Never raises; what must wait is kept.
         """
+        cost = self._cost(started.start, end, started.reserved, started.started_at)
+        self._until_sweep -= 1
+
         if not started.written:
-            self._insert_later({**self._started_row(started), **end_values(end)})
+            self._insert_later({**self._started_row(started), **end_values(end, cost)})
             return
 
         def work(conn: sa.Connection) -> list[Crossing] | None:
-            return self._settle(
+            return self._settlement.settle(
                 conn,
                 started.id,
                 started.start.company_id,
                 started.period,
-                started.est_tokens,
+                started.reserved,
                 end,
+                cost,
             )
 
         def then(crossings: list[Crossing] | None) -> None:
@@ -276,79 +343,37 @@ class Ledger:
                     attempt=started.id,
                 )
             else:
-                self._tell(crossings)
+                self._settlement.tell(crossings)
 
         self._database.record(work, weight="settlement", then=then)
 
-    def _settle(
-        self,
-        conn: sa.Connection,
-        attempt_id: str,
-        company_id: str,
-        period: str,
-        est_tokens: int | None,
-        end: AttemptEnd,
-    ) -> list[Crossing] | None:
-        """Settle an attempt; ``None`` when it was settled before."""
-        update = (
-            sa.update(self._table)
-            .where(self._table.c.id == attempt_id, self._table.c.state == "started")
-            .values(fit(self._lengths, end_values(end)))
-        )
+    def is_sweep_due(self) -> bool:
+        """Tell, once in so many attempts, that it is time for a small sweep."""
+        if self._until_sweep > 0:
+            return False
 
-        if conn.execute(update).rowcount != 1:
-            return None
+        self._until_sweep = SWEEP_EVERY
+        return True
 
-        if est_tokens is None:
-            return []
+    def count_forgotten(self, now: dt.datetime) -> int:
+        """Count the attempts that a dead process left behind.
 
-        return self._settling.settle(
-            conn,
-            company_id,
-            period,
-            est_tokens=est_tokens,
-            requests=0 if end.state == "failed" else 1,
-            tokens=charged_tokens(end, est_tokens),
-        )
+        :raises StateUnavailable: when the rows cannot be read.
+        """
+        return self._settlement.count_forgotten(now)
 
-    def _tell(self, crossings: cabc.Iterable[Crossing]) -> None:
-        if self._crossed is None:
-            return
-
-        for crossing in crossings:
-            self._crossed(crossing)
-
-    def sweep(self, now: dt.datetime) -> int:
+    def sweep(
+        self, now: dt.datetime, *, most: int = SWEEP_BATCH, wait: float | None = None
+    ) -> int:
         """Give up attempts that a dead process left behind: charge their estimates.
 
+        :param most: how many at most.
+        :param wait: seconds each may wait for others' locks; ``None`` as a person does.
         :return: how many; call again while it is not 0.
         :raises StateUnavailable: when the rows cannot be read or written.
+        :raises WriteBusy: with a ``wait``, when one cannot be written now.
         """
-        columns = self._table.c
-        query = (
-            sa.select(
-                columns.id, columns.company_id, columns.period, columns.est_tokens
-            )
-            .where(columns.state == "started", columns.expires_at <= now)
-            .limit(SWEEP_BATCH)
-        )
-        end = AttemptEnd(state="unknown", reason="timeout")
-
-        with self._database.read() as conn:
-            rows = conn.execute(query).all()
-
-        settled = 0
-
-        for row in rows:
-            with self._database.write() as conn:
-                crossings = self._settle(
-                    conn, row.id, row.company_id, row.period, row.est_tokens, end
-                )
-
-            settled += crossings is not None
-            self._tell(crossings or ())
-
-        return settled
+        return self._settlement.settle_forgotten(now, most=most, wait=wait)
 
     def allowance(self, company_id: str, now: dt.datetime) -> list[UnitAllowance]:
         """Tell what is left of the budget this month; empty without one.
@@ -361,10 +386,20 @@ class Ledger:
         return self._budget.allowance(company_id, now)
 
     def usage(self, company_id: str, since: dt.date, until: dt.date) -> list[UsageRow]:
-        """Count attempts and tokens per day, source, provider, model and label.
+        """Count attempts, tokens and cost per day, source, provider, model and label.
 
         :param since: first day, UTC.
         :param until: last day, UTC, included.
         :raises StateUnavailable: when the rows cannot be read.
         """
-        return read_usage(self._database, self._table, company_id, since, until)
+        return read_usage(self._database, self._tables, company_id, since, until)
+
+    def totals(
+        self, since: dt.date, until: dt.date, company_id: str | None = None
+    ) -> cabc.Iterator[CompanyTotal]:
+        """Add up what companies used, per key source, sorted by company.
+
+        :param company_id: the typed text of one; ``None`` for all.
+        :raises StateUnavailable: when the rows cannot be read.
+        """
+        return read_totals(self._database, self._tables, since, until, company_id)

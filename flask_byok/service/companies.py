@@ -22,6 +22,7 @@ from .desk import none_stored
 from .types import Allowance
 from .types import CompanyStatus
 from .types import PolicyInfo
+from .types import read_allowance
 
 _POLICIES: t.Final = ("auto", "outage_only", "never")
 
@@ -196,13 +197,7 @@ class Companies:
         """Tell what is left of the budget this month."""
         now = self._desk.store.read_state(company).now()
         return [
-            Allowance(
-                unit=unit.unit,
-                used=unit.used + unit.reserved,
-                limit=unit.limit,
-                resets_on=unit.resets_on,
-            )
-            for unit in self._desk.ledger.allowance(company, now)
+            read_allowance(unit) for unit in self._desk.ledger.allowance(company, now)
         ]
 
     def usage(self, company: str, since: dt.date, until: dt.date) -> list[UsageRow]:

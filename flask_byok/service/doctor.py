@@ -12,6 +12,8 @@ from ..config import Settings
 from ..errors import StateUnavailable
 from ..errors import StoredKeyUnreadable
 from ..failover.classify import classify
+from ..ledger.prices import is_installed
+from ..ledger.prices import Prices
 from ..providers.base import Provider
 from ..providers.http import Deadline
 from ..providers.http import Sender
@@ -73,6 +75,7 @@ class Doctor:
         keyring: Keyring | None,
         sender: Sender,
         tables: Tables,
+        prices: Prices,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -81,6 +84,7 @@ class Doctor:
         self._keyring = keyring
         self._sender = sender
         self._tables = tables
+        self._prices = prices
 
     def examine(
         self, *, has_loader: bool, has_access_check: bool, has_secret_key: bool
@@ -116,6 +120,49 @@ class Doctor:
                 "BYOK_SYSTEM_KEYS is empty: a company without a working key of its "
                 "own gets no answer.",
             )
+
+        yield from self._look_at_prices()
+
+    def _look_at_prices(self) -> cabc.Iterator[Finding]:
+        """Look for system models that a limit on money keeps from being used."""
+        if "money" not in (self._settings.system_budget or {}):
+            return
+
+        if not is_installed():
+            yield error(
+                "prices",
+                "BYOK_SYSTEM_BUDGET limits money and no prices are installed: no "
+                "system key is used. Run: pip install 'flask-byok[prices]'.",
+            )
+            return
+
+        unpriced = list(self._unpriced_models())
+
+        if unpriced:
+            yield error(
+                "prices",
+                "BYOK_SYSTEM_BUDGET limits money, and these system models have no "
+                f"known price, so calls on them are refused: {', '.join(unpriced)}. "
+                "Set others in BYOK_MODELS, or limit requests or tokens instead.",
+            )
+        else:
+            yield ok("prices", "All models of the system keys are priced.")
+
+    def _unpriced_models(self) -> cabc.Iterator[str]:
+        now = dt.datetime.now(dt.timezone.utc)
+
+        for provider_id in self._settings.system_order:
+            provider = self._registry.get(provider_id)
+            names = {**provider.default_models}
+
+            if provider.embedding_model is not None:
+                names["embedding"] = provider.embedding_model
+
+            names.update(self._settings.models.get(provider_id, {}))
+
+            for model in sorted(set(names.values())):
+                if not self._prices.knows(provider_id, model, now):
+                    yield f"{provider_id} {model}"
 
     def _look_at_tables(self) -> cabc.Iterator[Finding]:
         missing: tuple[str, ...] = ()

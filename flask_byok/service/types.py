@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import decimal
 import typing as t
 
+from ..ledger.budget import UnitAllowance
+from ..ledger.prices import to_dollars
 from ..vault.types import CredentialInfo
 
 #: One graded check of a test.
@@ -124,14 +127,33 @@ class PolicyInfo:
 class Allowance:
     """How much of one unit of ``BYOK_SYSTEM_BUDGET`` is left this month.
 
-    :param unit: ``requests`` or ``tokens``.
+    :param unit: ``requests``, ``tokens`` or ``money``.
+    :param used: what is reserved for calls under way included. Of money a ``Decimal``
+        in US dollars, by list prices: an estimate.
+    :param limit: in the same unit.
     :param resets_on: the first day of the next month, UTC.
     """
 
     unit: str
-    used: int
-    limit: int
+    used: int | decimal.Decimal
+    limit: int | decimal.Decimal
     resets_on: dt.date
+
+    @property
+    def left(self) -> int | decimal.Decimal:
+        """What may still be used; never negative."""
+        return self.limit - min(self.used, self.limit)
+
+
+def read_allowance(unit: UnitAllowance) -> Allowance:
+    """Give the ledger's counters as people read them: money in US dollars."""
+    used = unit.used + unit.reserved
+    return Allowance(
+        unit=unit.unit,
+        used=to_dollars(used) if unit.unit == "money" else used,
+        limit=to_dollars(unit.limit) if unit.unit == "money" else unit.limit,
+        resets_on=unit.resets_on,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

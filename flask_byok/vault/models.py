@@ -137,6 +137,7 @@ class Tables:
     system_key: sa.Table
     keyring: sa.Table
     attempt: sa.Table
+    usage_day: sa.Table
     budget: sa.Table
     audit: sa.Table
 
@@ -163,6 +164,7 @@ def build_tables(
         system_key=_mapped(metadata, SystemKeyMixin),
         keyring=_plain(metadata, "byok_keyring", _keyring_columns),
         attempt=_plain(metadata, "byok_attempt", _attempt_columns),
+        usage_day=_plain(metadata, "byok_usage_day", _usage_day_columns),
         budget=_plain(metadata, "byok_budget", _budget_columns),
         audit=_plain(metadata, "byok_audit", _audit_columns),
     )
@@ -300,6 +302,36 @@ def _attempt_columns() -> tuple[sa.schema.SchemaItem, ...]:
         sa.Column("expires_at", time_type(), nullable=False),
         sa.Index(conv("ix_byok_attempt_company_started"), "company_id", "started_at"),
         sa.Index(conv("ix_byok_attempt_state_expires"), "state", "expires_at"),
+    )
+
+
+#: The counts of a day, as they stand in :data:`Tables.usage_day`.
+DAY_COUNTS: tuple[str, ...] = (
+    "requests",
+    "failed",
+    "unknown",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_micros",
+    "unpriced",
+)
+
+
+def _usage_day_columns() -> tuple[sa.schema.SchemaItem, ...]:
+    # The id is made of what the row is about: no unique constraint holds with NULLs.
+    counts = (sa.Column(name, sa.BigInteger, nullable=False) for name in DAY_COUNTS)
+    return (
+        sa.Column("id", word_type(64), primary_key=True),
+        sa.Column("company_id", word_type(COMPANY_LENGTH), nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("source", word_type(16), nullable=False),
+        sa.Column("provider", word_type(32), nullable=False),
+        sa.Column("model", sa.String(200)),
+        sa.Column("label", sa.String(100)),
+        *counts,
+        sa.Index(conv("ix_byok_usage_day_company_day"), "company_id", "day"),
     )
 
 

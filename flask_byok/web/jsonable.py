@@ -6,6 +6,7 @@ Fields are listed one by one: a column added to a row never appears here by itse
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import typing as t
 
 from ..service.reports import parse_report
@@ -115,17 +116,24 @@ def usage_json(row: UsageRow) -> Json:
         "input_tokens": row.input_tokens,
         "cached_input_tokens": row.cached_tokens,
         "output_tokens": row.output_tokens,
+        "estimated_cost": None if row.cost is None else str(row.cost),
+        "currency": "USD",
+        "unpriced_requests": row.unpriced,
     }
 
 
 def allowance_json(allowance: Allowance) -> Json:
-    """Write how much of a unit is used."""
+    """Write how much of a unit is used; money in US dollars, as an exact text."""
     return {
         "unit": allowance.unit,
-        "used": allowance.used,
-        "limit": allowance.limit,
+        "used": _amount(allowance.used),
+        "limit": _amount(allowance.limit),
         "resets_on": allowance.resets_on.isoformat(),
     }
+
+
+def _amount(value: int | decimal.Decimal) -> int | str:
+    return value if isinstance(value, int) else str(value)
 
 
 def _time(moment: dt.datetime | None) -> str | None:

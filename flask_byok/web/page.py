@@ -193,20 +193,25 @@ class PolicyForm:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class UsageLine:
-    """One day. Own keys and the key provided by the app are never added up."""
+    """One day. Own keys and the key provided by the app are never added up.
+
+    :param own_cost: an estimate in US dollars, or that it is not priced.
+    """
 
     day: Markup
     own_requests: int
     own_failed: int
     own_tokens: int
+    own_cost: Markup
     provided_requests: int
     provided_failed: int
     provided_tokens: int
+    provided_cost: Markup
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class UsageTable:
-    """Requests and tokens per day, newest first; ``total`` over the whole range."""
+    """Requests, tokens and cost per day, newest first; ``total`` over all of them."""
 
     lines: tuple[UsageLine, ...]
     total: UsageLine

@@ -10,6 +10,7 @@ Schema: t.TypeAlias = "dict[str, t.Any]"
 _TEXT: t.Final[Schema] = {"type": "string"}
 _FLAG: t.Final[Schema] = {"type": "boolean"}
 _COUNT: t.Final[Schema] = {"type": "integer", "minimum": 0}
+_DOLLARS: t.Final[Schema] = {"type": "string", "pattern": r"^\d+\.\d{6}$"}
 _DAY: t.Final[Schema] = {"type": "string", "format": "date"}
 _TIME: t.Final[Schema] = {"type": "string", "format": "date-time"}
 _POLICY: t.Final[Schema] = {"type": "string", "enum": ["auto", "outage_only", "never"]}
@@ -230,10 +231,18 @@ def _usage() -> Schema:
             "input_tokens": _COUNT,
             "cached_input_tokens": _COUNT,
             "output_tokens": _COUNT,
+            "estimated_cost": _or_null(_DOLLARS),
+            "currency": {"type": "string", "enum": ["USD"]},
+            "unpriced_requests": _COUNT,
         }
     )
     allowance = _object(
-        {"unit": _TEXT, "used": _COUNT, "limit": _COUNT, "resets_on": _DAY}
+        {
+            "unit": {"type": "string", "enum": ["requests", "tokens", "money"]},
+            "used": {"anyOf": [_COUNT, _DOLLARS]},
+            "limit": {"anyOf": [_COUNT, _DOLLARS]},
+            "resets_on": _DAY,
+        }
     )
     return _object(
         {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import dataclasses
 import datetime as dt
+import decimal
 import typing as t
 
 from markupsafe import Markup
@@ -27,7 +28,7 @@ if t.TYPE_CHECKING:
     from ..vault.types import CredentialInfo
 
 #: The share of an allowance from which on people are told.
-LOW: t.Final = 0.8
+LOW: t.Final = decimal.Decimal("0.8")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

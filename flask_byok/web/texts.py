@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import decimal
 import typing as t
 
 from markupsafe import escape
@@ -37,6 +38,22 @@ def tell(message: str, /, **values: object) -> str:
 def join(*sentences: Markup | None) -> Markup:
     """Put whole sentences behind one another, leaving out what is ``None``."""
     return Markup(" ").join([text for text in sentences if text])
+
+
+def dollars(value: decimal.Decimal) -> str:
+    """Write US dollars: to the cent, or to what is left of it below one dollar."""
+    if 0 < value < decimal.Decimal("0.0001"):
+        return "<$0.0001"
+
+    return f"${value:,.4f}" if 0 < value < 1 else f"${value:,.2f}"
+
+
+def amount(value: int | decimal.Decimal, unit: str | None) -> str:
+    """Write how much of an allowance: money with its sign, the rest with its unit."""
+    if isinstance(value, decimal.Decimal):
+        return f"${value:,.2f}"
+
+    return f"{value:,}" if unit is None else f"{value:,} {gettext(unit)}"
 
 
 def masked(text: str) -> Markup:

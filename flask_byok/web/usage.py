@@ -6,6 +6,7 @@ import collections.abc as cabc
 import csv
 import dataclasses
 import datetime as dt
+import decimal
 import io
 import re
 import typing as t
@@ -16,6 +17,8 @@ from markupsafe import Markup
 from .page import Option
 from .page import UsageLine
 from .page import UsageTable
+from .texts import amount
+from .texts import dollars
 from .texts import Names
 from .texts import say
 
@@ -45,6 +48,7 @@ CSV_COLUMNS: t.Final = (
     "output_tokens",
     "estimated_cost",
     "currency",
+    "unpriced_requests",
 )
 
 # A spreadsheet takes a cell that begins so for a formula.
@@ -151,9 +155,11 @@ def _line(day: Markup, rows: cabc.Sequence[UsageRow]) -> UsageLine:
         own_requests=sum(row.requests for row in own),
         own_failed=sum(row.failed for row in own),
         own_tokens=_tokens(own),
+        own_cost=_cost(own),
         provided_requests=sum(row.requests for row in provided),
         provided_failed=sum(row.failed for row in provided),
         provided_tokens=_tokens(provided),
+        provided_cost=_cost(provided),
     )
 
 
@@ -161,13 +167,28 @@ def _tokens(rows: cabc.Iterable[UsageRow]) -> int:
     return sum(row.input_tokens + row.output_tokens for row in rows)
 
 
+def _cost(rows: cabc.Sequence[UsageRow]) -> Markup:
+    """Say what rows cost; never 0 for what has no known price."""
+    priced = [row.cost for row in rows if row.cost is not None]
+    unpriced = sum(row.unpriced for row in rows)
+
+    if unpriced and not priced:
+        return say("not priced")
+
+    cost = dollars(sum(priced, decimal.Decimal(0)))
+
+    if unpriced:
+        return say("{cost} + {n} not priced", cost=cost, n=unpriced)
+
+    return say("{cost}", cost=cost)
+
+
 def _allowance_line(allowance: Allowance, names: Names) -> Markup:
     return names.say(
-        "{used} of {total} {unit} used on the key provided by {app}; it starts again "
-        "on {date}.",
-        used=allowance.used,
-        total=allowance.limit,
-        unit=allowance.unit,
+        "{used} of {total} used on the key provided by {app}; it starts again on "
+        "{date}.",
+        used=amount(allowance.used, None),
+        total=amount(allowance.limit, allowance.unit),
         date=allowance.resets_on,
     )
 
@@ -196,8 +217,9 @@ def _cells(row: UsageRow) -> list[str]:
         # No provider's answer is read for these yet; an empty cell is not a zero.
         "",
         str(row.output_tokens),
-        "",
-        "",
+        "not priced" if row.cost is None else str(row.cost),
+        "USD",
+        str(row.unpriced),
     ]
 
 

@@ -19,6 +19,7 @@ from .standing import key_service_line
 from .standing import model_in_use
 from .standing import Standing
 from .standing import state_line
+from .texts import amount
 from .texts import join
 from .texts import Names
 from .texts import say
@@ -332,16 +333,14 @@ class _Words:
 
     def _left_of(self, allowance: Allowance) -> Markup:
         return self._key.say(
-            "{left} of {total} {unit} left on the key provided by {app} until {date}.",
-            left=max(0, allowance.limit - allowance.used),
-            total=allowance.limit,
-            unit=allowance.unit,
+            "{left} of {total} left on the key provided by {app} until {date}.",
+            left=amount(allowance.left, None),
+            total=amount(allowance.limit, allowance.unit),
             date=allowance.resets_on,
         )
 
     def _left_this_month(self, allowance: Allowance) -> Markup:
         return say(
-            "{left} {unit} left this month.",
-            left=max(0, allowance.limit - allowance.used),
-            unit=allowance.unit,
+            "{left} left this month.",
+            left=amount(allowance.left, allowance.unit),
         )

@@ -9,6 +9,7 @@ import pytest
 from flask_byok.errors import SystemBudgetExceeded
 from flask_byok.ledger.usage import Ledger
 from flask_byok.ledger.usage import Started
+from flask_byok.providers.types import Usage
 from tests.support.ledger_room import DONE
 from tests.support.ledger_room import LedgerRoom
 from tests.support.ledger_room import NOW
@@ -18,7 +19,8 @@ from tests.support.ledger_room import START
 def start(ledger: Ledger, company: str) -> Started:
     """Start an attempt of a company on a system key."""
     of_company = dataclasses.replace(START, company_id=company)
-    return ledger.start(of_company, est_tokens=10, lifetime=60, now=NOW)
+    estimate = Usage(input_tokens=5, output_tokens=5)
+    return ledger.start(of_company, estimate=estimate, lifetime=60, now=NOW)
 
 
 def used(ledger: Ledger, company: str) -> tuple[int, int]:

@@ -21,6 +21,8 @@ from flask_byok.ledger.usage import EndState
 from flask_byok.ledger.usage import Ledger
 from flask_byok.providers.types import Usage
 from tests.support.ledger_room import DONE
+from tests.support.ledger_room import ESTIMATE
+from tests.support.ledger_room import ESTIMATE_MICROS
 from tests.support.ledger_room import LedgerRoom
 from tests.support.ledger_room import NOW
 from tests.support.ledger_room import reserve_everywhere
@@ -130,8 +132,26 @@ def test_two_hundred_at_once_get_exactly_a_hundred(
         "reserved_tokens": 0,
         "used_tokens": 1500,
         "reserved_micros": 0,
-        "used_micros": 0,
+        "used_micros": 500,
     }
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"tokens": 100 * ESTIMATE}, {"money": 100 * ESTIMATE_MICROS}],
+    ids=["tokens", "money"],
+)
+def test_the_same_of_tokens_and_of_money(
+    room: LedgerRoom, database_url: str, limits: dict[str, int]
+) -> None:
+    """Each unit is exact, not requests alone."""
+    words = reserve_everywhere(database_url, limits, processes=4, threads=5, each=10)
+    counted = collections.Counter(words)
+
+    assert counted["granted"] == 100
+    assert counted["spent"] + counted["refused"] == 100
+    assert room.budget()["reserved_tokens"] == 100 * ESTIMATE
+    assert room.budget()["reserved_micros"] == 100 * ESTIMATE_MICROS
 
 
 @pytest.mark.case("F11")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
@@ -123,6 +124,8 @@ def test_usage_is_counted_by_day_source_provider_model_and_label(
         "cached_tokens": 0,
         "output_tokens": 5,
         "reasoning_tokens": 0,
+        "cost": None,
+        "unpriced": 1,
     }
     assert read(room) == [
         UsageRow(
@@ -132,6 +135,8 @@ def test_usage_is_counted_by_day_source_provider_model_and_label(
                 "requests": 4,
                 "failed": 1,
                 "unknown": 1,
+                "cost": Decimal(0),
+                "unpriced": 3,
                 "input_tokens": 20,
                 "output_tokens": 10,
             }

@@ -68,8 +68,8 @@ FILTERS: t.Final = (
     _filter(
         "usage",
         "ledger/counting.py",
-        "                columns.company_id == company_id,\n",
-        "",
+        "return table.c.company_id == company_id",
+        "return table.c.company_id == table.c.company_id",
         "tests/ledger/test_usage.py::test_companies_are_apart",
     ),
     _filter(

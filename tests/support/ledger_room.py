@@ -10,8 +10,11 @@ import functools
 import threading
 import typing as t
 
+import sqlalchemy as sa
+
 from flask_byok.errors import SystemBudgetExceeded
 from flask_byok.errors import SystemKeyRefused
+from flask_byok.ledger.rollup import RollUp
 from flask_byok.ledger.usage import AttemptEnd
 from flask_byok.ledger.usage import AttemptStart
 from flask_byok.ledger.usage import Ledger
@@ -24,8 +27,12 @@ from tests.support.vault_room import Room
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone.utc)
 START = AttemptStart(company_id=COMPANY, provider="OPENAI", model="model-one")
+PRICED = dataclasses.replace(START, model="gpt-4o-mini")
 DONE = AttemptEnd(state="done", usage=Usage(input_tokens=10, output_tokens=5))
 ESTIMATE = 100
+
+#: What the estimate costs on the priced model, in micros: 50 in, 50 out, rounded up.
+ESTIMATE_MICROS = 38
 
 
 @dataclasses.dataclass
@@ -48,9 +55,15 @@ class LedgerRoom:
         return {name: row[name] for name in row if "_" in name and name != "company_id"}
 
 
-def start_at(ledger: Ledger, now: dt.datetime = NOW, est: int = ESTIMATE) -> Started:
+def start_at(
+    ledger: Ledger,
+    now: dt.datetime = NOW,
+    est: int = ESTIMATE,
+    start: AttemptStart = START,
+) -> Started:
     """Start an attempt on a system key."""
-    return ledger.start(START, est_tokens=est, lifetime=60, now=now)
+    estimate = Usage(input_tokens=est // 2, output_tokens=est - est // 2)
+    return ledger.start(start, estimate=estimate, lifetime=60, now=now)
 
 
 # --- many callers -------------------------------------------------------------------
@@ -98,7 +111,7 @@ def _reserve_in_process(
 
 def _reserve_once(ledger: Ledger, settle_twice: bool) -> str:
     try:
-        started = start_at(ledger)
+        started = start_at(ledger, start=PRICED)
     except SystemBudgetExceeded:
         return "spent"
     except SystemKeyRefused:
@@ -108,6 +121,20 @@ def _reserve_once(ledger: Ledger, settle_twice: bool) -> str:
         ledger.settle(started, DONE)
 
     return "granted"
+
+
+def roll_up_and_hang(url: str, before: str) -> None:
+    """Move a batch of attempts, hang before the commit: for a process to be killed."""
+    with open_room(url, create=False) as vault:
+
+        @sa.event.listens_for(vault.database.engine, "after_cursor_execute")
+        def hang(conn: t.Any, cursor: t.Any, statement: str, *rest: object) -> None:
+            if statement.startswith("DELETE FROM byok_attempt"):
+                print("deleted", flush=True)
+                threading.Event().wait()
+
+        moment = dt.datetime.fromisoformat(before)
+        RollUp(vault.database, vault.tables).move(moment)
 
 
 def start_and_hang(url: str) -> None:

@@ -171,6 +171,7 @@ def any_row(table: sa.Table, company: str) -> dict[str, t.Any]:
         bool: False,
         bytes: b"x",
         dt.datetime: AT,
+        dt.date: AT.date(),
     }
     row = {
         column.name: values[column.type.python_type]

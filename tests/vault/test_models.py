@@ -32,6 +32,7 @@ NAMES = {
     "byok_credential",
     "byok_keyring",
     "byok_system_key",
+    "byok_usage_day",
 }
 
 

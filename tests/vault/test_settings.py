@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import gc
 import threading
 import traceback
@@ -83,3 +84,49 @@ def test_the_collector_may_come_in_between(kept: t.Any) -> None:
     thread.start()
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("given", "micros"),
+    [
+        ("25.00", 25_000_000),
+        (25, 25_000_000),
+        (decimal.Decimal("0.000001"), 1),
+        ("0", 0),
+    ],
+)
+def test_money_is_read_exactly(given: t.Any, micros: int) -> None:
+    """A text, a whole number or a Decimal of US dollars, kept in millionths."""
+    config = {"BYOK_MASTER_KEYS": False, "BYOK_SYSTEM_BUDGET": {"money": given}}
+    assert Settings.from_config(config).system_budget == {"money": micros}
+
+
+def test_money_stands_beside_other_units() -> None:
+    """As a JSON text, too: the form of the environment."""
+    text = '{"requests": 5, "money": "1.50"}'
+    config = {"BYOK_MASTER_KEYS": False, "BYOK_SYSTEM_BUDGET": text}
+    found = Settings.from_config(config).system_budget
+    assert found == {"requests": 5, "money": 1_500_000}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (25.5, "must not be a float, which cannot hold cents exactly"),
+        ("1.0000001", "at most six digits"),
+        ("-1", "an amount of US dollars"),
+        ("NaN", "an amount of US dollars"),
+        ("1e400", "an amount of US dollars"),
+        ("25 EUR", "an amount of US dollars"),
+        (True, "an amount of US dollars"),
+        ([], "an amount of US dollars"),
+    ],
+)
+def test_other_money_is_refused(given: t.Any, sentence: str) -> None:
+    """Each with a sentence that names the setting and not what it holds."""
+    config = {"BYOK_MASTER_KEYS": False, "BYOK_SYSTEM_BUDGET": {"money": given}}
+
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        Settings.from_config(config)
+
+    assert 'BYOK_SYSTEM_BUDGET["money"]' in str(caught.value)

@@ -357,6 +357,9 @@ def test_usage(api: Checked, host: Host) -> None:
     assert rows["system"]["requests"] == 1
     assert rows["company"]["requests"] >= 1
     assert answer.json["allowance"] == []
+    assert float(rows["system"]["estimated_cost"]) > 0
+    assert rows["system"]["currency"] == "USD"
+    assert rows["system"]["unpriced_requests"] == 0
 
     for query in (
         "since=x",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import decimal
 import io
 
 import pytest
@@ -14,7 +15,7 @@ from flask_byok.web.usage import render_csv
 from tests.web.conftest import Host
 
 
-def row(label: str) -> UsageRow:
+def row(label: str, cost: str | None = "0.012300", unpriced: int = 0) -> UsageRow:
     """One row with a label of the host's."""
     return UsageRow(
         day=dt.date(2026, 11, 20),
@@ -29,6 +30,8 @@ def row(label: str) -> UsageRow:
         cached_tokens=2,
         output_tokens=5,
         reasoning_tokens=0,
+        cost=None if cost is None else decimal.Decimal(cost),
+        unpriced=unpriced,
     )
 
 
@@ -47,6 +50,21 @@ def test_the_form_of_the_file() -> None:
     cells = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))[0]
     assert tuple(cells) == CSV_COLUMNS
     assert (cells["requests"], cells["label"]) == ("1234", 'write, "twice"')
+
+
+def test_what_is_not_priced_is_no_zero() -> None:
+    """A cost is dollars, or the words that it is not priced, with how many are not."""
+    rows = [row("a"), row("b", None, 1234), row("c", "1.000000", 3)]
+    text = render_csv(rows).decode("utf-8-sig")
+    cells = [
+        (line["estimated_cost"], line["currency"], line["unpriced_requests"])
+        for line in csv.DictReader(io.StringIO(text))
+    ]
+    assert cells == [
+        ("0.012300", "USD", "0"),
+        ("not priced", "USD", "1234"),
+        ("1.000000", "USD", "3"),
+    ]
 
 
 def test_the_download(host: Host) -> None:

@@ -260,6 +260,27 @@ def test_the_allowance(make_host: MakeHost) -> None:
     assert "The key provided by Studio is used up for this month." in text
 
 
+def test_the_allowance_in_money(make_host: MakeHost) -> None:
+    """Money has its sign, other units their names; costs stand in the table."""
+    host = make_host(BYOK_SYSTEM_BUDGET={"tokens": 90_000, "money": "25.00"})
+    text = show(host)[1]
+    assert "90,000 of 90,000 tokens left on the key provided by Studio" in text
+    assert "$25.00 of $25.00 left on the key provided by Studio" in text
+
+    host.chat()
+    text = show(host)[1]
+    assert "of $25.00 used on the key provided by Studio" in text
+    assert "Estimated from list prices; your provider's bill counts." in text
+    assert "$0.0" in text
+
+
+def test_what_is_not_priced_is_said(make_host: MakeHost) -> None:
+    """A model without a known price is never told as free."""
+    host = make_host(BYOK_MODELS={"OPENAI": {"default": "gpt-6.2-sol"}})
+    host.chat()
+    assert "not priced" in show(host)[1]
+
+
 def test_a_locked_policy(make_host: MakeHost) -> None:
     """A locked policy shows what holds and offers no control."""
     host = make_host(BYOK_FALLBACK_LOCKED=True)
