@@ -7,6 +7,8 @@ import functools
 import logging
 import typing as t
 
+from ..events import log_event
+
 P = t.ParamSpec("P")
 
 _log = logging.getLogger("flask_byok")
@@ -27,4 +29,10 @@ def quietly(method: cabc.Callable[P, None]) -> cabc.Callable[P, None]:
 
 def complain(error: Exception) -> None:
     """Log that a part of the telemetry is lost."""
-    _log.warning("Telemetry of a call was lost: %s.", type(error).__name__)
+    log_event(
+        _log,
+        logging.WARNING,
+        "telemetry_lost",
+        "Telemetry of a call was lost: %(error)s.",
+        error=type(error).__name__,
+    )
