@@ -1,0 +1,137 @@
+"""Host apps under gunicorn, four workers of ten threads or greenlets each."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import concurrent.futures
+import dataclasses
+import itertools
+import os
+import signal
+import time
+import typing as t
+
+import pytest
+
+from flask_byok.masterkeys import generate
+from flask_byok.testing import Simulator
+from tests.support import servers
+from tests.support.calls import CallHost
+from tests.support.calls import calling
+from tests.support.host import MASTER_KEYS
+from tests.support.served import Served
+from tests.support.served import serving
+
+KINDS: t.Final = ("gthread", "gevent")
+PLACES: t.Final = [
+    pytest.param((kind, name), id=f"{kind}-{name}")
+    for name in servers.reachable_databases()
+    for kind in KINDS
+]
+
+#: The second master key, which worker 1 was not given.
+NEW_KEY: t.Final = {"k002": generate()}
+
+#: Worker 2 believes it is two hours later than it is.
+WRONG_CLOCK: t.Final = 7200
+
+
+@dataclasses.dataclass
+class Stage:
+    """A host that is served, and the same host in this process, which looks at it."""
+
+    kind: str
+    database: str
+    served: Served
+    host: CallHost
+    companies: cabc.Iterator[int]
+
+    def order(self, **more: t.Any) -> dict[str, t.Any]:
+        """Say what a call of the company in hand is."""
+        return {"company": self.host.company, "prompt": "Say hello.", **more}
+
+    def take_company(self) -> int:
+        """Go over to a company that nobody used before."""
+        self.host.company = next(self.companies)
+        return self.host.company
+
+    def attempts(self) -> list[t.Any]:
+        """Read the ledger of the company in hand."""
+        mine = f"i:{self.host.company}"
+        return [row for row in self.host.attempts() if row.company_id == mine]
+
+    def kill_in_mid_call(self, keys: str) -> None:
+        """Kill a worker while a provider holds its one request with such a key."""
+        self.served.gate.expect(1)
+        met = {**self.order(), "meet": self.served.gate.url}
+
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with self.host.simulator.holding("OPENAI", keys) as hold:
+                call = pool.submit(self.served.ask, "chat", **met)
+                hold.wait_for(1)
+                os.kill(self.served.gate.pids[0], signal.SIGKILL)
+                assert isinstance(call.exception(60), OSError)
+
+    def system_requests(self) -> int:
+        """Count the requests so far that the app paid for."""
+        return sum("system" in key for key in self.host.who_paid())
+
+
+def wait_until(is_so: cabc.Callable[[], bool], what: str) -> None:
+    """Look again and again, for half a minute."""
+    until = time.monotonic() + 30
+
+    while not is_so():
+        assert time.monotonic() < until, f"In vain: {what}."
+        time.sleep(0.01)
+
+
+def config_of(simulator: Simulator, **more: t.Any) -> dict[str, t.Any]:
+    """Give the settings of the workers, as JSON carries them."""
+    return {
+        "SECRET_KEY": "not-a-real-secret",
+        "BYOK_MASTER_KEYS": {**MASTER_KEYS, **NEW_KEY},
+        "BYOK_PRIMARY_KEY_ID": "k001",
+        "BYOK_PROVIDER_URLS": dict(simulator.urls),
+        "BYOK_SYSTEM_KEYS": {"OPENAI": "not-a-real-system-key-openai"},
+        "BYOK_MODELS": {"OPENAI": {"fast": "gpt-6-luna"}},
+        "BYOK_RATE_LIMIT": {},
+        **more,
+    }
+
+
+@pytest.fixture(scope="module")
+def simulator() -> cabc.Iterator[Simulator]:
+    """One simulator for the module's workers."""
+    with Simulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def _stage(
+    request: pytest.FixtureRequest,
+    make_database: cabc.Callable[[str], str],
+    simulator: Simulator,
+) -> cabc.Iterator[Stage]:
+    kind, database = request.param
+    url = make_database(database)
+    config = config_of(simulator)
+    of_worker = {
+        "1": {"config": {"BYOK_MASTER_KEYS": dict(MASTER_KEYS)}},
+        "2": {"clock_ahead": WRONG_CLOCK},
+    }
+
+    with calling(url, simulator, **config) as host:
+        with serving(url, config, kind=kind, of_worker=of_worker) as served:
+            yield Stage(kind, database, served, host, itertools.count(1))
+
+
+@pytest.fixture
+def stage(_stage: Stage) -> cabc.Iterator[Stage]:
+    """Workers in their usual state, and a company of its own for each test."""
+    _stage.take_company()
+    _stage.host.simulator.clear()
+    yield _stage
+    _stage.host.simulator.clear_faults()
+    _stage.host.simulator.pace = 0.0
+    _stage.served.move_clock(0)
