@@ -65,7 +65,12 @@ def probe_among_forty(stage: Stage, **more: t.Any) -> list[Told]:
         with stage.host.simulator.holding("OPENAI", COMPANY) as hold:
             met = pool.submit(stage.served.meet, stage.order(**more))
             hold.wait_for(1)
-            wait_until(lambda: stage.system_requests() >= 39, "39 served")
+            try:
+                wait_until(lambda: stage.system_requests() >= 39, "39 served")
+            except AssertionError:
+                hold.release()
+                print("DEBUG", met.result(60), collections.Counter(stage.host.who_paid()))
+                raise
 
         return met.result(60)
 
