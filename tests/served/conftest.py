@@ -72,6 +72,15 @@ class Stage:
                 os.kill(self.served.gate.pids[0], signal.SIGKILL)
                 assert isinstance(call.exception(60), OSError)
 
+    def see_in_rows(self, is_so: cabc.Callable[[], bool], what: str) -> None:
+        """See it in the database; what had to wait is written with later requests."""
+
+        def is_seen() -> bool:
+            self.served.meet({}, "whoami")
+            return is_so()
+
+        wait_until(is_seen, what)
+
     def system_requests(self) -> int:
         """Count the requests so far that the app paid for."""
         return sum("system" in key for key in self.host.who_paid())

@@ -136,9 +136,10 @@ class Views:
     def save(self) -> dict[str, t.Any]:
         """Store a key."""
         order = _order()
+        provider = order.get("provider", "OPENAI")
 
         try:
-            saved = self._byok.save_key(order["company"], "OPENAI", order["api_key"])
+            saved = self._byok.save_key(order["company"], provider, order["api_key"])
         except Exception as error:
             return {**_me(), "end": type(error).__name__}
 
@@ -146,8 +147,10 @@ class Views:
 
     def remove(self) -> dict[str, t.Any]:
         """Remove the key."""
+        order = _order()
+
         try:
-            self._byok.remove_key(_order()["company"], "OPENAI")
+            self._byok.remove_key(order["company"], order.get("provider", "OPENAI"))
         except Exception as error:
             return {**_me(), "end": type(error).__name__}
 
