@@ -24,7 +24,7 @@ from tests.support.chaos.server import CutServer
 from tests.support.chaos.server import find_binaries
 from tests.support.chaos.server import own_server
 
-SECONDS: t.Final = 15.0
+SECONDS: t.Final = 9.0
 SYSTEM: t.Final = "not-a-real-system-key-openai"
 KEY: t.Final = "not-a-real-chaos-key-c1-0001"
 OTHER: t.Final = "not-a-real-chaos-key-c2-0001"

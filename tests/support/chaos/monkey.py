@@ -74,7 +74,7 @@ class Monkey:
 
     def _repeat(self, do: t.Callable[[], None], each: float) -> None:
         # The first comes early, so that a short run sees everything.
-        pause = each / 3
+        pause = each / 5
 
         while not self._stopping.wait(pause):
             try:
