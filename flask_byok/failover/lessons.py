@@ -55,6 +55,9 @@ class Lessons:
         if verdict.letter == "L":
             self._teller.our_side_failed(route.provider.id, verdict)
 
+        if verdict.letter == "G" and route.source == "system" and self._notes.letters:
+            self._teller.request_refused(route.provider.id, verdict)
+
     def answered(self, step: Step) -> None:
         """Remember an answer: it closes a circuit, ends a block, confirms others."""
         now = self._state.now()
@@ -79,14 +82,15 @@ class Lessons:
             self._teller.changed(change, now)
 
     def _confirm_blocks(self, now: dt.datetime) -> None:
-        """Remember a missing model, now that another route has answered."""
-        missing = self._notes.unconfirmed
-        denied = {s.route.provider.id for s, _ in missing if s.route.source == "system"}
+        """Remember a missing model, now that another route has answered.
 
-        for step, verdict in missing:
+        A system key that misses it too has ended the call.
+        """
+        for step, verdict in self._notes.unconfirmed:
             route = step.route
 
-            if route.credential is None or route.provider.id in denied:
+            # A probe of the whole key says nothing of a model: the next caller probes.
+            if route.credential is None or step.gate.token is not None:
                 continue
 
             change = self._circuits.block(step.target, route.model, verdict, now)

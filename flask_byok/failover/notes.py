@@ -46,6 +46,7 @@ class Out:
 class Notes:
     """Notes of one call. It writes nothing to any row and tells nobody.
 
+    :param timeout: seconds of the whole call.
     :param attempts: every route tried or skipped, in order.
     :param letters: how the company's keys fared, tried or skipped.
     :param skipped: keys that were not tried because they are out.
@@ -56,6 +57,7 @@ class Notes:
     :param out: why the company's first key does not serve; ``None`` while it might.
     """
 
+    timeout: float
     attempts: list[Attempt] = dataclasses.field(default_factory=list)
     letters: list[Letter] = dataclasses.field(default_factory=list)
     skipped: list[Step] = dataclasses.field(default_factory=list)
@@ -105,11 +107,17 @@ class Notes:
 
     def conclude(self, step: Step, verdict: Verdict) -> None:
         """Note that a route failed for good, its retries included."""
-        error = build_error(verdict, step.route, ())
+        error = build_error(verdict, step.route, (), timeout=self.timeout)
         self._count(step.route, error, verdict.letter)
 
         if verdict.ambiguous:
             self.unconfirmed.append((step, verdict))
+
+    def is_model_denied(self, provider: str) -> bool:
+        """Tell whether both a company key and a system key were told: no such model."""
+        missing = [step.route for step, _ in self.unconfirmed]
+        sources = {route.source for route in missing if route.provider.id == provider}
+        return len(sources) == 2
 
     def answer(self, route: Route, request_id: str | None, latency_ms: int) -> None:
         """Note the request that was answered."""

@@ -28,12 +28,19 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
 
 
 def build_error(
-    verdict: Verdict, route: Route, attempts: cabc.Sequence[Attempt]
+    verdict: Verdict,
+    route: Route,
+    attempts: cabc.Sequence[Attempt],
+    *,
+    timeout: float | None = None,
 ) -> ProviderError:
-    """Make the error of one failed attempt."""
+    """Make the error of one failed attempt.
+
+    :param timeout: seconds of the whole call, named where they were used up.
+    """
     error_class = t.cast("type[ProviderError]", CLASSES[verdict.letter].error)
     return error_class(
-        build_message(verdict, route),
+        build_message(verdict, route, timeout if verdict.letter == "F" else None),
         provider=route.provider.id,
         source=route.source,
         reason=verdict.reason,
@@ -45,13 +52,14 @@ def build_error(
     )
 
 
-def build_message(verdict: Verdict, route: Route) -> str:
-    """Say in a sentence of ours what happened, with status and code."""
+def build_message(verdict: Verdict, route: Route, timeout: float | None = None) -> str:
+    """Say in a sentence of ours what happened, with status, code and deadline."""
     sentence = _SENTENCES[verdict.letter].format(
         provider=route.provider.label, source=route.source
     )
     facts = [
         *([f"status {verdict.status}"] if verdict.status is not None else []),
         *([verdict.code] if verdict.code is not None else []),
+        *([f"deadline of the call: {timeout:g} s"] if timeout is not None else []),
     ]
     return f"{sentence} ({', '.join(facts)})." if facts else f"{sentence}."

@@ -208,6 +208,23 @@ class Teller:
             {"provider": provider, "reason": reason, "code": code},
         )
 
+    def request_refused(self, provider: str, verdict: Verdict) -> None:
+        """Tell the operator, at most hourly, of a request that was hidden by another.
+
+        The company key failed first, so its error is raised: only the log says that
+        the request itself would not have been answered.
+        """
+        if not self._is_due("request", provider):
+            return
+
+        _log.error(
+            "%s refused a request on the system key (status %s, %s) after a company "
+            "key had failed; the caller was told of the company key.",
+            provider,
+            verdict.status,
+            verdict.code,
+        )
+
     def keys_refused(self, company: str, refusals: int, actor: str | None) -> None:
         """Tell the operator that a company tries many keys and none is accepted."""
         _log.warning(

@@ -96,7 +96,7 @@ class Walk(t.Generic[T]):
         self._policy: Policy = rooms.planner.policy(state)
         self._timeout = call.timeout or rooms.settings.timeout
         self._deadline = Deadline(self._timeout)
-        self._notes = Notes()
+        self._notes = Notes(timeout=self._timeout)
 
         if rooms.planner.is_orphaned(state):
             self._notes.letters.append("H")
@@ -255,7 +255,8 @@ class Walk(t.Generic[T]):
             return True
 
         is_mapped = self._rooms.planner.is_mapped(route.provider, self._call.ask.model)
-        return verdict.ambiguous and not is_mapped
+        is_mistyped = not is_mapped or self._notes.is_model_denied(route.provider.id)
+        return verdict.ambiguous and is_mistyped
 
     def _give_up(self) -> CallError:
         error = self._notes.first or _no_route(self._routes)

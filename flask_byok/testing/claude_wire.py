@@ -110,7 +110,7 @@ class ClaudeWire:
 
         return Answer(
             status=row.status,
-            headers=headers | dict(row.headers),
+            headers=headers | fill(dict(row.headers), call),
             body=compact(fill(row.body, call)).encode(),
         )
 

@@ -128,7 +128,8 @@ class GeminiWire:
     def error(self, call: Call, row: ErrorRow) -> Answer:
         """Answer with an error; a stream's type is kept, without SSE it is listed."""
         body = fill(row.body, call)
-        headers = {"content-type": _TYPE, **_headers(call), **row.headers}
+        named = fill(dict(row.headers), call)
+        headers = {"content-type": _TYPE, **_headers(call), **named}
 
         if call.streamed and call.query.get("alt") == "sse":
             headers["content-type"] = "text/event-stream"

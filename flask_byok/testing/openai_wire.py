@@ -102,7 +102,8 @@ class OpenAIWire:
 
     def error(self, call: Call, row: ErrorRow) -> Answer:
         """Answer with an error of OPENAI."""
-        headers = {"content-type": "application/json", **_headers(call), **row.headers}
+        named = fill(dict(row.headers), call)
+        headers = {"content-type": "application/json", **_headers(call), **named}
 
         if row.status == 401:
             headers.setdefault("www-authenticate", 'Bearer realm="OpenAI API"')

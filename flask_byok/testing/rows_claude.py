@@ -102,7 +102,11 @@ _BASE: dict[str, ErrorRow] = {
         scope="all",
     ),
     "key_echoed": _row(
-        401, "authentication_error", "invalid x-api-key: {api_key}", scope="all"
+        401,
+        "authentication_error",
+        "invalid x-api-key: {api_key}",
+        scope="all",
+        headers={"request-id": "{api_key}"},
     ),
     "billing_error": _row(402, "billing_error", "billing"),
     "linked_billing_unavailable": _row(

@@ -108,7 +108,11 @@ _BASE: dict[str, ErrorRow] = {
     ),
     "unauthorized_other": _row(401, "Something else is wrong.", scope="all"),
     "key_echoed": _row(
-        401, "Incorrect API key provided: {api_key}.", "invalid_api_key", scope="all"
+        401,
+        "Incorrect API key provided: {api_key}.",
+        "invalid_api_key",
+        scope="all",
+        x_request_id="{api_key}",
     ),
     # 403, 404, and 400 that mean the same
     "project_no_model_access": _row(

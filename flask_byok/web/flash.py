@@ -30,14 +30,14 @@ def flash_fallback(reason: str, provider: str) -> None:
     """Flash that the key provided by the app answered, where a page is being made.
 
     Does nothing outside a request, for JSON and scripts, without a writable session,
-    for a rate limit, twice in a request or within ten minutes of a session. Call it for
-    whole answers alone: the session of a stream is gone by then. Never raises.
+    twice in a request or within ten minutes of a session. Call it for whole answers
+    alone: the session of a stream is gone by then. Never raises.
 
     :param reason: why the company key did not answer, a reason word.
     :param provider: of that key: its id, or its label.
     """
     try:
-        if _may_flash(reason):
+        if _may_flash():
             flash(_message(reason, provider), "warning")
             session[_SLOT] = int(time.time())
             setattr(g, _ONCE, True)
@@ -45,8 +45,8 @@ def flash_fallback(reason: str, provider: str) -> None:
         _log.error("The warning could not be flashed: %s.", type(error).__name__)
 
 
-def _may_flash(reason: str) -> bool:
-    if reason == "rate_limit" or not has_request_context():
+def _may_flash() -> bool:
+    if not has_request_context():
         return False
 
     if isinstance(session, NullSession) or not _makes_a_page():
@@ -76,10 +76,19 @@ def _message(reason: str, provider: str) -> str:
     if not _may_manage():
         return names.tell("AI features use the key provided by {app} for now.")
 
+    why = reason_in_words(reason, names).plain
+
+    if reason == "rate_limit":
+        return names.tell(
+            "Your company's {provider} key is busy: {reason}. AI features use the key "
+            "provided by {app} meanwhile.",
+            reason=why,
+        )
+
     return names.tell(
         "Your company's {provider} key is not working: {reason}. AI features use the "
         "key provided by {app} for now.",
-        reason=reason_in_words(reason, names).plain,
+        reason=why,
     )
 
 

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import contextlib
+import logging
 import typing as t
 
 import pytest
@@ -91,6 +92,7 @@ def make(
     """Make hosts, and compare what happened with what the marker says."""
     hosts: list[FaultHost] = []
     leak_guard.attach_simulator(byok_simulator)
+    _quieten_sqlalchemy()
 
     with contextlib.ExitStack() as stack:
 
@@ -108,6 +110,16 @@ def make(
         yield made
         _compare(request.node, watch, hosts[-1])
         leak_guard.verify()
+
+
+def _quieten_sqlalchemy() -> None:
+    """Spare the guard hundreds of statements: it reads the tables themselves.
+
+    It puts the levels back when it ends.
+    """
+    for name in logging.getLogger().manager.loggerDict:
+        if name.startswith("sqlalchemy"):
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _compare(node: pytest.Item, watch: Watch, host: FaultHost) -> None:

@@ -10,6 +10,7 @@ from tests.support import faults
 from tests.support.fault_list import UNPROVEN
 from tests.support.faults import Outcome
 from tests.support.markers import BadMarker
+from tests.support.told import BUSY
 from tests.support.watch import read_words
 from tests.support.watch import write_words
 
@@ -39,9 +40,9 @@ def test_markers_of_functions_and_parameters_count(tmp_path: pathlib.Path) -> No
     """Wherever pytest takes one, it is read; a name stands for its text."""
     (tmp_path / "test_it.py").write_text(
         """
-TOLD: t.Final = "flash banner"
+from tests.support.told import BUSY
 
-@pytest.mark.fault(1, 2, got="answer", served="c1 s1", seen=TOLD)
+@pytest.mark.fault(1, 2, got="answer", served="c1 s1", seen=BUSY)
 @pytest.mark.parametrize(
     "x", [pytest.param(1, marks=pytest.mark.fault(1, got="E", served="c1 s0"))]
 )
@@ -49,7 +50,7 @@ def test_one(x): ...
 """,
         "utf-8",
     )
-    first = Outcome("", "answer", "c1 s1", "flash banner")
+    first = Outcome("", "answer", "c1 s1", BUSY)
     second = Outcome("", "E", "c1 s0", "nothing")
     tests = ["test_it.py::test_one"]
 
@@ -65,7 +66,7 @@ def test_one(x): ...
         ("91, got='answer', served='c1 s0'", "no fault .91."),
         ("got='answer', served='c1 s0'", "no fault"),
         ("1, got='answer'", "says 'got'"),
-        ("1, got=GOT, served='c1 s0'", "names of texts"),
+        ("1, got=GOT, served='c1 s0'", "names of .tests"),
         ("1, got='answer', served='c1 s0', seen='smoke'", "called 'smoke'"),
     ],
 )

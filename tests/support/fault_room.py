@@ -7,12 +7,16 @@ import collections.abc as cabc
 import contextlib
 import contextvars
 import dataclasses
+import datetime as dt
+import threading
 import typing as t
 
 import flask
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from flask_byok.failover.blocks import Block
+from flask_byok.failover.blocks import parse_blocks
 from flask_byok.testing import LeakGuard
 from flask_byok.testing import make_canary
 from flask_byok.testing import Simulator
@@ -86,35 +90,85 @@ class FaultHost(CallHost):
         named = {"company": self.api_key, "system": self.system_key}
         super().fail(fault, provider, times, named.get(keys or "", keys))
 
+    def set_clock(self, at: dt.datetime) -> None:
+        """Set the database's clock."""
+        database = self.byok.state.database
+        now = self.byok.state.store.read_state(f"i:{self.company}").now()
+        database.clock_offset += at - now
+
+    def block(self, model: str, provider: str = "OPENAI") -> Block:
+        """Read what a stored key remembers about one model."""
+        found = parse_blocks(self.circuit(provider).model_blocks)
+        assert found is not None
+        return found[model]
+
     def embed(self, texts: str = "hello", **more: t.Any) -> t.Any:
         """Ask for vectors."""
         return self.counted(lambda: self.client.embed(texts, **more))
 
     def counted(self, call: cabc.Callable[[], t.Any]) -> t.Any:
         """Make a call in a request for a page, count its requests and note its end."""
-        return super().counted(lambda: self._in_a_page(Job(call)))
+        return super().counted(lambda: self.in_a_page(call))
 
-    def _in_a_page(self, job: Job) -> t.Any:
-        self.job = job
+    def try_chat(self) -> t.Any:
+        """Make a call as a job does, with no page; give its answer or its error."""
+        job = Job(lambda: self.client.chat("Say hello."))
+        job.do()
+        return job.error or job.value
+
+    def in_a_page(self, call: cabc.Callable[[], t.Any], **headers: str) -> t.Any:
+        """Make a call, or several, in one request and note how it ended.
+
+        :param headers: instead of those a browser asks for a page with.
+        """
+        self.job = job = Job(call)
 
         try:
-            self.page = self.look("/ask")
+            self.page = self.look("/ask", **headers)
         except BaseException as error:
             self.watch.note(type(error).__name__)
             raise
 
+        self._note(job)
+
+        if job.error is not None:
+            raise job.error
+
+        return job.value
+
+    def _note(self, job: Job) -> None:
         if job.error is None:
             self.watch.note("answer")
-            return job.value
+        else:
+            self.watch.note(type(job.error).__name__)
+            self.guard.look_at_error(job.error)
 
-        self.watch.note(type(job.error).__name__)
-        self.guard.look_at_error(job.error)
-        raise job.error
+    @contextlib.contextmanager
+    def in_mid_call(self, call: cabc.Callable[[], t.Any]) -> cabc.Iterator[Job]:
+        """Hold a call at the provider during the block; then it ends.
+
+        It is made in a thread of its own, as a job is.
+        """
+        job = Job(call)
+
+        def work() -> None:
+            with self.app.app_context():
+                job.do()
+
+        thread = threading.Thread(target=work)
+
+        with self.simulator.holding(keys=self.api_key) as hold:
+            thread.start()
+            hold.wait_for(1)
+            yield job
+
+        thread.join()
+        self._note(job)
 
     def look(self, path: str = "/home", **headers: str) -> str:
         """Open a page, outside of the app context that stands here."""
         found = contextvars.Context().run(
-            self.visitor.get, path, headers={**DOCUMENT, **headers}
+            self.visitor.get, path, headers=headers or DOCUMENT
         )
         self.watch.see("flash", found.text.count(_FLASH))
         return found.text

@@ -109,7 +109,7 @@ def _outcome(marked: Marked, mark: ast.Call) -> Outcome:
         marked.refuse(mark, "a fault says 'got', 'served' and 'seen'.")
 
     if not all(isinstance(text, str) for text in said.values()):
-        marked.refuse(mark, "write texts, or names of texts in the same file.")
+        marked.refuse(mark, "write texts, or names of 'tests.support.told'.")
 
     try:
         read_words(str(said["seen"]))

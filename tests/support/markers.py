@@ -8,6 +8,8 @@ import dataclasses
 import pathlib
 import typing as t
 
+from tests.support import told
+
 #: The folder of all tests.
 TESTS: t.Final = pathlib.Path(__file__).parents[1]
 
@@ -21,7 +23,7 @@ class Marked:
     """One test and its markers of one name, those of its module first.
 
     :param test: as ``vault/test_opening.py::test_…``.
-    :param constants: the plain values its module gives a name.
+    :param constants: the texts of ``tests.support.told`` its module uses, by name.
     """
 
     test: str
@@ -91,11 +93,13 @@ def _marks(nodes: cabc.Iterable[ast.AST], marker: str) -> list[ast.Call]:
 
 
 def _constants(tree: ast.Module) -> dict[str, object]:
+    """Give what a module takes by name from the tests' own support."""
     found: dict[str, object] = {}
 
     for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant):
-            found[ast.unparse(node.target)] = node.value.value
+        if isinstance(node, ast.ImportFrom) and node.module == told.__name__:
+            for alias in node.names:
+                found[alias.asname or alias.name] = getattr(told, alias.name, None)
 
     return found
 

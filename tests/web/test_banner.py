@@ -228,11 +228,19 @@ def test_a_browser_without_the_fetch_headers(broken: Host) -> None:
     assert "warning" in ada.client.get("/tell/auth", headers=headers).text
 
 
-def test_no_flash_for_a_rate_limit_or_outside(
+def test_the_flash_of_a_rate_limit(broken: Host) -> None:
+    """The key is busy, not broken; members read as little as ever."""
+    assert (
+        "key is busy: OpenAI limits your account for a moment. AI features use the key "
+        "provided by Studio meanwhile." in home(broken, path="/tell/rate_limit").text
+    )
+    assert "busy" not in home(broken, "max", path="/tell/rate_limit").text
+
+
+def test_no_flash_outside_of_a_request(
     broken: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A busy moment is no news; in a job there is nobody to tell."""
-    assert home(broken, path="/tell/rate_limit").text == "[]"
+    """In a job there is nobody to tell."""
     flash_fallback("auth", "OPENAI")
 
     with broken.app.app_context():
