@@ -32,3 +32,6 @@ CLOSED: t.Final = "log:ERROR our_side_failed"
 
 #: A stored key does not open and the system key answered.
 UNREADABLE: t.Final = "flash banner log:ERROR key_unreadable history:key_unreadable"
+
+#: A company key was rejected in a job, where there is no page.
+REJECTED_IN_JOB: t.Final = REJECTED_IN_STREAM
