@@ -26,8 +26,8 @@ class Outcome(t.NamedTuple):
 
 def stream_all(served: Served, simulator: Simulator, number: int) -> Outcome:
     """Open so many streams at once in the one worker there is, and read them."""
-    (pid,) = served.workers()
     served.read_stream(company=1, prompt="Reply with: warm")
+    (pid,) = served.workers()
     before = memory_of(pid)
 
     with concurrent.futures.ThreadPoolExecutor(number) as pool:
