@@ -1,11 +1,16 @@
-"""Host apps under gunicorn, four workers of ten threads or greenlets each."""
+"""Host apps under gunicorn, four workers of ten threads or greenlets each.
+
+The markers of faults are compared here, too: see ``Stage.begin`` and ``Stage.see``.
+"""
 
 from __future__ import annotations
 
+import collections
 import collections.abc as cabc
 import concurrent.futures
 import dataclasses
 import itertools
+import operator
 import os
 import signal
 import time
@@ -15,6 +20,7 @@ import pytest
 
 from flask_byok.masterkeys import generate
 from flask_byok.testing import Simulator
+from flask_byok.testing.records import RecordedRequest
 from tests.support import servers
 from tests.support.calls import CallHost
 from tests.support.calls import calling
@@ -23,11 +29,15 @@ from tests.support.served import Served
 from tests.support.served import serving
 
 KINDS: t.Final = ("gthread", "gevent")
+_ANSWER_FIRST: t.Final = operator.methodcaller("removeprefix", "answer")
 PLACES: t.Final = [
     pytest.param((kind, name), id=f"{kind}-{name}")
     for name in servers.reachable_databases()
     for kind in KINDS
 ]
+
+#: Many who write at once on SQLite put off what may not wait, such as a probe's claim.
+SERVERS: t.Final = [place for place in PLACES if "sqlite" not in str(place.id)]
 
 #: The second master key, which worker 1 was not given.
 NEW_KEY: t.Final = {"k002": generate()}
@@ -45,6 +55,29 @@ class Stage:
     served: Served
     host: CallHost
     companies: cabc.Iterator[int]
+    requests: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+
+    def begin(self) -> None:
+        """Forget what was seen: the fault begins now."""
+        self.requests.clear()
+        self.served.heard.clear()
+
+    def count(self, request: RecordedRequest) -> None:
+        """Count who paid for a request."""
+        self.requests["s" if "system" in request.api_key else "c"] += 1
+
+    def see(self, node: pytest.Item, number: int) -> None:
+        """Hold what happened since the beginning against the fault's markers."""
+        said = {
+            (mark.kwargs["got"], mark.kwargs["served"])
+            for mark in node.iter_markers("fault")
+            if number in mark.args
+        }
+        got = ", ".join(sorted(set(self.served.heard), key=_ANSWER_FIRST))
+        served = f"c{self.requests['c']} s{self.requests['s']}"
+        assert said == {(got, served)}
 
     def order(self, **more: t.Any) -> dict[str, t.Any]:
         """Say what a call of the company in hand is."""
@@ -72,6 +105,8 @@ class Stage:
                 os.kill(self.served.gate.pids[0], signal.SIGKILL)
                 assert isinstance(call.exception(60), OSError)
 
+        self.served.heard.append("connection lost")
+
     def see_in_rows(self, is_so: cabc.Callable[[], bool], what: str) -> None:
         """See it in the database; what had to wait is written with later requests."""
 
@@ -93,6 +128,16 @@ def wait_until(is_so: cabc.Callable[[], bool], what: str) -> None:
     while not is_so():
         assert time.monotonic() < until, f"In vain: {what}."
         time.sleep(0.01)
+
+
+def let_readers_alone(host: CallHost) -> None:
+    """Write ahead on SQLite: else many who read at once keep everybody from a COMMIT.
+
+    What may not wait, such as the claim of a probe, is then put off.
+    """
+    if host.db.engine.name == "sqlite":
+        with host.db.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 
 
 def config_of(simulator: Simulator, **more: t.Any) -> dict[str, t.Any]:
@@ -131,16 +176,25 @@ def _stage(
     }
 
     with calling(url, simulator, **config) as host:
+        let_readers_alone(host)
+
         with serving(url, config, kind=kind, of_worker=of_worker) as served:
             yield Stage(kind, database, served, host, itertools.count(1))
 
 
 @pytest.fixture
-def stage(_stage: Stage) -> cabc.Iterator[Stage]:
+def stage(request: pytest.FixtureRequest, _stage: Stage) -> cabc.Iterator[Stage]:
     """Workers in their usual state, and a company of its own for each test."""
     _stage.take_company()
     _stage.host.simulator.clear()
-    yield _stage
+    _stage.begin()
+
+    with _stage.host.simulator.log.watching(_stage.count):
+        yield _stage
+
+    for mark in request.node.iter_markers("fault"):
+        _stage.see(request.node, mark.args[0])
+
     _stage.host.simulator.clear_faults()
     _stage.host.simulator.pace = 0.0
     _stage.served.move_clock(0)

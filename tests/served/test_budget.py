@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from flask_byok.testing import Simulator
 from tests.served.conftest import config_of
 from tests.served.conftest import KINDS
+from tests.served.conftest import let_readers_alone
 from tests.served.conftest import PLACES
 from tests.served.conftest import Stage
 from tests.support.calls import calling
@@ -33,8 +34,13 @@ def on_stage(
     config = config_of(simulator, **more)
 
     with calling(url, simulator, **config) as host:
+        let_readers_alone(host)
+
         with serving(url, config, kind=place[0]) as served:
-            yield Stage(*place, served, host, itertools.count(1))
+            stage = Stage(*place, served, host, itertools.count(1))
+
+            with simulator.log.watching(stage.count):
+                yield stage
 
 
 @pytest.fixture(params=PLACES[:: len(KINDS)] + PLACES[-1:])
@@ -50,30 +56,42 @@ def url(place: tuple[str, str], make_database: cabc.Callable[[str], str]) -> str
     return make_database(place[1])
 
 
+@pytest.mark.fault(65, got="answer, SystemBudgetExceeded", served="c0 s100")
+@pytest.mark.fault(67, got="connection lost", served="c0 s1")
+@pytest.mark.fault(71, got="answer", served="c0 s40")
+@pytest.mark.fault(74, got="answer", served="c40 s0")
 def test_a_budget_of_a_hundred(
-    place: tuple[str, str], url: str, simulator: Simulator
+    place: tuple[str, str],
+    url: str,
+    simulator: Simulator,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Of 200 callers 100 are served; a killed worker's reservation is charged."""
-    simulator.clear()
+    phases = {
+        71: see_first_calls,
+        65: see_two_hundred,
+        67: see_killed,
+        74: see_graceful_stop,
+    }
     limits = {"requests": BUDGET}
 
     with on_stage(place, url, simulator, BYOK_SYSTEM_BUDGET=limits) as stage:
-        see_first_calls(stage)
-        see_two_hundred(stage)
-        see_killed(stage)
+        for number, phase in phases.items():
+            stage.take_company()
+            stage.host.simulator.clear()
+            stage.begin()
+            phase(stage)
+            stage.see(request.node, number)
 
 
 def see_first_calls(stage: Stage) -> None:
     """Forty first calls of a month at once make one row, and nobody meets an error."""
-    stage.take_company()
     assert ends(ask_until_answered(stage, 40)) == {"system": 40}
     see_settled(stage, 40)
 
 
 def see_two_hundred(stage: Stage) -> None:
     """Exactly a hundred reach the provider."""
-    stage.take_company()
-    stage.host.simulator.clear()
     told = ask_until_answered(stage, 2 * BUDGET)
     assert ends(told) == {"system": BUDGET, "SystemBudgetExceeded": BUDGET}
     assert stage.host.paid == "s" * BUDGET
@@ -96,6 +114,9 @@ def ask_until_answered(stage: Stage, calls: int) -> list[t.Any]:
             break
 
         assert stage.database == "sqlite", told
+        stage.served.heard[:] = [
+            word for word in stage.served.heard if word != "SystemKeyRefused"
+        ]
 
     return answered
 
@@ -121,7 +142,6 @@ def see_settled(stage: Stage, used: int) -> None:
 
 def see_killed(stage: Stage) -> None:
     """``kill -9`` between reserve and settle: ``started``; swept, it is charged."""
-    stage.take_company()
     stage.kill_in_mid_call("system")
     assert [row.state for row in stage.attempts()] == ["started"]
     assert counters(stage) == {"used_requests": 0, "reserved_requests": 1}
@@ -132,19 +152,14 @@ def see_killed(stage: Stage) -> None:
     assert counters(stage) == {"used_requests": 1, "reserved_requests": 0}
 
 
-def test_a_graceful_stop_writes_what_waits(
-    place: tuple[str, str], url: str, simulator: Simulator
-) -> None:
+def see_graceful_stop(stage: Stage) -> None:
     """The tables were locked when the calls ended: the rows are written at the end."""
-    simulator.clear()
+    stage.host.store()
+    stage.begin()
 
-    with on_stage(place, url, simulator) as stage:
-        stage.take_company()
-        stage.host.store()
+    with writes_locked(stage.host):
+        assert ends(stage.served.meet(stage.order())) == {"company": 40}
+        assert stage.attempts() == []
 
-        with writes_locked(stage.host):
-            assert ends(stage.served.meet(stage.order())) == {"company": 40}
-            assert stage.attempts() == []
-
-        stage.served.stop()
-        assert [row.state for row in stage.attempts()] == ["done"] * 40
+    stage.served.stop()
+    assert [row.state for row in stage.attempts()] == ["done"] * 40

@@ -12,6 +12,7 @@ import pytest
 
 from tests.served.conftest import config_of
 from tests.served.conftest import NEW_KEY
+from tests.served.conftest import SERVERS
 from tests.served.conftest import Stage
 from tests.served.conftest import wait_until
 from tests.support.calls import calling
@@ -23,14 +24,18 @@ from tests.support.served import ServerFailed
 Told = dict[str, t.Any]
 QUARTER: t.Final = 900.0
 
+on_servers = pytest.mark.parametrize("_stage", SERVERS, indirect=True)
+
 
 def let_fail_once(stage: Stage, fault: str = "revoked") -> None:
     """Let one call find out that the company's key is out."""
     stage.host.fail(fault, times=1)
     assert stage.served.ask("chat", **stage.order())["source"] == "system"
     assert stage.host.paid == "cs"
+    stage.begin()
 
 
+@pytest.mark.fault(2, got="answer", served="c0 s50")
 def test_fifty_calls_in_four_workers_spare_a_rejected_key(stage: Stage) -> None:
     """One call learns it; the next fifty ask the company's key no more."""
     stage.host.store()
@@ -39,6 +44,8 @@ def test_fifty_calls_in_four_workers_spare_a_rejected_key(stage: Stage) -> None:
     assert stage.host.paid == "s" * 50
 
 
+@on_servers
+@pytest.mark.fault(41, got="answer", served="c1 s39")
 def test_forty_meet_an_open_circuit_and_one_probes(stage: Stage) -> None:
     """Ten in each of four workers: one asks the company's key, 39 the app's."""
     stage.host.store()
@@ -62,6 +69,7 @@ def probe_among_forty(stage: Stage, **more: t.Any) -> list[Told]:
         return met.result(60)
 
 
+@pytest.mark.fault(44, got="answer", served="c41 s0", when="then every worker")
 def test_after_the_probe_every_worker_is_back(stage: Stage) -> None:
     """The next call of each worker runs on the company's key; it was told once."""
     stage.host.store()
@@ -73,6 +81,8 @@ def test_after_the_probe_every_worker_is_back(stage: Stage) -> None:
     assert stage.host.actions().count("fallback_ended") == 1
 
 
+@on_servers
+@pytest.mark.fault(53, got="answer", served="c1 s39")
 def test_a_blocked_model_is_tried_by_one(stage: Stage) -> None:
     """The pause of one model is over: one of forty tries it."""
     stage.host.store()
@@ -82,6 +92,7 @@ def test_a_blocked_model_is_tried_by_one(stage: Stage) -> None:
     assert collections.Counter(stage.host.paid) == {"c": 1, "s": 39}
 
 
+@pytest.mark.fault(42, got="answer, connection lost", served="c2 s40")
 def test_a_killed_prober_is_replaced_after_its_lease(stage: Stage) -> None:
     """``kill -9`` in mid-probe: nobody probes within its lease, one call after it."""
     stage.host.store()
@@ -98,6 +109,7 @@ def test_a_killed_prober_is_replaced_after_its_lease(stage: Stage) -> None:
     assert stage.host.circuit().circuit == "closed"
 
 
+@pytest.mark.fault(50, got="answer", served="c0 s40")
 def test_a_worker_with_a_wrong_clock_changes_no_pause(stage: Stage) -> None:
     """Worker 2 is two hours ahead: its pauses are as long, and it obeys the others'."""
     stage.host.store()
@@ -105,6 +117,7 @@ def test_a_worker_with_a_wrong_clock_changes_no_pause(stage: Stage) -> None:
     pid = open_in_worker(stage, 2)
     rest = stage.host.rest(t.cast("dt.datetime", stage.host.circuit().open_until))
     assert 0.88 * QUARTER < rest <= 1.1 * QUARTER
+    stage.begin()
     told = stage.served.meet(stage.order())
     assert ends(told) == {"system": 40}
     assert [one["pid"] for one in told].count(pid) == 10
@@ -128,10 +141,12 @@ def open_in_worker(stage: Stage, number: int) -> int:
     raise AssertionError(f"Worker {number} took no call.")
 
 
+@pytest.mark.fault(59, got="answer", served="c30 s10")
 def test_a_worker_without_the_new_master_key_stands_alone(stage: Stage) -> None:
     """One of four cannot open a key: its calls fall back, and the circuit is closed."""
     stage.host.store()
     seal_anew(stage)
+    stage.begin()
     told = stage.served.meet(stage.order())
     assert {one["number"] for one in told if one["source"] == "system"} == {1}
     assert ends(told) == {"company": 30, "system": 10}
@@ -150,6 +165,9 @@ def seal_anew(stage: Stage) -> None:
         other.store(api_key=GOOD)
 
 
+@pytest.mark.fault(
+    63, got="the beginning", served="c0 s2", when="of gunicorn's workers"
+)
 def test_two_streams_whose_readers_leave_are_closed(stage: Stage) -> None:
     """The request to the provider ends with them, and both are booked as such."""
     stage.host.simulator.pace = 0.05
@@ -160,28 +178,30 @@ def test_two_streams_whose_readers_leave_are_closed(stage: Stage) -> None:
             order = stage.order(prompt=f"Reply with: {words}")
             answer = stack.enter_context(stage.served.streaming(**order))
             assert b"word0" in answer.readline()
+            stage.served.heard.append("the beginning")
 
         assert stage.host.simulator.in_flight == 2
 
     wait_until(lambda: stage.host.simulator.in_flight == 0, "the provider is left")
-    wait_until(
-        lambda: [row.state for row in stage.attempts()] == ["cancelled"] * 2, "booked"
+    ends_of = ["cancelled"] * 2
+    stage.see_in_rows(
+        lambda: [row.state for row in stage.attempts()] == ends_of, "both are booked"
     )
 
 
+@pytest.mark.fault(83, got="answer", served="c0 s40", when="workers of gunicorn")
 def test_each_worker_has_connections_of_its_own(stage: Stage) -> None:
     """No two processes speak to the database over one connection."""
-    if stage.database == "sqlite":
-        pytest.skip("a connection to a file has no number")
-
+    assert ends(stage.served.meet(stage.order())) == {"system": 40}
     told = stage.served.meet({}, "whoami")
     owners = collections.defaultdict(set)
 
     for one in told:
         owners[one["connection"]].add(one["pid"])
 
-    assert len(owners) >= 4
-    assert all(len(pids) == 1 for pids in owners.values())
+    if stage.database != "sqlite":  # a connection to a file has no number
+        assert len(owners) >= 4
+        assert all(len(pids) == 1 for pids in owners.values())
 
 
 def test_a_worker_that_fails_says_so(stage: Stage) -> None:

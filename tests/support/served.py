@@ -41,6 +41,8 @@ class Served:
         self.gate = gate
         #: So many requests keep every thread of every worker busy.
         self.crowd = crowd
+        #: What each call got: ``answer``, or the name of its error.
+        self.heard: list[str] = []
         self._port = port
         self._clock = clock
 
@@ -48,7 +50,11 @@ class Served:
         """Let any worker do something and give what it tells."""
         with self._post(what, order, timeout) as answer:
             told: Told = json.loads(answer.read())
-            return told
+
+        if what == "chat":
+            self.heard.append(told.get("error", "answer"))
+
+        return told
 
     def read_stream(self, *, timeout: float = 60.0, **order: t.Any) -> list[Told]:
         """Read a stream to its end: its pieces, and how it ended."""
