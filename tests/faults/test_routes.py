@@ -221,7 +221,7 @@ def fail_everywhere(host: FaultHost, fault: str, error: type[Exception]) -> None
 )
 def test_never(make: Make, fault: str, error: type[Exception]) -> None:
     """Under ``never`` no failure of a chat, a stream or vectors reaches our key."""
-    host = make(BYOK_FALLBACK="never", BYOK_TIMEOUT=0.5)
+    host = make(BYOK_FALLBACK="never", BYOK_TIMEOUT=0.5 if fault == "hang" else 60)
     fail_everywhere(host, fault, error)
 
 
@@ -351,7 +351,7 @@ def test_never_and_a_second_key(make: Make, fault: str) -> None:
 )
 def test_outage_only(make: Make, fault: str, error: type[Exception] | None) -> None:
     """What passes by itself may be covered, what a person must mend may not."""
-    host = make(BYOK_FALLBACK="outage_only", BYOK_TIMEOUT=1.5)
+    host = make(BYOK_FALLBACK="outage_only", BYOK_TIMEOUT=3 if fault == "hang" else 60)
     host.store()
     host.fail(fault)
 

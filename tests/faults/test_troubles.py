@@ -148,7 +148,7 @@ def test_silence(make: Make) -> None:
     host = make(BYOK_SYSTEM_BUDGET={"tokens": 1_000_000})
     host.store()
     host.fail("hang")
-    assert host.chat(timeout=1.5).attempts[0].reason == "timeout"
+    assert host.chat(timeout=3).attempts[0].reason == "timeout"
     assert [row.state for row in host.attempts()] == ["unknown", "done"]
 
 
@@ -184,9 +184,9 @@ def test_dripping_answer(host: FaultHost) -> None:
     host.store()
     host.fail("drip")
     began = time.monotonic()
-    answer = host.chat(timeout=2)
+    answer = host.chat(timeout=3)
     assert [a.reason for a in answer.attempts] == ["timeout", None]
-    assert 1.45 < time.monotonic() - began < 10
+    assert 2.2 < time.monotonic() - began < 10
 
 
 @pytest.mark.fault(25, got="ProviderTimeout", served="c1 s1")
@@ -197,8 +197,8 @@ def test_silence_everywhere(host: FaultHost) -> None:
     for provider in ("OPENAI", "GEMINI", "CLAUDE"):
         host.fail("hang", provider, keys=None)
 
-    error = host.refuse(errors.ProviderTimeout, timeout=1.5)
-    assert "1.5 s" in str(error)
+    error = host.refuse(errors.ProviderTimeout, timeout=4)
+    assert "4 s" in str(error)
     assert [a.reason for a in error.attempts] == ["timeout", "timeout"]
 
 
