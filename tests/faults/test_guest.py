@@ -16,6 +16,7 @@ from flask_byok.vault.waiting import READ_WAIT
 from tests.support.fault_room import FaultHost
 from tests.support.locks import writes_locked
 from tests.support.notes import Notes
+from tests.support.told import REJECTED_BADLY_HEARD
 from tests.support.told import REJECTED_IN_JOB
 
 Make = cabc.Callable[..., FaultHost]
@@ -250,7 +251,7 @@ def test_a_record_that_fails(host: FaultHost) -> None:
     82,
     got="answer",
     served="c1 s1",
-    seen=f"{REJECTED_IN_JOB} flash log:ERROR×3",
+    seen=REJECTED_BADLY_HEARD,
     when="receivers fail",
 )
 def test_a_receiver_that_fails(host: FaultHost) -> None:

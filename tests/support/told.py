@@ -35,3 +35,6 @@ UNREADABLE: t.Final = "flash banner log:ERROR key_unreadable history:key_unreada
 
 #: A company key was rejected in a job, where there is no page.
 REJECTED_IN_JOB: t.Final = REJECTED_IN_STREAM
+
+#: A company key was rejected, and three receivers of the host's failed at it.
+REJECTED_BADLY_HEARD: t.Final = f"{REJECTED} log:ERROR×3"
