@@ -107,6 +107,15 @@ class Stage:
 
         self.served.heard.append("connection lost")
 
+    def settle(self) -> None:
+        """Let every worker write what had to wait."""
+
+        def is_written() -> bool:
+            told = self.served.meet({}, "whoami")
+            return not any(one["pending"] for one in told)
+
+        wait_until(is_written, "all is written")
+
     def see_in_rows(self, is_so: cabc.Callable[[], bool], what: str) -> None:
         """See it in the database; what had to wait is written with later requests."""
 
@@ -185,6 +194,7 @@ def _stage(
 @pytest.fixture
 def stage(request: pytest.FixtureRequest, _stage: Stage) -> cabc.Iterator[Stage]:
     """Workers in their usual state, and a company of its own for each test."""
+    _stage.settle()
     _stage.take_company()
     _stage.host.simulator.clear()
     _stage.begin()

@@ -104,6 +104,7 @@ def test_a_killed_prober_is_replaced_after_its_lease(stage: Stage) -> None:
     # The dead worker's heir is among them.
     assert ends(stage.served.meet(stage.order())) == {"system": 40}
     assert stage.host.paid == "s" * 40
+    stage.settle()
     stage.served.move_clock(1200 + 91)
     assert stage.served.ask("chat", **stage.order())["source"] == "company"
     assert stage.host.circuit().circuit == "closed"
@@ -165,9 +166,7 @@ def seal_anew(stage: Stage) -> None:
         other.store(api_key=GOOD)
 
 
-@pytest.mark.fault(
-    63, got="the beginning", served="c0 s2", when="of gunicorn's workers"
-)
+@pytest.mark.fault(63, got="the beginning", served="c0 s2", when="of gunicorn")
 def test_two_streams_whose_readers_leave_are_closed(stage: Stage) -> None:
     """The request to the provider ends with them, and both are booked as such."""
     stage.host.simulator.pace = 0.05

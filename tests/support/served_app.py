@@ -157,15 +157,14 @@ class Views:
         return {**_me(), "end": "removed"}
 
     def whoami(self) -> dict[str, t.Any]:
-        """Tell which connection of the database this worker's own engine has."""
-        engine = self._byok.state.database.engine
+        """Tell a connection of this worker's own engine, and how much waits here."""
+        database = self._byok.state.database
+        engine = database.engine
         question = _CONNECTION.get(engine.dialect.name, "SELECT 0")
 
         with engine.connect() as connection:
-            return {
-                **_me(),
-                "connection": connection.exec_driver_sql(question).scalar(),
-            }
+            number = connection.exec_driver_sql(question).scalar()
+            return {**_me(), "connection": number, "pending": database.pending}
 
 
 def _order() -> dict[str, t.Any]:
