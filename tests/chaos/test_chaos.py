@@ -30,10 +30,7 @@ KEY: t.Final = "not-a-real-chaos-key-c1-0001"
 OTHER: t.Final = "not-a-real-chaos-key-c2-0001"
 
 
-@pytest.mark.parametrize("kind", ["gthread", "gevent"])
-def test_every_promise_holds_while_everything_breaks(
-    kind: str, postgresql_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_promise_holds_while_everything_breaks(postgresql_url: str) -> None:
     """Providers fail, workers die, the database crashes, keys come and go."""
     with contextlib.ExitStack() as stack:
         binaries = find_binaries()
@@ -42,7 +39,7 @@ def test_every_promise_holds_while_everything_breaks(
             if binaries
             else CutServer(postgresql_url)
         )
-        report = run(server, SECONDS, seed=kind, kind=kind, say=print)
+        report = run(server, SECONDS, seed="short", say=print)
 
     print("\n".join(report.lines()))
     assert report.violations == []
