@@ -40,8 +40,13 @@ RECORDS = {
 }
 
 
-def build_app(database_url: str, url: str) -> tuple[Flask, SQLAlchemy, BYOK]:
-    """Make a host app with one company per provider, each with a stored key."""
+def build_app(
+    database_url: str, url: str, **config: object
+) -> tuple[Flask, SQLAlchemy, BYOK]:
+    """Make a host app with one company per provider, each with a stored key.
+
+    :param config: further settings.
+    """
     db = SQLAlchemy()
     byok = BYOK(db=db)
     app = Flask("benchmark")
@@ -54,6 +59,7 @@ def build_app(database_url: str, url: str) -> tuple[Flask, SQLAlchemy, BYOK]:
             "GEMINI": f"{url}/v1beta",
         },
     )
+    app.config.update(config)
     db.init_app(app)
     byok.init_app(app)
 

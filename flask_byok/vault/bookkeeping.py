@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import logging
+import random
 import threading
 import time
 import typing as t
@@ -21,6 +22,10 @@ _SLOW = 0.05
 
 #: Seconds without a further attempt after that.
 _REST = 1.0
+
+#: Seconds the end of a process waits for others' locks, and the pauses meanwhile.
+_LAST_WAIT = 5.0
+_LAST_PAUSES = (0.005, 0.02)
 
 T = t.TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -68,6 +73,7 @@ class Bookkeeper:
         self.buffer: Buffer = Buffer(buffer_limit)
         self._flushing = threading.Lock()
         self._rest_until = 0.0
+        self._is_busy = False
 
     def try_write(self, write: cabc.Callable[[Connections], T]) -> T:
         """Write now or not at all.
@@ -113,8 +119,17 @@ class Bookkeeper:
             self._flushing.release()
 
     def close(self) -> None:
-        """Write what is kept and close the connections."""
+        """Write what is kept and close the connections.
+
+        Workers that stop together are in each other's way: each waits a little.
+        """
+        until = time.monotonic() + _LAST_WAIT
         self.flush(force=True)
+
+        while len(self.buffer) and self._is_busy and time.monotonic() < until:
+            time.sleep(random.uniform(*_LAST_PAUSES))
+            self.flush(force=True)
+
         self.connections.close()
 
     def _is_resting(self) -> bool:
@@ -124,9 +139,12 @@ class Bookkeeper:
         """Write one; ``True`` when nothing is left to do about it."""
         began = time.monotonic()
 
+        self._is_busy = False
+
         try:
             result = self.try_write(record.write)
-        except WriteBusy:
+        except WriteBusy as error:
+            self._is_busy = error.args == ("busy",)
             ended = time.monotonic()
             self._rest_until = ended + _REST if ended - began > _SLOW else 0.0
             return False

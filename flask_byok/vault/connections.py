@@ -191,8 +191,13 @@ class Connections:
         def prepare(driver: t.Any, info: dict[t.Any, t.Any]) -> None:
             self._waiting.begin(driver, info, wait=wait)
 
-        with self._open(prepare) as connection, connection.begin():
-            yield connection
+        with self._open(prepare) as connection:
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                _undo_refused_commit(connection)
+                raise
 
     def _open(
         self,
@@ -233,3 +238,18 @@ class Connections:
 
     def _is_busy(self, error: BaseException) -> bool:
         return isinstance(error, self.errors) and self.judge(error) == "busy"
+
+
+def _undo_refused_commit(connection: sa.Connection) -> None:
+    """Roll back what a refused COMMIT left open, which SQLAlchemy holds for ended.
+
+    SQLite refuses it while somebody reads, and keeps the transaction: its lock would
+    shut out every reader for as long as the connection waits in the pool.
+    """
+    if connection.invalidated:
+        return
+
+    driver: t.Any = connection.connection.dbapi_connection
+
+    if getattr(driver, "in_transaction", False):
+        driver.rollback()

@@ -46,3 +46,9 @@ UNREADABLE: t.Final = (
 
 #: A key that people were told of works again.
 RECOVERED: t.Final = "circuit_closed notice_due history:fallback_ended"
+
+#: A company key was rejected in a job, where there is no page.
+REJECTED_IN_JOB: t.Final = REJECTED_IN_STREAM
+
+#: A company key was rejected, and three receivers of the host's failed at it.
+REJECTED_BADLY_HEARD: t.Final = f"{REJECTED} log:ERROR×3"

@@ -45,6 +45,39 @@ def test_bookkeeping_waits_for_nobody(
     assert room.rows(room.tables.company)[0]["fallback"] == "never"
 
 
+def test_a_commit_that_a_reader_refuses_is_undone(sqlite_room: Room) -> None:
+    """SQLite keeps the transaction, and its lock would shut every reader out."""
+    url = sqlite_room.host.url
+    reader = sa.create_engine(url, poolclass=sa.NullPool).raw_connection()
+    reads = reader.cursor()
+    reads.execute("SELECT 1 FROM byok_company")  # nothing yet: no lock is kept
+    sqlite_room.database.record(insert_company(sqlite_room, "i:1"))
+    sqlite_room.database.record(insert_company(sqlite_room, "i:2"))
+    reads.execute("SELECT company_id FROM byok_company")
+    reads.fetchone()
+
+    with pytest.raises(WriteBusy):
+        sqlite_room.database.try_write(insert_company(sqlite_room, "i:3"))
+
+    assert companies(sqlite_room) == ["i:1", "i:2"]
+    reads.close()
+    reader.close()
+    sqlite_room.database.try_write(insert_company(sqlite_room, "i:3"))
+    assert companies(sqlite_room) == ["i:1", "i:2", "i:3"]
+
+
+def test_workers_that_stop_together_write_all(sqlite_room: Room) -> None:
+    """One that finds another at its last writes waits for it a little."""
+    holder = sqlite_room.host.connect()
+    holder.exec_driver_sql("BEGIN IMMEDIATE")
+    sqlite_room.database.record(insert_company(sqlite_room, "i:1"))
+    other = threading.Timer(0.3, holder.close)
+    other.start()
+    sqlite_room.database.close()
+    other.join()
+    assert companies(sqlite_room) == ["i:1"]
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_lock_that_costs_time_is_not_asked_again_at_once(
     contested: tuple[Room, sa.Connection],
