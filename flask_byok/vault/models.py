@@ -180,13 +180,11 @@ def _mapped(
 ) -> sa.Table:
     """Build a mixin's table, whatever base the host has."""
     table = _found(metadata, mixin.__tablename__)
-    return (
-        _pattern(mixin).to_metadata(metadata, schema=None) if table is None else table
-    )
+    return _pattern(mixin).to_metadata(metadata) if table is None else table
 
 
 @functools.cache
-def _pattern(mixin: type[CredentialMixin] | type[SystemKeyMixin]) -> sa.Table:
+def _pattern(mixin: type[t.Any]) -> sa.Table:
     """Map a mixin once: a table of its own, of which every app gets a copy."""
     mapped: t.Any = type(mixin.__name__.removesuffix("Mixin"), (mixin,), {})
     built: sa.Table = orm.registry().mapped(mapped).__table__
