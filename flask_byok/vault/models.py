@@ -175,9 +175,7 @@ def _found(metadata: sa.MetaData, name: str) -> sa.Table | None:
     return metadata.tables.get(key)
 
 
-def _mapped(
-    metadata: sa.MetaData, mixin: type[CredentialMixin] | type[SystemKeyMixin]
-) -> sa.Table:
+def _mapped(metadata: sa.MetaData, mixin: type[t.Any]) -> sa.Table:
     """Build a mixin's table, whatever base the host has."""
     table = _found(metadata, mixin.__tablename__)
     return _pattern(mixin).to_metadata(metadata) if table is None else table

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import itertools
 import json
 import socket
 import threading
@@ -280,6 +281,34 @@ def test_an_error_in_a_good_stream_is_read(
     assert next(stream).text == "one"
     failure = drain(stream)
     assert (failure.reasons, failure.committed) == (reasons, True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(first, second, id=f"{first[0]}-{number}")
+        for number, (first, second) in enumerate(itertools.permutations(ERRORS, 2))
+        if first[0] == second[0]
+    ],
+)
+def test_of_two_errors_in_a_stream_the_first_counts(
+    serve: Serve,
+    sender: Sender,
+    first: tuple[str, bytes, tuple[str, ...], str | None],
+    second: tuple[str, bytes, tuple[str, ...], str | None],
+) -> None:
+    """In whatever two shapes they come, and the end mark behind them is no answer."""
+    kind, error, reasons, word = first
+    both = error + b"\n" + second[1] + END[kind]
+
+    failure = fail_to_open(kind, serve(stream_with([PREAMBLE[kind] + both])), sender)
+    assert (failure.reasons, failure.type) == (reasons, word)
+
+    stream = open_stream(kind, serve(stream_with([CONTENT[kind] + both])), sender)
+    assert next(stream).text == "one"
+    failure = drain(stream)
+    assert (failure.reasons, failure.committed) == (reasons, True)
+    assert stream.text == "one"
 
 
 @pytest.mark.parametrize("kind", PROVIDERS)

@@ -144,10 +144,14 @@ class FaultHost(CallHost):
             self.guard.look_at_error(job.error)
 
     @contextlib.contextmanager
-    def in_mid_call(self, call: cabc.Callable[[], t.Any]) -> cabc.Iterator[Job]:
+    def in_mid_call(
+        self, call: cabc.Callable[[], t.Any], keys: str = ""
+    ) -> cabc.Iterator[Job]:
         """Hold a call at the provider during the block; then it ends.
 
         It is made in a thread of its own, as a job is.
+
+        :param keys: the key it runs on, if not the company's.
         """
         job = Job(call)
 
@@ -157,7 +161,7 @@ class FaultHost(CallHost):
 
         thread = threading.Thread(target=work)
 
-        with self.simulator.holding(keys=self.api_key) as hold:
+        with self.simulator.holding(keys=keys or self.api_key) as hold:
             thread.start()
             hold.wait_for(1)
             yield job
