@@ -155,13 +155,13 @@ def build_tables(
     :raises SetupError: when that table lacks a column or its unique constraint.
     """
     if credential is None:
-        credential = _mapped(metadata, CredentialMixin)
+        credential = _mapped(metadata, CredentialMixin.__tablename__)
 
     _refuse_incomplete(credential)
     return Tables(
         company=_plain(metadata, "byok_company", _company_columns),
         credential=credential,
-        system_key=_mapped(metadata, SystemKeyMixin),
+        system_key=_mapped(metadata, SystemKeyMixin.__tablename__),
         keyring=_plain(metadata, "byok_keyring", _keyring_columns),
         attempt=_plain(metadata, "byok_attempt", _attempt_columns),
         usage_day=_plain(metadata, "byok_usage_day", _usage_day_columns),
@@ -175,18 +175,23 @@ def _found(metadata: sa.MetaData, name: str) -> sa.Table | None:
     return metadata.tables.get(key)
 
 
-def _mapped(metadata: sa.MetaData, mixin: type[t.Any]) -> sa.Table:
-    """Build a mixin's table, whatever base the host has."""
-    table = _found(metadata, mixin.__tablename__)
-    return _pattern(mixin).to_metadata(metadata) if table is None else table
+def _mapped(metadata: sa.MetaData, name: str) -> sa.Table:
+    """Build the table of a mixin, whatever base the host has."""
+    table = _found(metadata, name)
+    return _patterns()[name].to_metadata(metadata) if table is None else table
 
 
 @functools.cache
-def _pattern(mixin: type[t.Any]) -> sa.Table:
-    """Map a mixin once: a table of its own, of which every app gets a copy."""
-    mapped: t.Any = type(mixin.__name__.removesuffix("Mixin"), (mixin,), {})
-    built: sa.Table = orm.registry().mapped(mapped).__table__
-    return built
+def _patterns() -> dict[str, sa.Table]:
+    """Map the mixins once: to tables of their own, of which every app gets copies."""
+    registry = orm.registry()
+    tables: dict[str, sa.Table] = {}
+
+    for mixin in (CredentialMixin, SystemKeyMixin):
+        mapped: t.Any = type(mixin.__name__.removesuffix("Mixin"), (mixin,), {})
+        tables[mixin.__tablename__] = registry.mapped(mapped).__table__
+
+    return tables
 
 
 def _plain(

@@ -52,3 +52,9 @@ REJECTED_IN_JOB: t.Final = REJECTED_IN_STREAM
 
 #: A company key was rejected, and three receivers of the host's failed at it.
 REJECTED_BADLY_HEARD: t.Final = f"{REJECTED} log:ERROR×3"
+
+#: A company key was rejected, and the budget of the system key is spent with that.
+REJECTED_AND_SPENT: t.Final = f"{REJECTED} budget_threshold history:budget_threshold"
+
+#: A system key was rejected: the operator's business.
+SYSTEM_REJECTED: t.Final = "log:WARNING log:ERROR circuit_opened system_key_failed"
