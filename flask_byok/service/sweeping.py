@@ -167,7 +167,9 @@ class Sweeper:
             "sweep_ended",
             "A sweep ended: %(settled)d attempts settled, %(rolled_up)d rolled up, "
             "%(notices)d notices sent.",
-            **report.done,
+            settled=report.done["settled"],
+            rolled_up=report.done["rolled_up"],
+            notices=report.done["notices"],
         )
 
     def sweep_a_little(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from tests.call.test_state import spoil
@@ -28,7 +26,11 @@ def test_the_operator_reads_which_key_and_why(
         except Exception as error:
             assert policy != "auto", error
 
-    told = [each for each in caplog.records if each.levelno == logging.ERROR]
+    told = [
+        each
+        for each in caplog.records
+        if getattr(each, "byok_event", None) == "key_unreadable"
+    ]
     assert len(told) == 1
     assert record in told[0].getMessage()
     assert "i:1" in told[0].getMessage()

@@ -92,9 +92,9 @@ def make(
     """Make hosts; at the end no key has come to light in them."""
     hosts = request.node.stash[_HOSTS] = []
     leak_guard.attach_simulator(byok_simulator)
-    _quieten_sqlalchemy()
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet_sqlalchemy())
 
         def made(**config: t.Any) -> FaultHost:
             host = stack.enter_context(
@@ -111,14 +111,24 @@ def make(
         leak_guard.verify()
 
 
-def _quieten_sqlalchemy() -> None:
-    """Spare the guard hundreds of statements: it reads the tables themselves.
+@contextlib.contextmanager
+def _quiet_sqlalchemy() -> cabc.Iterator[None]:
+    """Spare the guard hundreds of statements: it reads the tables themselves."""
+    loggers = [
+        logging.getLogger(name)
+        for name in logging.getLogger().manager.loggerDict
+        if name.startswith("sqlalchemy")
+    ]
+    before = [logger.level for logger in loggers]
 
-    The guard puts all levels back when it ends.
-    """
-    for name in logging.getLogger().manager.loggerDict:
-        if name.startswith("sqlalchemy"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @pytest.hookimpl(wrapper=True)
