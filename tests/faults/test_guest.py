@@ -74,13 +74,7 @@ def test_sqlite_without_a_budget(host: FaultHost) -> None:
 
 
 @on_sqlite
-@pytest.mark.fault(
-    76,
-    got="SystemKeyRefused",
-    served="c0 s0",
-    seen="log:WARNING",
-    when="with a budget",
-)
+@pytest.mark.fault(76, got="SystemKeyRefused", served="c0 s0", when="with a budget")
 def test_sqlite_with_a_budget(make: Make) -> None:
     """Our own thread holds the lock: the reservation is refused, with what to do."""
     host = make(BYOK_SYSTEM_BUDGET={"requests": 5})
