@@ -326,24 +326,6 @@ def test_a_receiver_that_raises_costs_nothing(
     assert "550" not in caplog.text
 
 
-def test_a_thousand_failing_calls_say_it_once(
-    host: CallHost, caplog: pytest.LogCaptureFixture
-) -> None:
-    """One WARNING, one notice, one event in the history."""
-    host.store()
-    host.fail("revoked")
-    caplog.clear()
-    client = host.client
-
-    for _ in range(1000):
-        assert client.chat("hi").source == "system"
-
-    assert [r.levelname for r in caplog.records if r.levelno >= 30] == ["WARNING"]
-    assert kinds(host) == ["failing"]
-    assert host.actions().count("fallback_started") == 1
-    assert host.actions().count("key_rejected") == 0
-
-
 def outside(host: CallHost, act: cabc.Callable[[], t.Any]) -> t.Any:
     """Run ``act`` in a thread of its own, without a request."""
 

@@ -13,7 +13,7 @@ from tests.support.worker import workers
 
 
 @pytest.mark.case("F11")
-@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_two_hundred_at_once_a_hundred_served(
     host: CallHost, database_url: str
 ) -> None:

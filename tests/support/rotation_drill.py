@@ -122,10 +122,11 @@ def _rotate_and_kill(
     command = ("rotate", "--json", "--batch", str(batch))
     third = max(2, rows // batch // 3)
     victim = start(url, *command, stop=f"inside {third}")
+    # Had both begun at once, the other might have done all before the victim's turn.
+    wait_until_stopped(victim)
     other = start(url, *command)
 
     try:
-        wait_until_stopped(victim)
         before = under(room)
         kill(victim)
         say(

@@ -99,7 +99,7 @@ def test_the_hosts_work_ends_as_the_host_wants(
         assert time.monotonic() - began < READ_WAIT
         getattr(guest.db.session, end)()
 
-    room.database.flush()
+    room.database.flush(force=True)
     assert count_notes(guest) == notes
     assert companies(room) == [COMPANY]
 
