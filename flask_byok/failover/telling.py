@@ -104,8 +104,8 @@ class Teller:
                 _log,
                 logging.INFO,
                 "circuit_reopened",
-                "The %(source)s key of %(provider)s for company %(company)s is still "
-                "out: %(reason)s, until %(until)s.",
+                "The %(source)s key of %(provider)s is still out: %(reason)s, until "
+                "%(until)s (company: %(company)s).",
                 **_facts(change),
                 until=change.until,
             )
@@ -140,8 +140,8 @@ class Teller:
             _log,
             logging.WARNING,
             "circuit_opened",
-            "The %(source)s key of %(provider)s for company %(company)s is out: "
-            "%(reason)s, until %(until)s.",
+            "The %(source)s key of %(provider)s is out: %(reason)s, until %(until)s "
+            "(company: %(company)s).",
             **_facts(change),
             until=change.until,
         )
@@ -151,8 +151,8 @@ class Teller:
             _log,
             logging.INFO,
             "circuit_closed",
-            "The %(source)s key of %(provider)s for company %(company)s works again "
-            "(it was out: %(reason)s).",
+            "The %(source)s key of %(provider)s works again; it was out: %(reason)s "
+            "(company: %(company)s).",
             **_facts(change),
         )
         self._send(signals.circuit_closed, _circuit_payload(change))

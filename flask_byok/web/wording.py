@@ -317,7 +317,7 @@ class _Words:
             return self._next_try()
 
         return say(
-            "It is out since {since} and is tried again at {until}.",
+            "It has been out since {since} and is tried again at {until}.",
             since=since,
             until=self.until,
         )

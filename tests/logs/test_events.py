@@ -57,7 +57,7 @@ def test_a_record_has_fields(
         "byok_until": until.isoformat(),
     }
     assert lines[0]["message"].startswith(
-        "The company key of OPENAI for company i:1 is out: auth, until "
+        "The company key of OPENAI is out: auth, until "
     )
     assert GOOD[-4:] not in json.dumps(lines)
 
