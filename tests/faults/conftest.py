@@ -39,7 +39,6 @@ from flask_byok.testing.fixtures import _byok_simulator_server as _byok_simulato
 from flask_byok.testing.fixtures import byok_simulator as byok_simulator
 from flask_byok.testing.fixtures import leak_guard as made_guard
 from flask_byok.testing.fixtures import pytest_runtest_call as pytest_runtest_call
-from tests.support import servers
 from tests.support.fault_room import fault_host
 from tests.support.fault_room import FaultHost
 from tests.support.watch import Watch
@@ -49,27 +48,6 @@ leak_guard = made_guard
 Make = cabc.Callable[..., FaultHost]
 
 _HOSTS = pytest.StashKey[list[FaultHost]]()
-
-
-@pytest.fixture(scope="session")
-def _fault_urls() -> dict[str, str]:
-    """One database per server, whose tables stay and are emptied for each test."""
-    return {}
-
-
-@pytest.fixture(params=servers.reachable_databases())
-def fault_url(
-    request: pytest.FixtureRequest,
-    make_database: cabc.Callable[[str], str],
-    _fault_urls: dict[str, str],
-) -> str:
-    """Run the test on every database that answers."""
-    name: str = request.param
-
-    if name not in _fault_urls:
-        _fault_urls[name] = make_database(name)
-
-    return _fault_urls[name]
 
 
 @pytest.fixture
@@ -84,7 +62,7 @@ def watch(byok_simulator: Simulator) -> cabc.Iterator[Watch]:
 @pytest.fixture
 def make(
     request: pytest.FixtureRequest,
-    fault_url: str,
+    database_url: str,
     byok_simulator: Simulator,
     watch: Watch,
     leak_guard: LeakGuard,
@@ -98,11 +76,8 @@ def make(
 
         def made(**config: t.Any) -> FaultHost:
             host = stack.enter_context(
-                fault_host(fault_url, byok_simulator, watch, leak_guard, **config)
+                fault_host(database_url, byok_simulator, watch, leak_guard, **config)
             )
-
-            if not hosts:
-                host.clear()
 
             hosts.append(host)
             return host

@@ -21,7 +21,7 @@ from tests.support.told import REJECTED_IN_JOB
 
 Make = cabc.Callable[..., FaultHost]
 
-on_sqlite = pytest.mark.parametrize("fault_url", ["sqlite"], indirect=True)
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 #: Counts the transactions that wait for their client, of everybody in this database.
 _IDLE: t.Final = {

@@ -197,12 +197,6 @@ class FaultHost(CallHost):
         with self.db.engine.connect() as connection:
             return collections.Counter(connection.scalars(sa.select(table.c.action)))
 
-    def clear(self) -> None:
-        """Empty every table."""
-        with self.db.engine.begin() as connection:
-            for table in reversed(self.db.metadata.sorted_tables):
-                connection.execute(sa.delete(table))
-
 
 @contextlib.contextmanager
 def fault_host(
