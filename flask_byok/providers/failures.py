@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
+import re
+import typing as t
 
 from .types import Failure
 from .wire import decode_json
@@ -17,6 +19,13 @@ from .wire import read_text
 TEXT_LIMIT = 4000
 #: Headers a verdict may need.
 KEPT_HEADERS = ("retry-after", "retry-after-ms", "date", "x-should-retry")
+
+#: What a relayed answer keeps of its headers, beside the request id.
+_KEPT: t.Final = re.compile(
+    r"content-type|content-disposition|retry-after(-ms)?|openai-version"
+    r"|openai-processing-ms|x-ratelimit-[a-z-]{1,40}|anthropic-ratelimit-[a-z-]{1,60}"
+)
+_SHORT: t.Final = re.compile(r"[\x20-\x7e]{1,200}")
 
 
 def read_failure(
@@ -120,6 +129,25 @@ def read_answer(
 def find_request_id(headers: cabc.Mapping[str, str], cleaner: IdCleaner) -> str | None:
     """Give the id a provider's support asks for, from the headers."""
     return cleaner.request_id(headers.get("x-request-id") or headers.get("request-id"))
+
+
+def keep_headers(headers: cabc.Mapping[str, str], cleaner: IdCleaner) -> dict[str, str]:
+    """Give the headers of an answer that may be shown, none with a piece of the key."""
+    kept = {
+        name: value
+        for name, value in headers.items()
+        if _KEPT.fullmatch(name)
+        and _SHORT.fullmatch(value)
+        and not cleaner.is_shown_in(value)
+    }
+
+    for name in ("x-request-id", "request-id"):
+        value = cleaner.request_id(headers.get(name))
+
+        if value is not None:
+            kept[name] = value
+
+    return kept
 
 
 def _read_reasons(error: Json, details: object) -> tuple[str, ...]:
