@@ -13,6 +13,7 @@ from .deadline import Deadline
 from .failures import find_request_id
 from .failures import read_answer
 from .failures import read_failure
+from .hangup import Hangup
 from .http import ANSWER_CAP
 from .http import Auth
 from .http import HttpAnswer
@@ -152,6 +153,7 @@ class Provider(abc.ABC):
         *,
         api_key: Secret,
         deadline: Deadline,
+        hangup: Hangup | None = None,
     ) -> HttpStream:
         """Pass on a request that an official SDK put together; the body is unread.
 
@@ -172,6 +174,7 @@ class Provider(abc.ABC):
             auth=self._build_auth(api_key),
             body=request.body,
             deadline=deadline,
+            hangup=hangup,
         )
         self._refuse_error(http, IdCleaner(api_key))
         return http

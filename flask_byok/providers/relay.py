@@ -14,6 +14,7 @@ import typing as t
 from .failures import find_request_id
 from .failures import keep_headers
 from .failures import read_answer
+from .hangup import Hangup
 from .http import ANSWER_CAP
 from .http import HttpStream
 from .http import STREAM_LIMIT
@@ -125,6 +126,8 @@ def read_generated(reader: StreamReader, payload: Json) -> tuple[Usage, FinishRe
 class RelayStream(ProviderStream):
     """A stream of events, passed on byte for byte once its first content is here.
 
+    Reading it raises ``CallLeft`` once its caller has left from another thread.
+
     An event that tells of a failure is not passed on: providers write keys into them.
 
     :param drops_usage: the usage was asked for by us; the chunk that holds nothing else
@@ -136,6 +139,7 @@ class RelayStream(ProviderStream):
         http: HttpStream,
         reader: StreamReader,
         cleaner: IdCleaner,
+        hangup: Hangup,
         *,
         drops_usage: bool = False,
     ) -> None:
@@ -143,6 +147,7 @@ class RelayStream(ProviderStream):
         self._event: list[bytes] = []
         self._held = 0
         self._drops_usage = drops_usage
+        self._hangup = hangup
         super().__init__(http, reader, cleaner, find_request_id(http.headers, cleaner))
 
     @property
@@ -154,6 +159,7 @@ class RelayStream(ProviderStream):
         """Give the next bytes."""
         while not self._passed:
             if self._failure is not None:
+                self._hangup.check()
                 raise AttemptFailed(dataclasses.replace(self._failure, committed=True))
 
             if self._done:
@@ -214,8 +220,9 @@ class RelayBytes:
     :raise AttemptFailed: when it breaks off before the first byte.
     """
 
-    def __init__(self, http: HttpStream, cleaner: IdCleaner) -> None:
+    def __init__(self, http: HttpStream, cleaner: IdCleaner, hangup: Hangup) -> None:
         self._http = http
+        self._hangup = hangup
         self._pieces = http.read_chunks(FILE_CAP)
         self._failure: Failure | None = None
         self.headers: cabc.Mapping[str, str] = keep_headers(http.headers, cleaner)
@@ -244,6 +251,7 @@ class RelayBytes:
             piece = self._read()
 
         if self._failure is not None:
+            self._hangup.check()
             raise AttemptFailed(dataclasses.replace(self._failure, committed=True))
 
         if piece is None:

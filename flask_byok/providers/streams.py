@@ -30,7 +30,6 @@ from .wire import Json
 from .wire import make_call_id
 from .wire import parse_arguments
 
-
 T_co = t.TypeVar("T_co", covariant=True)
 
 

@@ -107,51 +107,62 @@ class Sdks:
 def _build_openai(relay: Relay, seconds: float, asynchronous: bool) -> t.Any:
     import openai
 
+    from .clients import build_async_client
     from .clients import build_client
 
-    made = openai.AsyncOpenAI if asynchronous else openai.OpenAI
-    return made(
-        api_key=PLACEHOLDER,
+    options: dict[str, t.Any] = {
+        "api_key": PLACEHOLDER,
         # Given, so that none of them is taken from the environment.
-        admin_api_key=PLACEHOLDER,
-        webhook_secret=PLACEHOLDER,
-        base_url=relay.provider.base_url,
-        timeout=seconds,
-        max_retries=0,
-        http_client=t.cast(t.Any, build_client(relay, asynchronous)),
-    )
+        "admin_api_key": PLACEHOLDER,
+        "webhook_secret": PLACEHOLDER,
+        "base_url": relay.provider.base_url,
+        "timeout": seconds,
+        "max_retries": 0,
+    }
+
+    if asynchronous:
+        return openai.AsyncOpenAI(http_client=build_async_client(relay), **options)
+
+    return openai.OpenAI(http_client=build_client(relay), **options)
 
 
 def _build_anthropic(relay: Relay, seconds: float, asynchronous: bool) -> t.Any:
     import anthropic
 
+    from .clients import build_async_client
     from .clients import build_client
 
-    made = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
-    return made(
-        api_key=PLACEHOLDER,
-        webhook_key=PLACEHOLDER,
-        base_url=split_version(relay.provider.base_url)[0],
-        timeout=seconds,
-        max_retries=0,
-        http_client=t.cast(t.Any, build_client(relay, asynchronous)),
-    )
+    options: dict[str, t.Any] = {
+        "api_key": PLACEHOLDER,
+        "webhook_key": PLACEHOLDER,
+        "base_url": split_version(relay.provider.base_url)[0],
+        "timeout": seconds,
+        "max_retries": 0,
+    }
+
+    if asynchronous:
+        made = anthropic.AsyncAnthropic
+        return made(http_client=build_async_client(relay), **options)
+
+    return anthropic.Anthropic(http_client=build_client(relay), **options)
 
 
 def _build_google(relay: Relay, seconds: float) -> t.Any:
     from google import genai
+    from google.genai import types
 
+    from .clients import build_async_client
     from .clients import build_client
 
     base_url, version = split_version(relay.provider.base_url)
     return genai.Client(
         api_key=PLACEHOLDER,
         vertexai=False,
-        http_options=genai.types.HttpOptions(
+        http_options=types.HttpOptions(
             base_url=base_url,
             api_version=version,
-            httpx_client=t.cast(t.Any, build_client(relay, False)),
-            httpx_async_client=t.cast(t.Any, build_client(relay, True)),
+            httpx_client=build_client(relay),
+            httpx_async_client=build_async_client(relay),
         ),
     )
 

@@ -10,6 +10,7 @@ from ..failover.engine import Engine
 from ..failover.rooms import Perform
 from ..failover.routes import Route
 from ..providers.base import Provider
+from ..providers.hangup import Hangup
 from ..providers.http import Deadline
 from ..providers.http import HttpStream
 from ..providers.http import Sender
@@ -20,6 +21,7 @@ from ..providers.relay import RelayAnswer
 from ..providers.relay import RelayBytes
 from ..providers.relay import RelayStream
 from ..providers.streams import Pieces
+from ..providers.types import AttemptFailed
 from ..providers.types import FinishReason
 from ..providers.types import Usage
 from ..providers.wire import IdCleaner
@@ -31,6 +33,8 @@ from .outgoing import Incoming
 from .outgoing import Outgoing
 from .replies import build_reply
 from .replies import Reply
+
+T = t.TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +55,12 @@ class Relay:
     label: str | None = None
     fallback: bool = True
 
-    def send(self, incoming: Incoming) -> Reply:
-        """Answer one request; an error of ours is an answer, too."""
+    def send(self, incoming: Incoming, hangup: Hangup) -> Reply:
+        """Answer one request; an error of ours is an answer, too.
+
+        :param hangup: by which the caller leaves from another thread.
+        :raises CallLeft: when it has.
+        """
         outgoing = Outgoing(incoming, self.provider)
         call = outgoing.call(
             self.company,
@@ -64,10 +72,12 @@ class Relay:
 
         try:
             if outgoing.is_read_whole:
-                answered = self.engine.run(call, _whole(outgoing))
+                whole = leaving(hangup, _whole(outgoing, hangup))
+                answered = self.engine.run(call, whole)
                 return _reply(answered.value, answered.route)
 
-            opened = self.engine.open_stream(call, _pieces(outgoing))
+            pieces = leaving(hangup, _pieces(outgoing, hangup))
+            opened = self.engine.open_stream(call, pieces)
         except BYOKError as error:
             failure = error
         else:
@@ -94,19 +104,40 @@ def _source(route: Route) -> dict[str, str]:
     return {"x-byok-source": route.source, "x-byok-provider": route.provider.id}
 
 
+def leaving(hangup: Hangup, perform: Perform[T]) -> Perform[T]:
+    """Let an attempt that failed because its caller left be no failure."""
+
+    def watched(route: Route, sender: Sender, api_key: Secret, deadline: Deadline) -> T:
+        try:
+            return perform(route, sender, api_key, deadline)
+        except AttemptFailed as error:
+            failure = error.failure
+
+        hangup.check()
+        raise AttemptFailed(failure)
+
+    return watched
+
+
 def _relay(
     outgoing: Outgoing,
+    hangup: Hangup,
     route: Route,
     sender: Sender,
     api_key: Secret,
     deadline: Deadline,
 ) -> HttpStream:
+    hangup.check()
     return route.provider.relay(
-        sender, outgoing.for_model(route.model), api_key=api_key, deadline=deadline
+        sender,
+        outgoing.for_model(route.model),
+        api_key=api_key,
+        deadline=deadline,
+        hangup=hangup,
     )
 
 
-def _whole(outgoing: Outgoing) -> Perform[RelayAnswer]:
+def _whole(outgoing: Outgoing, hangup: Hangup) -> Perform[RelayAnswer]:
     def perform(
         route: Route, sender: Sender, api_key: Secret, deadline: Deadline
     ) -> RelayAnswer:
@@ -114,7 +145,7 @@ def _whole(outgoing: Outgoing) -> Perform[RelayAnswer]:
             return _read(outgoing, route, payload)
 
         return read_relayed(
-            _relay(outgoing, route, sender, api_key, deadline),
+            _relay(outgoing, hangup, route, sender, api_key, deadline),
             IdCleaner(api_key),
             dialect=route.provider.dialect,
             read=read,
@@ -124,21 +155,22 @@ def _whole(outgoing: Outgoing) -> Perform[RelayAnswer]:
     return perform
 
 
-def _pieces(outgoing: Outgoing) -> Perform[Pieces[bytes]]:
+def _pieces(outgoing: Outgoing, hangup: Hangup) -> Perform[Pieces[bytes]]:
     def perform(
         route: Route, sender: Sender, api_key: Secret, deadline: Deadline
     ) -> Pieces[bytes]:
-        http = _relay(outgoing, route, sender, api_key, deadline)
+        http = _relay(outgoing, hangup, route, sender, api_key, deadline)
         cleaner = IdCleaner(api_key)
         wire = outgoing.purpose.wire
 
         if wire is None:
-            return RelayBytes(http, cleaner)
+            return RelayBytes(http, cleaner, hangup)
 
         return RelayStream(
             http,
             wire.build_reader(route.model),
             cleaner,
+            hangup,
             drops_usage=outgoing.adds_usage,
         )
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import threading
+import typing as t
 import urllib.parse
 
+import anyio
+import anyio.to_thread
 import httpx2
 
-from ..errors import BYOKError
-from ..failover.streams import OpenStream
+from ..providers.hangup import CallLeft
+from ..providers.hangup import Hangup
 from .outgoing import Incoming
+from .passage import Passage
 from .relaying import Relay
-from .replies import build_break
 from .replies import build_refusal
 from .replies import Reply
 
-#: What an SDK's response carries beside the provider's answer: the error of ours that
-#: it tells of.
-ERROR_EXTENSION = "byok_error"
+#: In the extensions of an SDK's response: the error of ours that it tells of.
+ERROR_EXTENSION: t.Final = "byok_error"
+
+# Seconds a caller that leaves waits for its attempt to be settled; the connection is
+# cut, so that this takes no time unless the database does.
+_SETTLED_WITHIN: t.Final = 5.0
+_STARTED_WITHIN: t.Final = 0.1
+
+T = t.TypeVar("T")
 
 
 class Transport(httpx2.BaseTransport):
@@ -28,63 +38,39 @@ class Transport(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request; opens no connection of its own."""
-        incoming = read_request(request, request.read(), self._relay)
+        reply = _read_and_send(request, request.read(), self._relay, Hangup())
 
-        if incoming is None:
-            return build_response(_refuse(self._relay), None)
+        if reply.stream is None:
+            return _build_response(reply, content=reply.body)
 
-        reply = self._relay.send(incoming)
-        body = None
-
-        if reply.stream is not None:
-            body = Body(Passage(reply.stream, self._relay.provider.dialect))
-
-        return build_response(reply, body)
+        passage = Passage(reply.stream, self._relay.provider.dialect)
+        return _build_response(reply, stream=Body(passage))
 
 
-class Passage:
-    """The bytes of one stream, given on and settled.
+class AsyncTransport(httpx2.AsyncBaseTransport):
+    """Hands each request of an async SDK to the engine, in a thread of its own.
 
-    :param opened: the stream behind its first content.
+    The thread works in a copy of the caller's context, so that Flask's are there. A
+    task that is cancelled cuts the connection, and the attempt is settled.
     """
 
-    def __init__(self, opened: OpenStream[bytes], dialect: str) -> None:
-        self._opened = opened
-        self._dialect = dialect
-        self._failure: BYOKError | None = None
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
 
-    def next(self) -> bytes | None:
-        """Give the next bytes; ``None`` at the end.
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer a request; opens no connection of its own."""
+        body, hangup = await request.aread(), Hangup()
 
-        :raises httpx2.ReadError: when the stream broke; the bytes before it say so in
-            an event of the provider's own shape.
-        """
-        if self._failure is not None:
-            raise httpx2.ReadError(str(self._failure))
+        def send() -> Reply:
+            return _read_and_send(request, body, self._relay, hangup)
 
-        try:
-            piece = self._opened.next()
-        except StopIteration:
-            return None
-        except BYOKError as error:
-            self._failure = error.with_traceback(None)
-        else:
-            self._settle()
-            return piece
+        reply = await _in_thread(hangup, send, _close)
 
-        return build_break(self._failure, self._dialect)
+        if reply.stream is None:
+            return _build_response(reply, content=reply.body)
 
-    def _settle(self) -> None:
-        """Come to the end at once: an SDK stops reading at the last event."""
-        if self._opened.is_read:
-            try:
-                self._opened.next()
-            except StopIteration:
-                pass
-
-    def close(self) -> None:
-        """Leave the stream; what was used until now is counted."""
-        self._opened.close()
+        passage = Passage(reply.stream, self._relay.provider.dialect)
+        return _build_response(reply, stream=AsyncBody(passage, hangup))
 
 
 class Body(httpx2.SyncByteStream):
@@ -94,46 +80,128 @@ class Body(httpx2.SyncByteStream):
         self._passage = passage
 
     def __iter__(self) -> cabc.Iterator[bytes]:
-        while True:
-            piece = self._passage.next()
-
-            if piece is None:
-                return
-
+        while (piece := self._passage.next()) is not None:
             yield piece
+
+        _raise_break(self._passage)
 
     def close(self) -> None:
         """Leave the stream."""
         self._passage.close()
 
 
-def read_request(request: httpx2.Request, body: bytes, relay: Relay) -> Incoming | None:
-    """Read what an SDK sends; ``None`` when it is not for its provider's address."""
+class AsyncBody(httpx2.AsyncByteStream):
+    """The body of a streamed answer, each piece awaited in a thread."""
+
+    def __init__(self, passage: Passage, hangup: Hangup) -> None:
+        self._passage = passage
+        self._hangup = hangup
+
+    async def __aiter__(self) -> cabc.AsyncIterator[bytes]:
+        while True:
+            piece = await _in_thread(self._hangup, self._passage.next)
+
+            if piece is None:
+                break
+
+            yield piece
+
+        _raise_break(self._passage)
+
+    async def aclose(self) -> None:
+        """Leave the stream."""
+        with anyio.CancelScope(shield=True):
+            await _in_thread(self._hangup, self._passage.close)
+
+
+async def _in_thread(
+    hangup: Hangup,
+    work: cabc.Callable[[], T],
+    undo: cabc.Callable[[T], None] | None = None,
+) -> T:
+    """Do blocking work beside the event loop; one who is cancelled hangs up.
+
+    :param undo: is given what came of it too late.
+    """
+    started, done = threading.Event(), threading.Event()
+    results: list[T] = []
+
+    def watched() -> None:
+        started.set()
+
+        try:
+            results.append(work())
+        except CallLeft:
+            pass  # nobody waits for an answer any more
+        finally:
+            done.set()
+
+    try:
+        # A limiter of its own: waiting for a provider takes none of the app's threads.
+        await anyio.to_thread.run_sync(
+            watched, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
+        )
+    except anyio.get_cancelled_exc_class():
+        hangup.cut()
+
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(
+                done.wait,
+                _SETTLED_WITHIN if started.is_set() else _STARTED_WITHIN,
+                limiter=anyio.CapacityLimiter(1),
+            )
+
+            if results and undo is not None:
+                await anyio.to_thread.run_sync(undo, results[0])
+
+        raise
+
+    return results[0]
+
+
+def _close(reply: Reply) -> None:
+    if reply.stream is not None:
+        reply.stream.close()
+
+
+def _raise_break(passage: Passage) -> None:
+    """End a broken stream as one, for those who did not read the event about it."""
+    if passage.failure is not None:
+        raise httpx2.ReadError(str(passage.failure))
+
+
+def _read_and_send(
+    request: httpx2.Request, body: bytes, relay: Relay, hangup: Hangup
+) -> Reply:
     path = find_path(str(request.url), relay.provider.base_url)
 
     if path is None:
-        return None
+        return build_refusal(
+            f"This client speaks to {relay.provider.label} alone; the request was for "
+            "another address and was not sent.",
+            relay.provider.dialect,
+        )
 
     timeout = (request.extensions.get("timeout") or {}).get("read")
-    return Incoming(
+    incoming = Incoming(
         method=request.method,
         path=path,
         headers={name.lower(): value for name, value in request.headers.items()},
         body=body,
         timeout=timeout if isinstance(timeout, (int, float)) and timeout > 0 else None,
     )
+    return relay.send(incoming, hangup)
 
 
 def find_path(url: str, base_url: str) -> str | None:
     """Give the part of a URL behind the base URL; ``None`` when it lies elsewhere."""
     asked, base = urllib.parse.urlsplit(url), urllib.parse.urlsplit(base_url)
-    path = urllib.parse.unquote(asked.path)
+    steps = urllib.parse.unquote(asked.path).replace("\\", "/").split("/")
     is_there = (asked.scheme, asked.hostname, asked.port) == (
         base.scheme,
         base.hostname,
         base.port,
     )
-    steps = path.replace("\\", "/").split("/")
 
     if not is_there or ".." in steps or not asked.path.startswith(f"{base.path}/"):
         return None
@@ -142,28 +210,10 @@ def find_path(url: str, base_url: str) -> str | None:
     return asked.path[len(base.path) :] + query
 
 
-def build_response(
-    reply: Reply, body: httpx2.SyncByteStream | httpx2.AsyncByteStream | None
-) -> httpx2.Response:
-    """Make the response an SDK reads."""
-    extensions = {} if reply.error is None else {ERROR_EXTENSION: reply.error}
-
-    if body is None:
-        return httpx2.Response(
-            reply.status,
-            headers=dict(reply.headers),
-            content=reply.body,
-            extensions=extensions,
-        )
-
+def _build_response(reply: Reply, **body: t.Any) -> httpx2.Response:
     return httpx2.Response(
-        reply.status, headers=dict(reply.headers), stream=body, extensions=extensions
-    )
-
-
-def _refuse(relay: Relay) -> Reply:
-    return build_refusal(
-        f"This client speaks to {relay.provider.label} alone; the request was for "
-        "another address and was not sent.",
-        relay.provider.dialect,
+        reply.status,
+        headers=dict(reply.headers),
+        extensions={} if reply.error is None else {ERROR_EXTENSION: reply.error},
+        **body,
     )
