@@ -13,14 +13,12 @@ import httpx2
 
 from ..providers.hangup import CallLeft
 from ..providers.hangup import Hangup
+from .causes import ERROR_EXTENSION
 from .outgoing import Incoming
 from .passage import Passage
 from .relaying import Relay
 from .replies import build_refusal
 from .replies import Reply
-
-#: In the extensions of an SDK's response: the error of ours that it tells of.
-ERROR_EXTENSION: t.Final = "byok_error"
 
 # Seconds a caller that leaves waits for its attempt to be settled; the connection is
 # cut, so that this takes no time unless the database does.
