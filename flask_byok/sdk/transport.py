@@ -32,16 +32,17 @@ class Transport(httpx2.BaseTransport):
     """Hands each request of an SDK to the engine."""
 
     def __init__(self, relay: Relay) -> None:
-        self._relay = relay
+        self._reader = _Reader(relay)
+        self._dialect = relay.provider.dialect
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request; opens no connection of its own."""
-        reply = _read_and_send(request, request.read(), self._relay, Hangup())
+        reply = self._reader.send(request, request.read(), Hangup())
 
         if reply.stream is None:
             return _build_response(reply, content=reply.body)
 
-        passage = Passage(reply.stream, self._relay.provider.dialect)
+        passage = Passage(reply.stream, self._dialect)
         return _build_response(reply, stream=Body(passage))
 
 
@@ -53,21 +54,22 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
     """
 
     def __init__(self, relay: Relay) -> None:
-        self._relay = relay
+        self._reader = _Reader(relay)
+        self._dialect = relay.provider.dialect
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request; opens no connection of its own."""
         body, hangup = await request.aread(), Hangup()
 
         def send() -> Reply:
-            return _read_and_send(request, body, self._relay, hangup)
+            return self._reader.send(request, body, hangup)
 
         reply = await _in_thread(hangup, send, _close)
 
         if reply.stream is None:
             return _build_response(reply, content=reply.body)
 
-        passage = Passage(reply.stream, self._relay.provider.dialect)
+        passage = Passage(reply.stream, self._dialect)
         return _build_response(reply, stream=AsyncBody(passage, hangup))
 
 
@@ -168,44 +170,56 @@ def _raise_break(passage: Passage) -> None:
         raise httpx2.ReadError(str(passage.failure))
 
 
-def _read_and_send(
-    request: httpx2.Request, body: bytes, relay: Relay, hangup: Hangup
-) -> Reply:
-    path = find_path(str(request.url), relay.provider.base_url)
+class _Reader:
+    """Reads what an SDK sends to one provider, and hands it to the relay."""
 
-    if path is None:
-        return build_refusal(
-            f"This client speaks to {relay.provider.label} alone; the request was for "
-            "another address and was not sent.",
-            relay.provider.dialect,
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        # As the SDK's own HTTP client writes it.
+        self._base = str(httpx2.URL(relay.provider.base_url)).rstrip("/")
+
+    def send(self, request: httpx2.Request, body: bytes, hangup: Hangup) -> Reply:
+        path = find_path(str(request.url), self._base)
+
+        if path is None:
+            provider = self._relay.provider
+            return build_refusal(
+                f"This client speaks to {provider.label} alone; the request was for "
+                "another address and was not sent.",
+                provider.dialect,
+            )
+
+        timeout = (request.extensions.get("timeout") or {}).get("read")
+        is_stated = isinstance(timeout, (int, float)) and timeout > 0
+        incoming = Incoming(
+            method=request.method,
+            path=path,
+            headers={
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in request.headers.raw
+            },
+            body=body,
+            timeout=timeout if is_stated else None,
         )
-
-    timeout = (request.extensions.get("timeout") or {}).get("read")
-    incoming = Incoming(
-        method=request.method,
-        path=path,
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=body,
-        timeout=timeout if isinstance(timeout, (int, float)) and timeout > 0 else None,
-    )
-    return relay.send(incoming, hangup)
+        return self._relay.send(incoming, hangup)
 
 
 def find_path(url: str, base_url: str) -> str | None:
-    """Give the part of a URL behind the base URL; ``None`` when it lies elsewhere."""
-    asked, base = urllib.parse.urlsplit(url), urllib.parse.urlsplit(base_url)
-    steps = urllib.parse.unquote(asked.path).replace("\\", "/").split("/")
-    is_there = (asked.scheme, asked.hostname, asked.port) == (
-        base.scheme,
-        base.hostname,
-        base.port,
-    )
+    """Give the part of a URL behind the base URL; ``None`` when it lies elsewhere.
 
-    if not is_there or ".." in steps or not asked.path.startswith(f"{base.path}/"):
+    :param base_url: without a slash at the end, written by the same hand as ``url``.
+    """
+    if not url.startswith(f"{base_url}/"):
         return None
 
-    query = f"?{asked.query}" if asked.query else ""
-    return asked.path[len(base.path) :] + query
+    path = url[len(base_url) :].partition("#")[0]
+    bare = path.partition("?")[0]
+
+    if "%" in bare or "\\" in bare or ".." in bare:
+        steps = urllib.parse.unquote(bare).replace("\\", "/").split("/")
+        return None if ".." in steps else path
+
+    return path
 
 
 def _build_response(reply: Reply, **body: t.Any) -> httpx2.Response:
