@@ -69,7 +69,7 @@ def look_at_client(guard: LeakGuard, client: t.Any) -> None:
         guard.look("pickles", pickle.dumps(client))
 
 
-@pytest.mark.case("C5", "D1", "E1")
+@pytest.mark.case("C5", "C28", "D1", "E1")
 @pytest.mark.usefixtures("reporting")
 @pytest.mark.parametrize("sdk", SDKS, ids=str)
 def test_an_sdk_never_sees_the_key(

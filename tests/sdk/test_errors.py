@@ -27,6 +27,7 @@ def refuse(host: CallHost, sdk: Sdk, error: type[Exception], **options: t.Any) -
     return caught.value
 
 
+@pytest.mark.case("F17")
 @pytest.mark.parametrize(
     ("sdk", "fault", "error", "status"),
     [
@@ -59,6 +60,7 @@ def test_the_status_of_the_provider_is_the_class(
     assert [attempt.source for attempt in ours.attempts][:1] == ["company"]
     assert raised.response.headers["x-byok-reason"] == ours.reason
     assert "platform.openai" not in repr(vars(raised))
+    assert set(host.paid) == {"c"}
 
 
 def test_the_sdks_own_retries_stay_off(host: CallHost) -> None:

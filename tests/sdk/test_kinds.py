@@ -72,6 +72,7 @@ def test_a_company_key_that_is_not_active_still_pays(host: CallHost) -> None:
     assert host.paid == "c"
 
 
+@pytest.mark.case("C28")
 def test_the_sdk_holds_a_placeholder(
     host: CallHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
