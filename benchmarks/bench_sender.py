@@ -329,6 +329,13 @@ def build_official(url: str) -> tuple[dict[str, Call], dict[str, Stream]]:
         api_key=API_KEY,
         http_options=genai_types.HttpOptions(base_url=url, api_version="v1beta"),
     )
+    return build_asking(first, second, third)
+
+
+def build_asking(
+    first: openai.OpenAI, second: anthropic.Anthropic, third: genai.Client
+) -> tuple[dict[str, Call], dict[str, Stream]]:
+    """Give one whole call and one whole stream of each of three clients."""
     turns: t.Any = [{"role": "user", "content": QUESTION}]
 
     def count(events: cabc.Iterable[object]) -> int:

@@ -34,6 +34,23 @@ from .secret import Secret
 from .vault.company import CompanyId
 
 
+class SdkMaker(t.Protocol):
+    """Makes the client of an official SDK for a company."""
+
+    def __call__(
+        self,
+        company: str,
+        kind: str | None,
+        *,
+        asynchronous: bool,
+        timeout: float | None,
+        label: str | None,
+        fallback: bool,
+    ) -> t.Any:
+        """Make it."""
+        ...
+
+
 class AIClient:
     """Runs a company's AI requests on its key, and on the system key when it fails.
 
@@ -41,10 +58,17 @@ class AIClient:
     state: every call reads what is true at that moment.
     """
 
-    __slots__ = ("_company", "_engine", "company_id")
+    __slots__ = ("_company", "_engine", "_make_sdk", "company_id")
 
-    def __init__(self, engine: Engine, company: str, company_id: CompanyId) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        company: str,
+        company_id: CompanyId,
+        make_sdk: SdkMaker,
+    ) -> None:
         self._engine = engine
+        self._make_sdk = make_sdk
         self._company = company
         #: The company this client works for, as the host names it.
         self.company_id: CompanyId = company_id
@@ -236,6 +260,40 @@ class AIClient:
         )
         return list(self._engine.run(call, _list_models).value)
 
+    def sdk(
+        self,
+        kind: str | None = None,
+        *,
+        asynchronous: bool = False,
+        timeout: float | None = None,
+        label: str | None = None,
+        fallback: bool = True,
+    ) -> t.Any:
+        """Give an official SDK's own client, on this company's keys.
+
+        Each of its requests takes the routes of its provider as they are then: the
+        company key first, the system key when that fails. The client holds no key.
+
+        :param kind: ``"openai"``, ``"anthropic"``, ``"google"``, or a provider's id;
+            ``None`` for the provider the next call would start on.
+        :param asynchronous: the SDK's async client; the one of Google is both.
+        :param timeout: seconds for each whole call; ``BYOK_TIMEOUT`` when not given.
+        :param label: as in :meth:`chat`.
+        :param fallback: ``False`` keeps each request on its first route.
+        :return: ``openai.OpenAI``, ``anthropic.Anthropic``, ``google.genai.Client``
+            or their async forms.
+        :raises SetupError: when the SDK is missing or too old: install the extra.
+        :raises NoRoute: for ``kind=None`` when AI is off for this company.
+        """
+        return self._make_sdk(
+            self._company,
+            kind,
+            asynchronous=asynchronous,
+            timeout=_read_timeout(timeout),
+            label=_read_label(label),
+            fallback=fallback,
+        )
+
     def _call(
         self,
         request: ChatRequest,
@@ -264,7 +322,7 @@ class ChatStream:
     then is counted.
     """
 
-    def __init__(self, opened: OpenStream) -> None:
+    def __init__(self, opened: OpenStream[ChatChunk]) -> None:
         self._opened = opened
 
     def __enter__(self) -> ChatStream:

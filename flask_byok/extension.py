@@ -183,7 +183,8 @@ class BYOK:
     def client_for(self, company_id: CompanyId) -> AIClient:
         """Give the AI client of a company: for jobs, threads and commands."""
         text = _text(company_id)
-        return AIClient(self.state.engine, text, company_value(text))
+        state = self.state
+        return AIClient(state.engine, text, company_value(text), state.sdks.build)
 
     @contextlib.contextmanager
     def as_company(self, company_id: CompanyId) -> cabc.Iterator[AIClient]:

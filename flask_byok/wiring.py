@@ -29,6 +29,7 @@ from .providers.base import Provider
 from .providers.http import Sender
 from .providers.registry import built_in_providers
 from .providers.registry import Registry
+from .sdk.builder import Sdks
 from .secret import Secret
 from .service.accounts import Accounts
 from .service.check import Checker
@@ -75,6 +76,7 @@ class AppState:
     upkeep: Upkeep
     sweeper: Sweeper
     accounts: Accounts
+    sdks: Sdks
 
 
 class TableMaker:
@@ -233,6 +235,7 @@ def _assemble(
         upkeep=Upkeep(desk, tables),
         sweeper=Sweeper(database, ledger, teller.notices),
         accounts=Accounts(desk),
+        sdks=Sdks(engine, registry, settings),
     )
 
 

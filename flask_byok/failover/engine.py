@@ -6,7 +6,7 @@ import dataclasses
 import time
 import typing as t
 
-from ..providers.streams import ProviderStream
+from ..providers.streams import Pieces
 from ..providers.types import Attempt
 from ..providers.types import Source
 from ..vault.types import CompanyState
@@ -88,7 +88,7 @@ class Engine:
             attempts=arrived.attempts,
         )
 
-    def open_stream(self, call: Call, perform: Perform[ProviderStream]) -> OpenStream:
+    def open_stream(self, call: Call, perform: Perform[Pieces[T]]) -> OpenStream[T]:
         """Answer a call in pieces; the first content has arrived when this returns.
 
         :raises CallError: when no route came to a first content.

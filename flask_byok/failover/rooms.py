@@ -20,8 +20,9 @@ from .routes import Planner
 from .routes import Route
 from .telling import Teller
 
-#: What a call asks for, in OpenTelemetry's words where it has one.
-Operation = t.Literal["chat", "embeddings", "list_models"]
+#: What a call asks for, in OpenTelemetry's words where it has one; ``request`` is
+#: whatever else an official SDK can ask.
+Operation = t.Literal["chat", "embeddings", "list_models", "request"]
 
 T_co = t.TypeVar("T_co", covariant=True)
 

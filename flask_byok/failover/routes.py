@@ -49,12 +49,15 @@ class Ask:
         bound to an account, embeddings).
     :param fallback: ``False`` keeps the first route alone.
     :param embeds: the call wants vectors.
+    :param provider: the call speaks this provider's wire and goes to no other, whatever
+        key of the company is active; ``None`` where the company's choice decides.
     """
 
     model: str | None = None
     one_provider: bool = False
     fallback: bool = True
     embeds: bool = False
+    provider: str | None = None
 
 
 class Planner:
@@ -104,12 +107,15 @@ class Planner:
         return model is None or model in names or model in names.values()
 
     def _company_routes(self, state: CompanyState, ask: Ask) -> cabc.Iterator[Route]:
-        active = self.active(state)
+        active = self._first(state, ask)
 
         if active is None:
             return
 
         others = [c for c in self.stored(state) if c is not active]
+
+        if ask.provider is not None:
+            others.clear()
 
         for credential in [active, *(others if state.use_other_keys else ())]:
             provider = self._registry.get(credential.provider)
@@ -125,9 +131,12 @@ class Planner:
                 )
 
     def _system_routes(self, state: CompanyState, ask: Ask) -> cabc.Iterator[Route]:
-        active = self.active(state)
-        home = active.provider if active is not None else None
+        active = self._first(state, ask)
+        home = active.provider if active is not None else ask.provider
         order = list(self._settings.system_order)
+
+        if ask.provider is not None:
+            order = [ask.provider] if ask.provider in order else []
 
         if home in order:
             order.remove(home)
@@ -145,6 +154,13 @@ class Planner:
                     source="system",
                     system_key=self._settings.system_keys[provider_id],
                 )
+
+    def _first(self, state: CompanyState, ask: Ask) -> Credential | None:
+        """Pick the key a call starts on: the active one, or the asked provider's."""
+        if ask.provider is None:
+            return self.active(state)
+
+        return state.credential(ask.provider)
 
     def _may_leave(self, ask: Ask) -> bool:
         if ask.embeds:

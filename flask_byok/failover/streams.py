@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import datetime as dt
 import time
+import typing as t
 
 from ..errors import StreamInterrupted
-from ..providers.streams import ProviderStream
+from ..providers.streams import Pieces
 from ..providers.types import Attempt
 from ..providers.types import AttemptFailed
 from ..providers.types import ChatAnswer
-from ..providers.types import ChatChunk
 from ..providers.types import Failure
 from ..vault.types import CompanyState
 from .classify import classify
@@ -20,15 +21,17 @@ from .routes import Route
 from .walk import Arrived
 from .watch import CallWatch
 
+T = t.TypeVar("T")
 
-class OpenStream:
+
+class OpenStream(t.Generic[T]):
     """Passes pieces on. Never another route: what was shown cannot be taken back."""
 
     def __init__(
         self,
         rooms: Rooms,
         state: CompanyState,
-        arrived: Arrived[ProviderStream],
+        arrived: Arrived[Pieces[T]],
         watch: CallWatch,
     ) -> None:
         self._rooms = rooms
@@ -45,7 +48,17 @@ class OpenStream:
         #: Wall time of the attempt, in ms; of the whole stream once it has ended.
         self.latency_ms: int = arrived.latency_ms
 
-    def next(self) -> ChatChunk:
+    @property
+    def head(self) -> tuple[int, cabc.Mapping[str, str]]:
+        """Status and headers of the answer, as far as they may be shown."""
+        return self._stream.status, self._stream.headers
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all pieces were given, and only the clean end is left."""
+        return not self._has_ended and self._stream.is_read
+
+    def next(self) -> T:
         """Give the next piece.
 
         :raises StopIteration: at the end.

@@ -13,10 +13,13 @@ from .deadline import Deadline
 from .failures import find_request_id
 from .failures import read_answer
 from .failures import read_failure
+from .hangup import Hangup
 from .http import ANSWER_CAP
 from .http import Auth
 from .http import HttpAnswer
+from .http import HttpStream
 from .http import Sender
+from .relay import RelayRequest
 from .streams import ProviderStream
 from .types import AttemptFailed
 from .types import ChatAnswer
@@ -135,7 +138,48 @@ class Provider(abc.ABC):
             deadline=deadline,
         )
         cleaner = IdCleaner(api_key)
+        self._refuse_error(http, cleaner)
+        return ProviderStream(
+            http,
+            wire.build_reader(model),
+            cleaner,
+            find_request_id(http.headers, cleaner),
+        )
 
+    def relay(
+        self,
+        sender: Sender,
+        request: RelayRequest,
+        *,
+        api_key: Secret,
+        deadline: Deadline,
+        hangup: Hangup | None = None,
+    ) -> HttpStream:
+        """Pass on a request that an official SDK put together; the body is unread.
+
+        What this provider sends of itself stands below what the SDK sends.
+
+        :raise AttemptFailed: when no good answer came of it.
+        """
+        own = self._build_headers().items()
+        headers = {**{name.lower(): value for name, value in own}, **request.headers}
+
+        if request.body is None:
+            headers.pop("content-type", None)
+
+        http = sender.stream(
+            request.method,
+            self.base_url + request.path,
+            headers=headers,
+            auth=self._build_auth(api_key),
+            body=request.body,
+            deadline=deadline,
+            hangup=hangup,
+        )
+        self._refuse_error(http, IdCleaner(api_key))
+        return http
+
+    def _refuse_error(self, http: HttpStream, cleaner: IdCleaner) -> None:
         if http.status >= 400:
             raise AttemptFailed(
                 read_failure(
@@ -146,13 +190,6 @@ class Provider(abc.ABC):
                     cleaner=cleaner,
                 )
             )
-
-        return ProviderStream(
-            http,
-            wire.build_reader(model),
-            cleaner,
-            find_request_id(http.headers, cleaner),
-        )
 
     def probe(
         self, sender: Sender, *, model: str, api_key: Secret, deadline: Deadline

@@ -41,7 +41,9 @@ class Watch:
         "deadline",
         "gap",
         "gap_left",
+        "is_cut",
         "reused",
+        "sock",
         "total_left",
     )
 
@@ -57,10 +59,26 @@ class Watch:
         self.answered: bool = False
         #: The answer as ``http.client`` has it, once its headers are here.
         self.answer: http.client.HTTPResponse | None = None
+        #: The connection in use, once it stands; for :meth:`cut` alone.
+        self.sock: socket.socket | None = None
+        self.is_cut: bool = False
         #: Seconds of waiting allowed between two events; ``None`` outside streams.
         self.gap: float | None = None
         self.gap_left: float = 0.0
         self.total_left: float = 0.0
+
+    def cut(self) -> None:
+        """Close the connection from another thread: its reader meets the end."""
+        self.is_cut = True
+        self.limit_total(0.0)
+        sock = self.sock
+
+        if sock is not None:
+            try:
+                # Not the method of a TLS socket: it takes its state from the reader.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            except OSError:
+                pass  # closed already
 
     def connect_left(self) -> float:
         """Tell the seconds the connection may take."""
@@ -197,6 +215,11 @@ class _Guarded(HTTPConnection):
     ) -> None:
         if self.sock is None:
             self.connect()
+
+        self.watch.sock = self.sock
+
+        if self.watch.is_cut:
+            raise ConnectionAbortedError("cut")
 
         self.watch.connected = True
         # urllib3 sends under the connect timeout, which a large image outlasts.

@@ -18,6 +18,20 @@ TEXT_LIMIT = 4000
 #: Headers a verdict may need.
 KEPT_HEADERS = ("retry-after", "retry-after-ms", "date", "x-should-retry")
 
+#: What may be shown of an answer's headers, beside the request id.
+SHOWN_HEADERS = frozenset(
+    {
+        "content-disposition",
+        "content-type",
+        "openai-processing-ms",
+        "openai-version",
+        "retry-after",
+        "retry-after-ms",
+    }
+)
+_SHOWN_FAMILIES = ("x-ratelimit-", "anthropic-ratelimit-")
+_LONGEST_NAME, _LONGEST_VALUE = 80, 200
+
 
 def read_failure(
     status: int,
@@ -120,6 +134,33 @@ def read_answer(
 def find_request_id(headers: cabc.Mapping[str, str], cleaner: IdCleaner) -> str | None:
     """Give the id a provider's support asks for, from the headers."""
     return cleaner.request_id(headers.get("x-request-id") or headers.get("request-id"))
+
+
+def keep_headers(headers: cabc.Mapping[str, str], cleaner: IdCleaner) -> dict[str, str]:
+    """Give the headers of an answer that may be shown, none with a piece of the key."""
+    kept = {
+        name: value
+        for name, value in headers.items()
+        if (name in SHOWN_HEADERS or _is_of_family(name, cleaner))
+        and len(value) <= _LONGEST_VALUE
+        and value.isascii()
+        and value.isprintable()
+        and not cleaner.is_shown_in(value)
+    }
+
+    for name in ("x-request-id", "request-id"):
+        value = cleaner.request_id(headers.get(name))
+
+        if value is not None:
+            kept[name] = value
+
+    return kept
+
+
+def _is_of_family(name: str, cleaner: IdCleaner) -> bool:
+    # The rest of such a name is the provider's to choose, so it is looked at, too.
+    is_short = len(name) <= _LONGEST_NAME and name.startswith(_SHOWN_FAMILIES)
+    return is_short and not cleaner.is_shown_in(name)
 
 
 def _read_reasons(error: Json, details: object) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from .connections import build_pool
 from .connections import Watch
 from .connections import WatchedTimeout
 from .deadline import Deadline as Deadline
+from .hangup import Hangup
 from .troubles import judge
 from .types import AttemptFailed
 from .types import Failure
@@ -128,9 +129,11 @@ class Sender:
         auth: Auth,
         body: bytes | None = None,
         deadline: Deadline,
+        hangup: Hangup | None = None,
     ) -> HttpStream:
         """Send one request and hand over status and headers, the body unread.
 
+        :param hangup: in the hand of one who may leave, in another thread.
         :raise AttemptFailed: when no status came, or a 3xx.
         """
         if self._process != os.getpid():
@@ -139,6 +142,10 @@ class Sender:
             self._open()
 
         watch = Watch(deadline, self._connect_timeout)
+
+        if hangup is not None:
+            hangup.follow(watch)
+
         raw, error = self._exchange(_Parts(method, url, headers, auth, body), watch)
 
         if error is not None:

@@ -54,6 +54,11 @@ class EventParser:
         return bool(self._raw)
 
     @property
+    def is_between(self) -> bool:
+        """Whether the last byte taken was the end of an event, or of a comment."""
+        return not (self._line or self._data or self._name or self._raw)
+
+    @property
     def raw(self) -> str:
         """The text so far that was no field of an event stream."""
         return b"\n".join(self._raw).decode("utf-8", "replace").strip()

@@ -8,6 +8,7 @@ import collections.abc as cabc
 import dataclasses
 import typing as t
 
+from .failures import keep_headers
 from .failures import read_error
 from .http import GAP_LIMIT
 from .http import HttpStream
@@ -28,6 +29,8 @@ from .wire import IdCleaner
 from .wire import Json
 from .wire import make_call_id
 from .wire import parse_arguments
+
+T_co = t.TypeVar("T_co", covariant=True)
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)
@@ -155,6 +158,47 @@ def _close_call(call: _OpenCall) -> ToolCall:
     )
 
 
+class Pieces(t.Protocol[T_co]):
+    """A streamed answer that has begun, in whatever pieces it is handed on."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the answer."""
+        ...
+
+    @property
+    def headers(self) -> cabc.Mapping[str, str]:
+        """Of the answer, as far as they may be shown; names in lower case."""
+        ...
+
+    def __next__(self) -> T_co:
+        """Give the next piece. Raises ``AttemptFailed`` when the stream broke."""
+        ...
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all pieces were given, and only the clean end is left."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The text received so far."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """The last usage stated so far."""
+        ...
+
+    @property
+    def answer(self) -> ChatAnswer:
+        """What was received so far; whole once the iteration has ended."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
 class ProviderStream:
     """A streamed answer that has begun: its first content is here.
 
@@ -183,13 +227,16 @@ class ProviderStream:
         """Read up to the commit point: first content, or the clean end without any."""
         self._http.limit_gaps(GAP_LIMIT)
 
-        while not self._chunks and not self._done:
+        while not self._has_content() and not self._done:
             self._pump()
 
-        if self._failure is not None and not self._chunks:
+        if self._failure is not None and not self._has_content():
             raise AttemptFailed(self._failure)
 
         self._http.limit_total(STREAM_LIMIT)
+
+    def _has_content(self) -> bool:
+        return bool(self._chunks)
 
     def __iter__(self) -> cabc.Iterator[ChatChunk]:
         return self
@@ -205,6 +252,21 @@ class ProviderStream:
             self._pump()
 
         return self._chunks.popleft()
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the answer."""
+        return self._http.status
+
+    @property
+    def headers(self) -> cabc.Mapping[str, str]:
+        """Of the answer, as far as they may be shown; names in lower case."""
+        return keep_headers(self._http.headers, self._cleaner)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all pieces were given, and only the clean end is left."""
+        return self._done and not self._chunks and self._failure is None
 
     @property
     def text(self) -> str:

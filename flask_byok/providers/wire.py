@@ -96,6 +96,10 @@ class IdCleaner:
         is_fit = label.isprintable() and not self._api_key.appears_in(label)
         return label if is_fit else ""
 
+    def is_shown_in(self, text: str) -> bool:
+        """Tell whether a short text shows the key, or a piece of it."""
+        return self._api_key.appears_in(text)
+
     def _clean(self, value: object, pattern: re.Pattern[str]) -> str | None:
         if not isinstance(value, str) or not pattern.fullmatch(value):
             return None

@@ -1,0 +1,109 @@
+"""What our routes add to the official SDKs: the same call, bare and through the engine.
+
+Run it from the repository: ``python benchmarks/bench_sdk.py [--url DATABASE_URL]``. CPU
+time of this process, interleaved rounds in one run; the server is another process. The
+bare SDKs hold their key themselves and are kept warm. At the end: what it
+costs to make a client.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import pathlib
+import sys
+import tempfile
+import time
+import typing as t
+
+import bench_call
+import bench_sender as sender_bench
+
+from flask_byok import BYOK
+
+KINDS = {"OPENAI": "openai", "CLAUDE": "anthropic", "GEMINI": "google"}
+
+
+def build_routed(
+    byok: BYOK,
+) -> tuple[dict[str, sender_bench.Call], dict[str, sender_bench.Stream]]:
+    """Give the same calls as ``build_official``, each SDK on our routes."""
+    made: t.Any = {
+        provider: byok.client_for(bench_call.COMPANIES[provider]).sdk(kind)
+        for provider, kind in KINDS.items()
+    }
+    return sender_bench.build_asking(made["OPENAI"], made["CLAUDE"], made["GEMINI"])
+
+
+def report(title: str, results: t.Mapping[str, float], per: int = 1) -> None:
+    """Print one row: microseconds, and what ours adds to the bare SDK."""
+    ours, bare = results["on our routes"], results["bare SDK"]
+    print(
+        f"{title:<14} bare SDK {bare / per:8.1f} us | on our routes "
+        f"{ours / per:8.1f} us ({ours / bare - 1:+.1%})",
+        flush=True,
+    )
+
+
+def report_making(byok: BYOK) -> None:
+    """Print what it costs to make a client."""
+    for provider, kind in KINDS.items():
+        client = byok.client_for(bench_call.COMPANIES[provider])
+        client.sdk(kind)
+        began = time.process_time()
+
+        for _ in range(50):
+            client.sdk(kind)
+
+        spent = (time.process_time() - began) / 50 * 1e6
+        print(f"{kind:<14} a client made {spent:8.1f} us")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", help="the database; else a SQLite file")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--calls", type=int, default=60, help="per round")
+    parser.add_argument("--streams", type=int, default=4, help="per round")
+    options = parser.parse_args()
+    ours, theirs = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    server = context.Process(target=sender_bench._serve, args=(theirs,), daemon=True)
+    server.start()
+    url = f"http://127.0.0.1:{ours.recv()}"
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "benchmark.db"
+        app, db, byok = bench_call.build_app(options.url or f"sqlite:///{file}", url)
+
+        try:
+            with app.app_context():
+                _measure(byok, url, options)
+                byok.state.database.close()
+                db.engine.dispose()
+        finally:
+            server.terminate()
+            server.join()
+
+    return 0
+
+
+def _measure(byok: BYOK, url: str, options: t.Any) -> None:
+    built = {
+        "bare SDK": sender_bench.build_official(url),
+        "on our routes": build_routed(byok),
+    }
+
+    for provider in bench_call.COMPANIES:
+        calls = {name: made[0][provider] for name, made in built.items()}
+        results = sender_bench.measure(calls, options.rounds, options.calls)
+        report(f"{provider} call", results)
+        streams = {name: made[1][provider] for name, made in built.items()}
+        results = sender_bench.measure(streams, options.rounds, options.streams)
+        report(f"{provider} chunk", results, sender_bench.PIECES)
+
+    report_making(byok)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,269 @@
+"""A request of an SDK, read once: what it asks for, and what goes out of it."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import dataclasses
+import re
+import typing as t
+import urllib.parse
+
+from ..failover.rooms import Call
+from ..failover.routes import Ask
+from ..failover.routes import DEFAULT
+from ..messages import CHARACTERS_OF_A_TOKEN
+from ..providers.base import Provider
+from ..providers.gemini_wire import quote_model
+from ..providers.relay import RelayRequest
+from ..providers.wire import decode_json
+from ..providers.wire import encode_json
+from ..providers.wire import Json
+from ..providers.wire import read_count
+from ..providers.wire import read_object
+from .bound import is_account_bound
+from .paths import find_purpose
+from .paths import Purpose
+
+#: What an SDK may say for itself. No header of another name goes out: neither the
+#: placeholder it holds for a key, nor an organisation, nor a cookie.
+_SENT: t.Final = frozenset(
+    {
+        "accept",
+        "anthropic-beta",
+        "anthropic-version",
+        "content-type",
+        "idempotency-key",
+        "openai-beta",
+        "user-agent",
+        "x-client-request-id",
+        "x-goog-api-client",
+        "x-server-timeout",
+    }
+)
+_SENT_FAMILIES: t.Final = ("x-stainless-", "x-goog-upload-")
+_LONGEST_VALUE: t.Final = 2048
+_MODEL_IN_PATH: t.Final = re.compile(r"(/models/)([^/:]+)(:\w+)")
+_MODEL_IN_FORM: t.Final = re.compile(
+    rb'(name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r\n]{1,200})'
+)
+_CAPS: t.Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+
+#: Input tokens guessed of a body that is no text: an image, a sound, a file.
+_FLAT: t.Final = 1000
+#: Characters of one string; a longer one without a space is no text.
+_LONG: t.Final = 4096
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Incoming:
+    """A request as the SDK's HTTP client hands it over.
+
+    :param path: behind the base URL, with its query.
+    :param headers: names in lower case.
+    :param timeout: seconds the caller asked for; ``None`` when it did not.
+    """
+
+    method: str
+    path: str
+    headers: cabc.Mapping[str, str] = dataclasses.field(repr=False)
+    body: bytes = dataclasses.field(repr=False)
+    timeout: float | None = None
+
+
+class Outgoing:
+    """What one request of an SDK asks for, and how it looks on each route."""
+
+    def __init__(self, incoming: Incoming, provider: Provider) -> None:
+        self._incoming = incoming
+        self._bare = incoming.path.partition("?")[0]
+        self._provider = provider
+        self._payload: Json = self._read_payload()
+        self.purpose: Purpose = find_purpose(
+            provider.dialect, incoming.method, self._bare
+        )
+        #: The model asked for: an id, or a name of the app; ``None`` for none.
+        self.model: str | None = self._read_model()
+        #: The answer is asked for in events that are read along.
+        self.is_streamed: bool = self.purpose.reading == "text" and (
+            self._payload.get("stream") is True
+            or self._bare.endswith(":streamGenerateContent")
+        )
+        #: The usage is asked for by us: the caller did not, and is not shown it.
+        self.adds_usage: bool = self._wants_usage()
+
+    @property
+    def is_read_whole(self) -> bool:
+        """Whether the answer is read to its end before anything is passed on."""
+        return self.purpose.reading != "bytes" and not self.is_streamed
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether only one account can answer, so that no second key is tried."""
+        return self.purpose.is_bound or is_account_bound(
+            self._incoming.body, self._payload
+        )
+
+    def call(
+        self, company: str, *, timeout: float | None, label: str | None, fallback: bool
+    ) -> Call:
+        """Tell the engine what is asked for."""
+        embeds = self.purpose.operation == "embeddings"
+        model = None if embeds and self.model == DEFAULT else self.model
+        return Call(
+            company=company,
+            ask=Ask(
+                model=model,
+                one_provider=True,
+                fallback=fallback and not self.is_bound,
+                embeds=embeds,
+                provider=self._provider.id,
+            ),
+            timeout=self._incoming.timeout or timeout,
+            label=label,
+            input_tokens=self._guess_input(),
+            output_tokens=self._output_cap(),
+            streamed=not self.is_read_whole,
+            operation=self.purpose.operation,
+        )
+
+    def for_model(self, model: str) -> RelayRequest:
+        """Write the request for one route.
+
+        :param model: of the route; takes the place of the name that was asked for.
+        """
+        path, body = self._incoming.path, self._incoming.body or None
+
+        if self.model is not None and model != self.model:
+            path, body = self._with_model(model)
+
+        if self.adds_usage:
+            body = encode_json(
+                {
+                    **self._payload,
+                    "model": model,
+                    "stream_options": {
+                        **read_object(self._payload.get("stream_options")),
+                        "include_usage": True,
+                    },
+                }
+            )
+
+        return RelayRequest(
+            method=self._incoming.method,
+            path=path,
+            headers=keep_headers(self._incoming.headers),
+            body=body,
+        )
+
+    def _with_model(self, model: str) -> tuple[str, bytes | None]:
+        path, body = self._incoming.path, self._incoming.body
+
+        if self._provider.dialect == "GEMINI":
+            written = quote_model(model)
+            path = _MODEL_IN_PATH.sub(rf"\g<1>{written}\g<3>", path, count=1)
+
+            if isinstance(self._payload.get("requests"), list):
+                body = encode_json(_with_models(self._payload, model))
+        elif self._payload:
+            body = encode_json({**self._payload, "model": model})
+        else:
+            body = _MODEL_IN_FORM.sub(
+                lambda found: found[1] + model.encode(), body, count=1
+            )
+
+        return path, body or None
+
+    def _read_payload(self) -> Json:
+        kind = self._incoming.headers.get("content-type", "")
+
+        if not self._incoming.body or not kind.startswith("application/json"):
+            return {}
+
+        return read_object(decode_json(self._incoming.body))
+
+    def _read_model(self) -> str | None:
+        found = _MODEL_IN_PATH.search(self._bare)
+
+        if self._provider.dialect == "GEMINI":
+            return None if found is None else urllib.parse.unquote(found[2])
+
+        model = self._payload.get("model")
+
+        if model is None and not self._payload:
+            form = _MODEL_IN_FORM.search(self._incoming.body[:65536])
+            model = None if form is None else form[2].decode("utf-8", "replace")
+
+        return model if isinstance(model, str) and model else None
+
+    def _wants_usage(self) -> bool:
+        if not self.is_streamed or not getattr(
+            self.purpose.wire, "asks_for_usage", False
+        ):
+            return False
+
+        options = read_object(self._payload.get("stream_options"))
+        chat = getattr(self._provider, "chat_wire", self.purpose.wire)
+        return not options.get("include_usage") and bool(chat.asks_for_usage)
+
+    def _guess_input(self) -> int:
+        if not self._payload:
+            return _FLAT if self._incoming.body else 0
+
+        if len(self._incoming.body) < _LONG:
+            return len(self._incoming.body) // CHARACTERS_OF_A_TOKEN
+
+        return _count_characters(self._payload) // CHARACTERS_OF_A_TOKEN
+
+    def _output_cap(self) -> int | None:
+        if self.purpose.reading in ("counted", "free"):
+            return 1
+
+        config = read_object(self._payload.get("generationConfig"))
+        caps = [read_count(self._payload.get(name)) for name in _CAPS]
+        cap = next(filter(None, [*caps, read_count(config.get("maxOutputTokens"))]), 0)
+        answers = read_count(self._payload.get("n")) or 1
+        return cap * answers or None
+
+
+def keep_headers(headers: cabc.Mapping[str, str]) -> dict[str, str]:
+    """Give the headers of an SDK that may go out."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if (name in _SENT or name.startswith(_SENT_FAMILIES))
+        and value.isascii()
+        and value.isprintable()
+        and len(value) <= _LONGEST_VALUE
+    }
+
+
+def _with_models(payload: Json, model: str) -> Json:
+    """Write the model into each of several requests in one."""
+    name = f"models/{model.removeprefix('models/')}"
+    return {
+        **payload,
+        "requests": [
+            {**entry, "model": name} if isinstance(entry, dict) else entry
+            for entry in payload["requests"]
+        ],
+    }
+
+
+def _count_characters(payload: Json) -> int:
+    """Count what is text in a body; of what is none, a flat amount."""
+    total = 0
+    waiting: list[object] = [payload]
+
+    while waiting:
+        one = waiting.pop()
+
+        if isinstance(one, str):
+            is_text = len(one) < _LONG or " " in one[:_LONG]
+            total += len(one) if is_text else _FLAT * CHARACTERS_OF_A_TOKEN
+        elif isinstance(one, cabc.Mapping):
+            total += sum(map(len, one))
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+
+    return total

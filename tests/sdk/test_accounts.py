@@ -1,0 +1,166 @@
+"""What an account holds stays on its key; everything else may be sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import collections.abc as cabc
+import json
+import typing as t
+
+import httpx2
+import openai
+import pytest
+
+from flask_byok.sdk.bound import is_account_bound
+from flask_byok.sdk.paths import find_purpose
+from tests.sdk.server import FILE
+from tests.sdk.server import FileServer
+from tests.sdk.server import serving
+from tests.support.calls import CallHost
+
+
+@pytest.fixture
+def server() -> cabc.Iterator[FileServer]:
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def filing(
+    make: cabc.Callable[..., CallHost], server: FileServer
+) -> tuple[CallHost, t.Any]:
+    """A host with a company key that works, and its client."""
+    host = make(BYOK_PROVIDER_URLS={"OPENAI": server.url})
+    host.store("OPENAI")
+    server.seen.clear()
+    return host, host.client.sdk("openai")
+
+
+def test_other_requests_are_passed_on(
+    filing: tuple[CallHost, t.Any], server: FileServer
+) -> None:
+    """Files up and down, sounds, batches: bytes as they are, usage not known."""
+    host, client = filing
+    client.files.create(file=("a.txt", b"text of a file"), purpose="user_data")
+    (seen,) = server.seen
+    assert b"text of a file" in seen.body and seen.path == "/v1/files"
+    assert seen.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert seen.headers["accept-encoding"] == "identity"
+
+    got = client.files.content("file-1")
+    assert got.read() == FILE and "set-cookie" not in got.response.headers
+    assert client.files.delete("file-1").deleted
+    assert client.responses.retrieve("resp_1").id == "it-1"
+
+    with client.audio.speech.with_streaming_response.create(
+        model="tts", voice="alloy", input="hi"
+    ) as speech:
+        assert b"".join(speech.iter_bytes()) == FILE[:5000]
+
+    assert server.paid() == "ccccc"
+    assert {row.state for row in host.attempts()} == {"done"}
+    assert host.attempts()[-1].output_tokens is None
+
+
+def test_only_what_belongs_to_nobody_is_sent_again(
+    filing: tuple[CallHost, t.Any], server: FileServer
+) -> None:
+    """With a key that fails: files stay where they are, sounds go on."""
+    host, client = filing
+    server.refused = "company"
+    ask: t.Any = client.responses.create
+
+    with pytest.raises(openai.AuthenticationError):
+        client.files.list()
+
+    assert server.paid() == "c"
+    heard = client.audio.transcriptions.create(
+        model="default", file=("a.wav", b"sound"), language="en"
+    )
+    assert heard.text == "heard"
+    (seen,) = server.seen
+    assert b"gpt-6-sol" in seen.body and b"default" not in seen.body
+    assert server.paid() == "s"
+
+    for request in (
+        lambda: client.files.content("file-1"),
+        lambda: client.batches.retrieve("batch_1"),
+        lambda: ask(model="default", input="a", previous_response_id="resp_1"),
+        lambda: ask(model="default", input=[{"type": "item_reference", "id": "a"}]),
+    ):
+        with pytest.raises(openai.AuthenticationError):
+            request()
+
+    assert server.paid() == ""
+    host.byok.remove_key(1, "OPENAI")
+    client.files.list()
+    assert server.paid() == "s"
+
+
+def test_a_broken_download_is_one(
+    filing: tuple[CallHost, t.Any], server: FileServer
+) -> None:
+    """No clean end for half a file."""
+    host, client = filing
+
+    with pytest.raises(openai.APIConnectionError) as caught:
+        client.get("/files/file-1/short", cast_to=httpx2.Response)
+
+    assert "broke after its first content" in str(caught.value.__cause__)
+    assert host.attempts()[-1].state == "unknown"
+
+    async def load() -> bytes:
+        ours = host.client.sdk("openai", asynchronous=True)
+        return t.cast("bytes", (await ours.files.content("file-1")).content)
+
+    assert asyncio.run(load()) == FILE
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9/v1/files", "/v1/../other", "https://example.com/v1/a"]
+)
+def test_no_other_address_is_reached(
+    filing: tuple[CallHost, t.Any], server: FileServer, url: str
+) -> None:
+    """Whatever the caller writes; nothing is sent, and no row is made."""
+    host, client = filing
+    url = url.replace("/v1/..", f"{server.url}/%2e%2e")
+
+    with pytest.raises(openai.PermissionDeniedError, match="another address"):
+        client.get(url, cast_to=httpx2.Response)
+
+    assert server.seen == [] and len(host.attempts()) == 0
+
+
+BODIES: t.Final[tuple[tuple[dict[str, t.Any], bool], ...]] = (
+    ({"input": "a", "previous_response_id": None}, False),
+    ({"input": "a", "previous_response_id": "resp_1"}, True),
+    ({"input": "a", "conversation": {"id": "conv_1"}}, True),
+    ({"input": "a", "background": True}, True),
+    ({"prompt": "a text of an older wire"}, False),
+    ({"prompt": {"id": "pmpt_1"}}, True),
+    ({"input": [{"type": "input_file", "file_id": "file-1"}]}, True),
+    ({"input": 'a text about "file_id": "x"'}, False),
+    ({"tools": [{"parameters": {"properties": {"file_id": {}}}}]}, False),
+    ({"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}, True),
+    ({"messages": [{"content": [{"source": {"file_id": "file_1"}}]}]}, True),
+    ({"container": "cont_1"}, True),
+    ({"contents": [{"parts": [{"fileData": {"fileUri": "https://a.b/c"}}]}]}, False),
+    ({"contents": [{"fileData": {"fileUri": "https://g.c/v1beta/files/1"}}]}, True),
+    ({"cachedContent": "cachedContents/1"}, True),
+)
+
+
+@pytest.mark.parametrize(("body", "bound"), BODIES)
+def test_what_points_to_an_account(body: dict[str, t.Any], bound: bool) -> None:
+    """By the names of fields, not by what stands in texts and schemas."""
+    assert is_account_bound(json.dumps(body).encode(), body) is bound
+
+
+def test_unknown_paths_are_bound() -> None:
+    """The list names what may be sent again; what is new is not on it."""
+    assert find_purpose("OPENAI", "POST", "/something/new").is_bound
+    assert find_purpose("OPENAI", "GET", "/responses").is_bound
+    assert find_purpose("CLAUDE", "POST", "/messages/batches").is_bound
+    assert find_purpose("GEMINI", "POST", "/cachedContents").is_bound
+    assert not find_purpose("OPENAI", "POST", "/images/edits").is_bound

@@ -1,0 +1,137 @@
+"""Which SDK, for which provider; installed or not, new enough or not."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import anthropic
+import openai
+import pytest
+from google import genai
+
+from flask_byok import errors
+from flask_byok.providers.openai import OpenAIProvider
+from flask_byok.sdk import kinds
+from flask_byok.sdk.builder import PLACEHOLDER
+from tests.sdk.kinds import OPENAI
+from tests.support.calls import CallHost
+
+
+def test_the_kind_of_the_next_call(host: CallHost) -> None:
+    """Nothing named: the SDK of the provider the next call would start on."""
+    assert isinstance(host.client.sdk(), openai.OpenAI)
+    host.store("CLAUDE")
+    assert isinstance(host.client.sdk(), anthropic.Anthropic)
+    assert isinstance(host.client.sdk(asynchronous=True), anthropic.AsyncAnthropic)
+    host.store("GEMINI")
+    assert isinstance(host.client.sdk(), genai.Client)
+    asked = host.client.sdk("openai", asynchronous=True)
+    assert isinstance(asked, openai.AsyncOpenAI)
+
+    with pytest.raises(errors.SetupError, match="takes openai, anthropic, google"):
+        host.client.sdk("mistral")
+
+
+def test_no_key_and_no_kind(make: t.Any) -> None:
+    """AI is off: no SDK can be chosen, and the message says what to do."""
+    host = make(BYOK_SYSTEM_KEYS={})
+
+    with pytest.raises(errors.NoRoute, match="Name one"):
+        host.client.sdk()
+
+
+def test_a_compatible_vendor_has_the_same_sdk(host: CallHost) -> None:
+    """By its id, or as the active provider; the SDK speaks to its address."""
+    host.byok.register_provider(
+        OpenAIProvider(
+            id="GROQ",
+            label="Groq",
+            vendor="Groq",
+            base_url=host.simulator.urls["OPENAI"],
+            default_models={"default": "gpt-4.1-mini", "fast": "gpt-4.1-mini"},
+            api="chat",
+        )
+    )
+    assert isinstance(host.client.sdk("GROQ"), openai.OpenAI)
+    OPENAI.ask(host.client.sdk("openai"))
+    assert host.attempts()[-1].provider == "OPENAI"
+    host.store("GROQ")
+    OPENAI.ask(host.client.sdk("openai"))
+    row = host.attempts()[-1]
+    assert (row.provider, row.source, row.model) == ("GROQ", "company", "gpt-4.1-mini")
+
+
+def test_a_company_key_that_is_not_active_still_pays(host: CallHost) -> None:
+    """Who asks for a kind gets the company's key of it, whichever is active."""
+    host.store("CLAUDE", "OPENAI")
+    OPENAI.ask(host.client.sdk("openai"))
+    assert host.paid == "c"
+
+
+@pytest.mark.case("C28")
+def test_the_sdk_holds_a_placeholder(
+    host: CallHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is taken from the environment either."""
+    for name in (
+        "OPENAI_API_KEY",
+        "OPENAI_ADMIN_KEY",
+        "OPENAI_WEBHOOK_SECRET",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "ANTHROPIC_WEBHOOK_SIGNING_KEY",
+        "GOOGLE_API_KEY",
+        "GEMINI_API_KEY",
+    ):
+        monkeypatch.setenv(name, "from-the-environment")
+
+    for kind in kinds.KINDS:
+        client: t.Any = host.client.sdk(kind)
+        inner = getattr(client, "_api_client", client)
+        assert inner.api_key == PLACEHOLDER
+        assert "from-the-environment" not in repr(vars(inner))
+
+
+def test_a_missing_or_old_sdk_is_told_in_one_sentence(
+    host: CallHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the line that installs it."""
+    monkeypatch.setattr(kinds, "_installed", lambda package: None)
+
+    with pytest.raises(errors.SetupError, match=r"pip install 'flask-byok\[google\]'"):
+        host.client.sdk("google")
+
+    monkeypatch.setattr(kinds, "_installed", lambda package: "3.53.9")
+
+    with pytest.raises(errors.SetupError, match=r"3\.54 or newer; 3\.53\.9 is"):
+        host.client.sdk("openai")
+
+
+def test_the_extras_name_the_same_versions() -> None:
+    """What the sentence asks for is what the extra installs."""
+    path = pathlib.Path(__file__).parents[2] / "pyproject.toml"
+    lines = path.read_text().splitlines()
+
+    for kind in kinds.KINDS.values():
+        least = ".".join(map(str, kind.least))
+        assert f'{kind.name} = ["{kind.package}>={least}"]' in lines
+        assert kinds.read_version(importlib.metadata.version(kind.package)) >= (
+            kind.least
+        )
+
+
+def test_the_package_imports_no_sdk() -> None:
+    """Nor the HTTP client they use: who needs none of them pays for none."""
+    code = (
+        "import sys, flask_byok\n"
+        "names = {'openai', 'anthropic', 'google.genai', 'httpx2', 'httpx', 'anyio'}\n"
+        "print(sorted(names & set(sys.modules)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "[]\n"
