@@ -9,6 +9,7 @@ import uuid
 
 from ..config import Settings
 from ..ledger.usage import Ledger
+from ..providers.base import Provider
 from ..providers.http import Deadline
 from ..providers.http import Sender
 from ..secret import Secret
@@ -21,7 +22,7 @@ from .routes import Route
 from .telling import Teller
 
 #: What a call asks for, in OpenTelemetry's words where it has one.
-Operation = t.Literal["chat", "embeddings", "list_models"]
+Operation = t.Literal["chat", "count_tokens", "embeddings", "list_models"]
 
 T_co = t.TypeVar("T_co", covariant=True)
 
@@ -36,6 +37,11 @@ class Perform(t.Protocol[T_co]):
         ...
 
 
+def carries_all(provider: Provider) -> str | None:
+    """Say of every provider that it can do what a call asks for."""
+    return None
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
     """What the host asked for.
@@ -45,6 +51,8 @@ class Call:
     :param label: the host's name of the AI feature.
     :param input_tokens: a guess, for the budget.
     :param output_tokens: the most the answer may have; ``None`` for the usual cap.
+    :param find_unsupported: names what a provider cannot do of this call, a word of
+        ``providers.abilities.FEATURES``; ``None`` when it can do everything.
     :param id: the same for all attempts of the call.
     """
 
@@ -56,6 +64,7 @@ class Call:
     output_tokens: int | None = None
     streamed: bool = False
     operation: Operation = "chat"
+    find_unsupported: cabc.Callable[[Provider], str | None] = carries_all
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
 
 
