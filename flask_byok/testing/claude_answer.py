@@ -97,7 +97,7 @@ def _blocks(reply: Reply) -> list[dict[str, t.Any]]:
     blocks: list[dict[str, t.Any]] = []
 
     if reply.thought:
-        thought = {"thinking": reply.thought, "signature": "c2ltdWxhdGVk"}
+        thought = {"thinking": reply.thought, "signature": reply.seal}
         blocks.append({"type": "thinking", **thought})
 
     if reply.text:

@@ -36,6 +36,7 @@ class Intent:
     :param tool_result: what the tool answered, when the last turn says so.
     :param tool_choice: ``auto``, ``none``, ``required``, or the name of one tool.
     :param schema: a JSON schema the answer must fit; ``{}`` for any JSON object.
+    :param documents: how many documents came with it.
     :param size: characters of all the input.
     :param cap: the most tokens the answer may have.
     """
@@ -52,6 +53,7 @@ class Intent:
     cap: int | None
     stop: tuple[str, ...]
     thinking: bool
+    documents: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +71,7 @@ class Reply:
 
     :param input_tokens: cached ones included.
     :param output_tokens: those of the thinking included.
+    :param seal: the mark on the thoughts; see ``thoughts.py``.
     """
 
     text: str
@@ -80,6 +83,7 @@ class Reply:
     cached_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    seal: str = ""
 
 
 def count_tokens(text_or_size: str | int) -> int:
@@ -166,11 +170,16 @@ def _text(intent: Intent, traits: cabc.Set[str]) -> str:
 
     text = compose(intent.system, intent.prompt)
 
-    if intent.images:
-        noun = "image" if intent.images == 1 else "images"
-        text = f"You sent {intent.images} {noun}. {text}"
+    sent = [_count(intent.images, "image"), _count(intent.documents, "document")]
+
+    if any(sent):
+        text = f"You sent {' and '.join(filter(None, sent))}. {text}"
 
     return text
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}" if number else ""
 
 
 def _tool_uses(intent: Intent) -> tuple[ToolUse, ...]:
