@@ -162,11 +162,10 @@ class Message:
                 "A message is a Message or a dict with 'role' and 'content'."
             )
 
-        role = message.get("role")
-
-        if role not in _ROLES:
+        if message.get("role") not in _ROLES:
             raise ValueError(f"A message's 'role' must be one of: {', '.join(_ROLES)}.")
 
+        role = t.cast("Role", message["role"])
         content = message.get("content")
 
         if isinstance(content, str):

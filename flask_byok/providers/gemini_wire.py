@@ -300,7 +300,7 @@ def _build_choice(choice: str) -> Json:
 
 def build_contents(messages: cabc.Sequence[Message], model: str) -> list[Json]:
     """Give the messages as contents: one role's neighbours merged."""
-    contents: list[tuple[str, list[Json]]] = []
+    contents: list[tuple[str, list[dict[str, t.Any]]]] = []
     calls = {
         part.id: part
         for message in messages

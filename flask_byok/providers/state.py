@@ -94,8 +94,9 @@ def _fit(part: Part, target: Origin) -> State | None:
 
 
 def _fits(own: State, target: Origin) -> bool:
-    same_model = own.get(_MODEL, target.model) == target.model
-    return same_model and own.get(_ACCOUNT, target.account) == target.account
+    is_of_model = own.get(_MODEL, target.model) == target.model
+    is_of_account = own.get(_ACCOUNT, target.account) == target.account
+    return bool(is_of_model and is_of_account)
 
 
 def _state(part: Part) -> State | None:

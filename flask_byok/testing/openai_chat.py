@@ -255,7 +255,7 @@ def _usage(reply: Reply) -> dict[str, t.Any]:
         "total_tokens": reply.input_tokens + reply.output_tokens,
         "prompt_tokens_details": {
             "audio_tokens": 0,
-            "cache_write_tokens": 0,
+            "cache_write_tokens": reply.written_tokens,
             "cached_tokens": reply.cached_tokens,
         },
         "completion_tokens_details": {

@@ -186,7 +186,7 @@ def _finish(response: dict[str, t.Any], reply: Reply) -> None:
     response["usage"] = {
         "input_tokens": reply.input_tokens,
         "input_tokens_details": {
-            "cache_write_tokens": 0,
+            "cache_write_tokens": reply.written_tokens,
             "cached_tokens": reply.cached_tokens,
         },
         "output_tokens": reply.output_tokens,

@@ -69,7 +69,8 @@ class ToolUse:
 class Reply:
     """What the simulated model answers.
 
-    :param input_tokens: cached ones included.
+    :param input_tokens: cached and written ones included.
+    :param written_tokens: of the input, written to the cache.
     :param output_tokens: those of the thinking included.
     :param seal: the mark on the thoughts; see ``thoughts.py``.
     """
@@ -84,6 +85,7 @@ class Reply:
     output_tokens: int
     reasoning_tokens: int
     seal: str = ""
+    written_tokens: int = 0
 
 
 def count_tokens(text_or_size: str | int) -> int:
@@ -97,7 +99,8 @@ def reply_to(intent: Intent, traits: cabc.Set[str]) -> Reply:
 
     :param traits: ``thinking`` (thinks before it speaks), ``thinking_cap`` (thinks
         until the cap is used up), ``refusal`` (declines), ``cached`` (half of the
-        input counts as cached), ``length`` (stops at the cap in mid-sentence).
+        input counts as cached, a quarter as written to the cache), ``length`` (stops
+        at the cap in mid-sentence).
     """
     thinking = intent.thinking or bool(traits & {"thinking", "thinking_cap"})
     thought = "Looking at what was asked. Choosing a short answer." if thinking else ""
@@ -130,6 +133,7 @@ def reply_to(intent: Intent, traits: cabc.Set[str]) -> Reply:
         stop_sequence=stop_sequence,
         input_tokens=input_tokens,
         cached_tokens=_cached(input_tokens, traits),
+        written_tokens=input_tokens // 4 if "cached" in traits else 0,
         output_tokens=output_tokens + reasoning_tokens,
         reasoning_tokens=reasoning_tokens,
     )
