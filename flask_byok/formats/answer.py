@@ -91,12 +91,13 @@ def read_format(wanted: ResponseFormat | None) -> AnswerFormat | None:
         return AnswerFormat(schema=made.schema, build=made.build)
 
     # A pydantic model, without importing pydantic: the caller's class is one.
-    describe = getattr(wanted, "model_json_schema", None)
-    validate = getattr(wanted, "model_validate_json", None)
+    describe: t.Any = getattr(wanted, "model_json_schema", None)
+    validate: t.Any = getattr(wanted, "model_validate_json", None)
 
     if isinstance(wanted, type) and callable(describe) and callable(validate):
+        described: t.Any = describe()
         return AnswerFormat(
-            schema=close_schema(describe()),
+            schema=close_schema(described),
             build=lambda value: validate(json.dumps(value)),
             is_checked=False,
         )

@@ -126,7 +126,8 @@ class ClassFormat:
 
         if origin in _LISTS:
             made = [self._build(arguments[0], one) for one in value]
-            return made if origin is cabc.Sequence else origin(made)
+            kind: t.Any = list if origin is cabc.Sequence else origin
+            return kind(made)
 
         if origin in (dict, cabc.Mapping):
             return {name: self._build(arguments[1], one) for name, one in value.items()}
