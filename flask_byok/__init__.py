@@ -9,6 +9,7 @@ from .errors import CompanyKeyUnavailable as CompanyKeyUnavailable
 from .errors import ConfigError as ConfigError
 from .errors import CredentialChanged as CredentialChanged
 from .errors import CredentialNotFound as CredentialNotFound
+from .errors import InvalidAnswer as InvalidAnswer
 from .errors import KeyForbidden as KeyForbidden
 from .errors import KeyRejected as KeyRejected
 from .errors import KeyServiceUnavailable as KeyServiceUnavailable
@@ -30,6 +31,7 @@ from .errors import StreamInterrupted as StreamInterrupted
 from .errors import SystemBudgetExceeded as SystemBudgetExceeded
 from .errors import SystemKeyRefused as SystemKeyRefused
 from .errors import UnknownProvider as UnknownProvider
+from .errors import UnsupportedByProvider as UnsupportedByProvider
 from .errors import VaultClosed as VaultClosed
 from .extension import BYOK as BYOK
 from .keyservices.aws import AwsKms as AwsKms
@@ -37,11 +39,14 @@ from .keyservices.transit import VaultTransit as VaultTransit
 from .providers.base import Provider as Provider
 from .providers.types import ChatChunk as ChatChunk
 from .providers.types import ChatResponse as ChatResponse
+from .providers.types import DocumentPart as DocumentPart
 from .providers.types import Embeddings as Embeddings
 from .providers.types import ImagePart as ImagePart
 from .providers.types import Message as Message
 from .providers.types import ModelInfo as ModelInfo
+from .providers.types import StatePart as StatePart
 from .providers.types import TextPart as TextPart
+from .providers.types import TokenCount as TokenCount
 from .providers.types import Tool as Tool
 from .providers.types import ToolCall as ToolCall
 from .providers.types import ToolResultPart as ToolResultPart

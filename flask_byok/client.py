@@ -7,30 +7,28 @@ import sys
 import types
 import typing as t
 
+from . import asking
 from .failover.engine import Engine
 from .failover.rooms import Call
-from .failover.rooms import Perform
+from .failover.rooms import Operation
 from .failover.routes import Ask
-from .failover.routes import Route
 from .failover.streams import OpenStream
+from .formats.answer import AnswerFormat
+from .formats.answer import read_format
+from .formats.answer import ResponseFormat
 from .messages import build_request
 from .messages import CHARACTERS_OF_A_TOKEN
 from .messages import estimate_tokens
-from .messages import is_bound
 from .messages import Messages
 from .messages import Tools
-from .providers.http import Deadline
-from .providers.http import Sender
-from .providers.streams import ProviderStream
-from .providers.types import ChatAnswer
 from .providers.types import ChatChunk
 from .providers.types import ChatRequest
 from .providers.types import ChatResponse
-from .providers.types import EmbedAnswer
+from .providers.types import Effort
 from .providers.types import Embeddings
 from .providers.types import ModelInfo
 from .providers.types import Source
-from .secret import Secret
+from .providers.types import TokenCount
 from .vault.company import CompanyId
 
 
@@ -107,7 +105,8 @@ class AIClient:
         stop: str | cabc.Sequence[str] | None = None,
         tools: Tools | None = None,
         tool_choice: str | None = None,
-        response_format: cabc.Mapping[str, t.Any] | None = None,
+        response_format: ResponseFormat | None = None,
+        reasoning_effort: Effort | None = None,
         timeout: float | None = None,
         label: str | None = None,
         fallback: bool = True,
@@ -121,11 +120,17 @@ class AIClient:
         :param model: a name of ``BYOK_MODELS`` (``"fast"``) or a provider's model id;
             ``None`` for the default. An id keeps the call with its provider.
         :param max_tokens: the most tokens of output, thinking included.
-        :param temperature: sent only when given; several models refuse it.
+        :param temperature: sent only when given; several models refuse it. A route
+            to another provider than the first is not sent it.
+        :param stop: a text, or texts, before which the answer ends.
         :param tools: :class:`Tool` objects or dicts with ``name``, ``description`` and
             ``parameters`` (a JSON schema).
         :param tool_choice: ``"auto"``, ``"none"``, ``"required"`` or a tool's name.
-        :param response_format: a JSON schema the answer must follow.
+        :param response_format: how the answer must look: a JSON schema of an object, a
+            dataclass or a pydantic model class. What came is ``.parsed``.
+        :param reasoning_effort: ``"none"``, ``"minimal"``, ``"low"``, ``"medium"``,
+            ``"high"`` or ``"max"``: how much the model thinks first. Each provider
+            takes its nearest step.
         :param timeout: seconds for the whole call; ``BYOK_TIMEOUT`` when not given.
         :param label: the host's name of the AI feature, for the usage.
         :param fallback: ``False`` keeps the call on its first route. It may only
@@ -134,9 +139,14 @@ class AIClient:
             call with its provider.
         :raises ProviderError: what the first route said, when no route answered; the
             subclass tells the kind, ``.attempts`` every route.
+        :raises InvalidAnswer: when the answer is not in ``response_format``; it keeps
+            the text and the usage.
+        :raises UnsupportedByProvider: when the provider cannot do what is asked for,
+            and no other route may or can.
         :raises CallError: when no request could be made at all.
         :raises StateUnavailable: when the company's keys cannot be read.
         """
+        answer_format = read_format(response_format)
         request = build_request(
             messages,
             system=system,
@@ -145,25 +155,16 @@ class AIClient:
             stop=stop,
             tools=tools,
             tool_choice=tool_choice,
-            response_format=response_format,
+            answer_format=answer_format,
+            reasoning_effort=reasoning_effort,
             extra=extra,
         )
         call = self._call(request, model, timeout, label, fallback)
-        answered = self._engine.run(call, _chat(request))
-        answer = answered.value
-        return ChatResponse(
-            text=answer.text,
-            model=answer.model,
-            usage=answer.usage,
-            finish_reason=answer.finish_reason,
-            tool_calls=answer.tool_calls,
-            request_id=answer.request_id,
-            raw=answer.raw,
-            provider=answered.route.provider.id,
-            source=answered.route.source,
-            latency_ms=answered.latency_ms,
-            attempts=answered.attempts,
+        answered = self._engine.run(call, asking.chat(request))
+        response = asking.build_response(
+            answered.value, answered.route, answered.latency_ms, answered.attempts
         )
+        return response if answer_format is None else answer_format.parse(response)
 
     def stream(
         self,
@@ -176,7 +177,8 @@ class AIClient:
         stop: str | cabc.Sequence[str] | None = None,
         tools: Tools | None = None,
         tool_choice: str | None = None,
-        response_format: cabc.Mapping[str, t.Any] | None = None,
+        response_format: ResponseFormat | None = None,
+        reasoning_effort: Effort | None = None,
         timeout: float | None = None,
         label: str | None = None,
         fallback: bool = True,
@@ -191,6 +193,7 @@ class AIClient:
         :param timeout: seconds until the first content; later pieces may take 30 s
             each and 15 minutes together, counted only while waiting for the provider.
         """
+        answer_format = read_format(response_format)
         request = build_request(
             messages,
             system=system,
@@ -199,17 +202,20 @@ class AIClient:
             stop=stop,
             tools=tools,
             tool_choice=tool_choice,
-            response_format=response_format,
+            answer_format=answer_format,
+            reasoning_effort=reasoning_effort,
             extra=extra,
         )
         call = self._call(request, model, timeout, label, fallback, streamed=True)
-        return ChatStream(self._engine.open_stream(call, _stream(request)))
+        opened = self._engine.open_stream(call, asking.stream(request))
+        return ChatStream(opened, answer_format)
 
     def embed(
         self,
         texts: str | cabc.Sequence[str],
         *,
         model: str | None = None,
+        dimensions: int | None = None,
         timeout: float | None = None,
         label: str | None = None,
         fallback: bool = True,
@@ -222,12 +228,17 @@ class AIClient:
 
         :param model: a name of ``BYOK_MODELS`` or a model id; ``None`` for
             ``"embedding"`` of ``BYOK_MODELS``, else the provider's usual one.
+        :param dimensions: how long each vector shall be; ``None`` for the model's own
+            length. Not every model can shorten its vectors.
         :raises NoRoute: when no key of this company or app can embed.
         """
         wanted = (texts,) if isinstance(texts, str) else tuple(texts)
 
         if not wanted or not all(isinstance(text, str) and text for text in wanted):
             raise ValueError("'texts' must be a text or a list of texts, none empty.")
+
+        if dimensions is not None and dimensions < 1:
+            raise ValueError("'dimensions' must be at least 1.")
 
         call = Call(
             company=self._company,
@@ -238,12 +249,54 @@ class AIClient:
             output_tokens=1,
             operation="embeddings",
         )
-        answered = self._engine.run(call, _embed(wanted))
+        answered = self._engine.run(call, asking.embed(wanted, dimensions))
         answer = answered.value
         return Embeddings(
             vectors=answer.vectors,
             model=answer.model,
             usage=answer.usage,
+            provider=answered.route.provider.id,
+            source=answered.route.source,
+            latency_ms=answered.latency_ms,
+            attempts=answered.attempts,
+        )
+
+    def count_tokens(
+        self,
+        messages: Messages,
+        *,
+        system: str | None = None,
+        model: str | None = None,
+        tools: Tools | None = None,
+        response_format: ResponseFormat | None = None,
+        timeout: float | None = None,
+        label: str | None = None,
+        fallback: bool = True,
+    ) -> TokenCount:
+        """Ask the provider how many tokens of input a request would be.
+
+        Parameters and errors as for :meth:`chat`. Nothing is generated; it is one
+        request of the key all the same.
+        """
+        request = build_request(
+            messages,
+            system=system,
+            max_tokens=None,
+            temperature=None,
+            stop=None,
+            tools=tools,
+            tool_choice=None,
+            answer_format=read_format(response_format),
+            reasoning_effort=None,
+            extra=None,
+        )
+        call = self._call(
+            request, model, timeout, label, fallback, operation="count_tokens"
+        )
+        answered = self._engine.run(call, asking.count(request))
+        return TokenCount(
+            input_tokens=answered.value.input_tokens,
+            model=answered.value.model,
             provider=answered.route.provider.id,
             source=answered.route.source,
             latency_ms=answered.latency_ms,
@@ -258,7 +311,7 @@ class AIClient:
             output_tokens=1,
             operation="list_models",
         )
-        return list(self._engine.run(call, _list_models).value)
+        return list(self._engine.run(call, asking.list_models).value)
 
     def sdk(
         self,
@@ -303,15 +356,26 @@ class AIClient:
         fallback: bool,
         *,
         streamed: bool = False,
+        operation: Operation = "chat",
     ) -> Call:
+        counts = operation == "count_tokens"
         return Call(
             company=self._company,
-            ask=Ask(model=model, one_provider=is_bound(request), fallback=fallback),
+            ask=Ask(
+                model=model,
+                one_provider=bool(request.extra),
+                fallback=fallback,
+                droppable=asking.find_droppable(request),
+            ),
             timeout=_read_timeout(timeout),
             label=_read_label(label),
-            input_tokens=estimate_tokens(request),
-            output_tokens=request.max_tokens,
+            input_tokens=0 if counts else estimate_tokens(request),
+            output_tokens=1 if counts else request.max_tokens,
             streamed=streamed,
+            operation=operation,
+            find_unsupported=lambda provider: provider.find_unsupported(
+                request, counts=counts
+            ),
         )
 
 
@@ -322,8 +386,13 @@ class ChatStream:
     then is counted.
     """
 
-    def __init__(self, opened: OpenStream[ChatChunk]) -> None:
+    def __init__(
+        self,
+        opened: OpenStream[ChatChunk],
+        answer_format: AnswerFormat | None = None,
+    ) -> None:
         self._opened = opened
+        self._format = answer_format
 
     def __enter__(self) -> ChatStream:
         return self
@@ -357,25 +426,17 @@ class ChatStream:
         """The whole answer, once the stream has ended.
 
         :raises RuntimeError: before the end.
+        :raises InvalidAnswer: when it is not in the ``response_format`` of the call.
         """
         answer = self._opened.answer
 
         if answer is None:
             raise RuntimeError("The stream has not ended; iterate it to its end first.")
 
-        return ChatResponse(
-            text=answer.text,
-            model=answer.model,
-            usage=answer.usage,
-            finish_reason=answer.finish_reason,
-            tool_calls=answer.tool_calls,
-            request_id=answer.request_id,
-            raw=answer.raw,
-            provider=self.provider,
-            source=self.source,
-            latency_ms=self._opened.latency_ms,
-            attempts=self._opened.attempts,
+        response = asking.build_response(
+            answer, self._opened.route, self._opened.latency_ms, self._opened.attempts
         )
+        return response if self._format is None else self._format.parse(response)
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
@@ -404,42 +465,3 @@ def _read_label(label: str | None) -> str | None:
 
     # A lone surrogate goes into no database.
     return None if label is None else label.encode("utf-8", "replace").decode("utf-8")
-
-
-def _chat(request: ChatRequest) -> Perform[ChatAnswer]:
-    def perform(
-        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
-    ) -> ChatAnswer:
-        return route.provider.chat(
-            sender, request, model=route.model, api_key=api_key, deadline=deadline
-        )
-
-    return perform
-
-
-def _stream(request: ChatRequest) -> Perform[ProviderStream]:
-    def perform(
-        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
-    ) -> ProviderStream:
-        return route.provider.open_stream(
-            sender, request, model=route.model, api_key=api_key, deadline=deadline
-        )
-
-    return perform
-
-
-def _embed(texts: tuple[str, ...]) -> Perform[EmbedAnswer]:
-    def perform(
-        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
-    ) -> EmbedAnswer:
-        return route.provider.embed(
-            sender, texts, model=route.model, api_key=api_key, deadline=deadline
-        )
-
-    return perform
-
-
-def _list_models(
-    route: Route, sender: Sender, api_key: Secret, deadline: Deadline
-) -> tuple[ModelInfo, ...]:
-    return route.provider.models(sender, api_key=api_key, deadline=deadline)

@@ -23,6 +23,8 @@
         │   └── KeyServiceUnavailable   the key service does not answer; try again
         ├── SystemBudgetExceeded    the month's allowance is used up
         ├── SystemKeyRefused        the use of the system key cannot be recorded
+        ├── UnsupportedByProvider   the provider cannot do it (.feature); nothing sent
+        ├── InvalidAnswer           not in the format asked for (.text .usage)
         └── ProviderError           a provider, or the way to it, failed
             ├── KeyRejected         wrong, revoked, expired
             ├── KeyForbidden        the key lacks a permission
@@ -47,6 +49,7 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from .providers.types import Attempt
+    from .providers.types import ChatResponse
     from .providers.types import Usage
 
 
@@ -267,6 +270,51 @@ class SystemBudgetExceeded(CallError):
 
 class SystemKeyRefused(CallError):
     """The use of the system key cannot be recorded, so it is not used."""
+
+
+class UnsupportedByProvider(CallError):
+    """The provider cannot do what the request asks for; it was sent nothing.
+
+    Raised when no other route may answer, or can. The request decides, not the key.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        feature: str,
+        attempts: cabc.Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(message, attempts=attempts)
+        #: ``OPENAI``, ``GEMINI``, ``CLAUDE`` or a registered id.
+        self.provider = provider
+        #: What it cannot do, a word of ours: ``image_size``, ``document_url``, …
+        self.feature = feature
+
+
+class InvalidAnswer(CallError):
+    """An answer that is not in the format the caller asked for. It was billed.
+
+    Its text and usage are kept here, whole: the error's own sentence holds neither.
+    """
+
+    def __init__(self, message: str, *, problem: str, response: ChatResponse) -> None:
+        super().__init__(message, attempts=response.attempts)
+        #: What does not fit, and where, in names of the format alone.
+        self.problem = problem
+        #: The whole answer; its ``parsed`` is ``None``.
+        self.response = response
+
+    @property
+    def text(self) -> str:
+        """What the model answered."""
+        return self.response.text
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens that were used, and paid."""
+        return self.response.usage
 
 
 class ProviderError(CallError):

@@ -7,13 +7,17 @@ is sent.
 from __future__ import annotations
 
 import collections.abc as cabc
+import re
 import typing as t
 
+from .formats.answer import AnswerFormat
 from .providers.types import ChatRequest
+from .providers.types import DocumentPart
+from .providers.types import Effort
 from .providers.types import ImagePart
 from .providers.types import Message
 from .providers.types import Part
-from .providers.types import Role
+from .providers.types import StatePart
 from .providers.types import TextPart
 from .providers.types import Tool
 from .providers.types import ToolCall
@@ -31,8 +35,13 @@ CHARACTERS_OF_A_TOKEN: t.Final = 3
 #: Characters an image is taken for in estimates, whatever its size.
 _IMAGE: t.Final = 3000
 
-_ROLES: t.Final = t.get_args(Role)
-_PARTS: t.Final = (TextPart, ImagePart, ToolCall, ToolResultPart)
+#: Characters a document by URL is taken for.
+_DOCUMENT: t.Final = 30_000
+
+_EFFORTS: t.Final = t.get_args(Effort)
+
+#: What every provider takes as a tool's name.
+_TOOL_NAME: t.Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 def build_request(
@@ -44,22 +53,28 @@ def build_request(
     stop: str | cabc.Sequence[str] | None,
     tools: Tools | None,
     tool_choice: str | None,
-    response_format: cabc.Mapping[str, t.Any] | None,
+    answer_format: AnswerFormat | None,
+    reasoning_effort: Effort | None,
     extra: cabc.Mapping[str, t.Any] | None,
 ) -> ChatRequest:
     """Check what the caller passed and put it into one request."""
     if max_tokens is not None and max_tokens < 1:
         raise ValueError("'max_tokens' must be at least 1.")
 
+    if reasoning_effort is not None and reasoning_effort not in _EFFORTS:
+        raise ValueError(f"'reasoning_effort' must be one of: {', '.join(_EFFORTS)}.")
+
+    read_tools = _read_tools(tools, tool_choice)
     return ChatRequest(
         messages=read_messages(messages),
         system=system,
         max_tokens=max_tokens,
         temperature=temperature,
         stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
-        tools=tuple(_read_tool(tool) for tool in tools or ()),
+        tools=read_tools,
         tool_choice=tool_choice,
-        response_format=response_format,
+        response_format=None if answer_format is None else answer_format.schema,
+        reasoning_effort=reasoning_effort,
         extra=dict(extra or {}),
     )
 
@@ -69,71 +84,93 @@ def read_messages(messages: Messages) -> tuple[Message, ...]:
     if isinstance(messages, str):
         messages = [Message(role="user", content=messages)]
 
-    found = tuple(_read_message(message) for message in messages)
+    found = tuple(
+        message if isinstance(message, Message) else Message.from_dict(message)
+        for message in messages
+    )
 
     if not found:
         raise ValueError("'messages' is empty; there is nothing to ask.")
 
+    for message in found:
+        if not isinstance(message.content, str):
+            _check_parts(message.content)
+
     return found
 
 
-def is_bound(request: ChatRequest) -> bool:
-    """Tell whether the request only makes sense to the provider it was made for."""
-    if request.extra:
-        return True
+def _check_parts(parts: cabc.Iterable[Part]) -> None:
+    """Refuse what no provider could be sent."""
+    for part in parts:
+        if not isinstance(part, ImagePart | DocumentPart):
+            continue
 
-    return any(
-        getattr(part, "provider_state", None)
-        for message in request.messages
-        if not isinstance(message.content, str)
-        for part in message.content
-    )
+        noun = "An image" if isinstance(part, ImagePart) else "A document"
 
+        if (part.data is None) == (part.url is None):
+            raise ValueError(f"{noun} has either 'data' or 'url'.")
 
-def _read_message(message: Message | cabc.Mapping[str, t.Any]) -> Message:
-    if isinstance(message, Message):
-        return message
+        if part.data == b"" or part.url == "":
+            raise ValueError(f"{noun} is empty.")
 
-    if not isinstance(message, cabc.Mapping):
-        raise TypeError("A message is a Message or a dict with 'role' and 'content'.")
-
-    role = message.get("role")
-
-    if role not in _ROLES:
-        raise ValueError(f"A message's 'role' must be one of: {', '.join(_ROLES)}.")
-
-    role = t.cast("Role", role)
-    content = message.get("content")
-
-    if isinstance(content, str):
-        return Message(role=role, content=content)
-
-    if not isinstance(content, cabc.Sequence) or isinstance(content, bytes):
-        raise TypeError("A message's 'content' is a string or a list of parts.")
-
-    return Message(role=role, content=tuple(_read_part(part) for part in content))
+        if isinstance(part, DocumentPart):
+            _check_document(part)
 
 
-def _read_part(part: Part | str | cabc.Mapping[str, t.Any]) -> Part:
-    if isinstance(part, _PARTS):
-        return part
+def _check_document(part: DocumentPart) -> None:
+    if part.media_type == "application/pdf":
+        return
 
-    if isinstance(part, str):
-        return TextPart(text=part)
+    if not part.media_type.startswith("text/"):
+        raise ValueError(
+            "A document's 'media_type' is 'application/pdf' or begins with 'text/'."
+        )
 
-    if isinstance(part, cabc.Mapping) and isinstance(part.get("text"), str):
-        return TextPart(text=part["text"])
+    try:
+        (part.data or b"").decode("utf-8")
+        return
+    except UnicodeDecodeError:
+        pass
 
-    raise TypeError(
-        "A part is a string, a dict with 'text', or a TextPart, ImagePart, ToolCall "
-        "or ToolResultPart."
-    )
+    raise ValueError("A document of text must be in UTF-8.")
+
+
+def _read_tools(tools: Tools | None, choice: str | None) -> tuple[Tool, ...]:
+    """Read the tools, and see that the one that is chosen is among them."""
+    found = tuple(_read_tool(tool) for tool in tools or ())
+    names = {tool.name for tool in found}
+
+    if len(names) < len(found):
+        raise ValueError("Two of the 'tools' have the same name.")
+
+    if choice not in (None, "auto", "none", "required") and choice not in names:
+        raise ValueError(
+            "'tool_choice' is 'auto', 'none', 'required' or the name of one of 'tools'."
+        )
+
+    if choice == "required" and not found:
+        raise ValueError("'tool_choice' is 'required', but there are no 'tools'.")
+
+    return found
 
 
 def _read_tool(tool: Tool | cabc.Mapping[str, t.Any]) -> Tool:
-    if isinstance(tool, Tool):
-        return tool
+    if not isinstance(tool, Tool):
+        tool = _make_tool(tool)
 
+    if not _TOOL_NAME.fullmatch(tool.name):
+        raise ValueError(
+            "A tool's 'name' has up to 64 letters, digits, '_' and '-', and begins "
+            "with a letter or '_'."
+        )
+
+    if tool.parameters and tool.parameters.get("type") != "object":
+        raise ValueError("A tool's 'parameters' are a JSON schema of type 'object'.")
+
+    return tool
+
+
+def _make_tool(tool: cabc.Mapping[str, t.Any]) -> Tool:
     if not isinstance(tool, cabc.Mapping) or not isinstance(tool.get("name"), str):
         raise TypeError(
             "A tool is a Tool or a dict with 'name', 'description' and 'parameters'."
@@ -168,7 +205,13 @@ def _characters_of_part(part: Part) -> int:
     if isinstance(part, ToolResultPart):
         return len(str(part.content))
 
-    return len(str(part.text)) if isinstance(part, TextPart) else _IMAGE
+    if isinstance(part, TextPart):
+        return len(str(part.text))
+
+    if isinstance(part, DocumentPart):
+        return len(part.data or b"") or _DOCUMENT
+
+    return 0 if isinstance(part, StatePart) else _IMAGE
 
 
 def _characters_of_tool(tool: Tool) -> int:

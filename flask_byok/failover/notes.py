@@ -9,6 +9,8 @@ from ..errors import CallError
 from ..errors import CompanyKeyUnavailable
 from ..errors import is_passing
 from ..errors import NoRoute
+from ..errors import UnsupportedByProvider
+from ..providers.abilities import FEATURES
 from ..providers.types import Attempt
 from ..vault.types import Credential
 from .changes import Change
@@ -92,6 +94,20 @@ class Notes:
         why = reason if is_passing(reason) else "unreadable"
         self._be_out(credential, why, None, None)
 
+    def unsupported(self, route: Route, feature: str) -> None:
+        """Note a provider that cannot do what is asked for; its key is not to blame.
+
+        The system key may answer then as for a model that a company key lacks.
+        """
+        error = UnsupportedByProvider(
+            f"{route.provider.label} {FEATURES.get(feature, 'cannot do that')}; "
+            "nothing was sent to it.",
+            provider=route.provider.id,
+            feature=feature,
+        )
+        self.attempts.append(_unsent(route, "unsupported", feature))
+        self._count(route, error, "M")
+
     def fail(self, route: Route, verdict: Verdict, latency_ms: int) -> Attempt:
         """Note a request that brought no answer."""
         attempt = Attempt(
@@ -104,6 +120,7 @@ class Notes:
             request_id=verdict.request_id,
             latency_ms=latency_ms,
             sent=verdict.sent,
+            dropped=route.dropped,
         )
         self.attempts.append(attempt)
         return attempt
@@ -131,6 +148,7 @@ class Notes:
                 model=route.model,
                 request_id=request_id,
                 latency_ms=latency_ms,
+                dropped=route.dropped,
             )
         )
 

@@ -9,6 +9,7 @@ import uuid
 
 from ..config import Settings
 from ..ledger.usage import Ledger
+from ..providers.base import Provider
 from ..providers.http import Deadline
 from ..providers.http import Sender
 from ..secret import Secret
@@ -22,7 +23,7 @@ from .telling import Teller
 
 #: What a call asks for, in OpenTelemetry's words where it has one; ``request`` is
 #: whatever else an official SDK can ask.
-Operation = t.Literal["chat", "embeddings", "list_models", "request"]
+Operation = t.Literal["chat", "count_tokens", "embeddings", "list_models", "request"]
 
 T_co = t.TypeVar("T_co", covariant=True)
 
@@ -37,6 +38,11 @@ class Perform(t.Protocol[T_co]):
         ...
 
 
+def carries_all(provider: Provider) -> str | None:
+    """Say of every provider that it can do what a call asks for."""
+    return None
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
     """What the host asked for.
@@ -46,6 +52,8 @@ class Call:
     :param label: the host's name of the AI feature.
     :param input_tokens: a guess, for the budget.
     :param output_tokens: the most the answer may have; ``None`` for the usual cap.
+    :param find_unsupported: names what a provider cannot do of this call, a word of
+        ``providers.abilities.FEATURES``; ``None`` when it can do everything.
     :param id: the same for all attempts of the call.
     """
 
@@ -57,6 +65,7 @@ class Call:
     output_tokens: int | None = None
     streamed: bool = False
     operation: Operation = "chat"
+    find_unsupported: cabc.Callable[[Provider], str | None] = carries_all
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
 
 

@@ -31,6 +31,7 @@ class Route:
 
     :param credential: the company's stored key; ``None`` on a system route.
     :param system_key: the app's own key; ``None`` on a company route.
+    :param dropped: names of what this route leaves out of the request.
     """
 
     provider: Provider
@@ -38,6 +39,7 @@ class Route:
     source: Source
     credential: Credential | None = None
     system_key: Secret | None = None
+    dropped: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,12 +47,13 @@ class Ask:
     """What decides about routes: the model asked for, and how bound the call is.
 
     :param model: a name of ``BYOK_MODELS``, a model id, or ``None``.
-    :param one_provider: the call cannot be put to another provider (``extra``, parts
-        bound to an account, embeddings).
+    :param one_provider: the call cannot be put to another provider (``extra``,
+        embeddings).
     :param fallback: ``False`` keeps the first route alone.
     :param embeds: the call wants vectors.
     :param provider: the call speaks this provider's wire and goes to no other, whatever
         key of the company is active; ``None`` where the company's choice decides.
+    :param droppable: names of what is meant for the first route's provider alone.
     """
 
     model: str | None = None
@@ -58,6 +61,7 @@ class Ask:
     fallback: bool = True
     embeds: bool = False
     provider: str | None = None
+    droppable: tuple[str, ...] = ()
 
 
 class Planner:
@@ -98,6 +102,9 @@ class Planner:
 
         if ask.embeds:
             found = _same_model(found)
+
+        if ask.droppable:
+            found = _drop_abroad(found, ask.droppable)
 
         return found if ask.fallback else found[:1]
 
@@ -211,4 +218,15 @@ def _same_model(routes: list[Route]) -> list[Route]:
         route
         for route in routes
         if (route.provider.id, route.model) == (first.provider.id, first.model)
+    ]
+
+
+def _drop_abroad(routes: list[Route], names: tuple[str, ...]) -> list[Route]:
+    """Leave out what was meant for the first provider where another one answers."""
+    homes = {route.provider.id for route in routes[:1]}
+    return [
+        route
+        if route.provider.id in homes
+        else dataclasses.replace(route, dropped=names)
+        for route in routes
     ]

@@ -128,6 +128,13 @@ class Walk(t.Generic[T]):
         return None
 
     def _take(self, route: Route, has_next: bool) -> Arrived[T] | None:
+        feature = self._call.find_unsupported(route.provider)
+
+        if feature is not None:
+            self._notes.unsupported(route, feature)
+            self._watch.skipped(self._notes.attempts[-1])
+            return None
+
         target = self._target(route)
         gate = enter(
             self._rooms.circuits,

@@ -120,6 +120,7 @@ class _Tariff:
     model: str
     input: decimal.Decimal
     cached: decimal.Decimal
+    written: decimal.Decimal
     output: decimal.Decimal
     plain_up_to: float
 
@@ -131,10 +132,11 @@ class _Tariff:
             found = _ask(self.vendor, self.model, usage, at)
             return None if found is None else _round_up(found.total_price * MICROS)
 
-        cached = _cached(usage)
+        cached, written = _cached(usage), _written(usage)
         return _round_up(
-            (tokens - cached) * self.input
+            (tokens - cached - written) * self.input
             + cached * self.cached
+            + written * self.written
             + (usage.output_tokens or 0) * self.output
         )
 
@@ -148,9 +150,14 @@ def _find(provider: str, model: str, at: dt.datetime) -> _Tariff | None:
         return None
 
     price = found.model_price
-    kinds = (price.input_mtok, price.cache_read_mtok, price.output_mtok)
+    kinds = (
+        price.input_mtok,
+        price.cache_read_mtok,
+        price.cache_write_mtok,
+        price.output_mtok,
+    )
     bases: list[t.Any] = [getattr(kind, "base", kind) for kind in kinds]
-    fresh, cached, output = bases
+    fresh, cached, written, output = bases
 
     if fresh is None:
         return None
@@ -161,6 +168,7 @@ def _find(provider: str, model: str, at: dt.datetime) -> _Tariff | None:
         model=model,
         input=fresh,
         cached=fresh if cached is None else cached,
+        written=fresh if written is None else written,
         # Models of vectors have no output to be paid.
         output=decimal.Decimal(0) if output is None else output,
         plain_up_to=-1 if _changes_by_hour(found) else min(tiers, default=math.inf),
@@ -189,6 +197,7 @@ def _ask(
             Counts(
                 input_tokens=usage.input_tokens or 0,
                 cache_read_tokens=_cached(usage),
+                cache_write_tokens=_written(usage),
                 output_tokens=usage.output_tokens or 0,
             ),
             model_ref=model,
@@ -201,6 +210,11 @@ def _ask(
 
 def _cached(usage: Usage) -> int:
     return max(0, min(usage.cached_tokens, usage.input_tokens or 0))
+
+
+def _written(usage: Usage) -> int:
+    fresh = (usage.input_tokens or 0) - _cached(usage)
+    return max(0, min(usage.cache_write_tokens, fresh))
 
 
 def _round_up(micros: decimal.Decimal) -> int:

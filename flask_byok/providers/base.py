@@ -24,6 +24,7 @@ from .streams import ProviderStream
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatRequest
+from .types import CountAnswer
 from .types import EmbedAnswer
 from .types import Failure
 from .types import Message
@@ -61,6 +62,8 @@ class Provider(abc.ABC):
     :param embedding_model: ``None`` when the provider has none.
     :param dialect: whose error table applies.
     :param default_output_cap: output tokens assumed of a call that sets no limit.
+    :param binds_state: what the provider wants back goes to the account alone that it
+        was given to.
     """
 
     id: str
@@ -75,6 +78,7 @@ class Provider(abc.ABC):
     embedding_model: str | None = None
     dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"]
     default_output_cap: int = 4096
+    binds_state: bool = False
 
     def with_base_url(self, url: str) -> Provider:
         """Give a copy that speaks to another address.
@@ -202,6 +206,50 @@ class Provider(abc.ABC):
         """
         return self.chat(sender, PROBE, model=model, api_key=api_key, deadline=deadline)
 
+    def find_unsupported(self, request: ChatRequest, *, counts: bool) -> str | None:
+        """Name what a request asks for and this provider cannot do.
+
+        :param counts: only the tokens of the request are to be counted.
+        :return: a word of ``abilities.FEATURES``; ``None`` when it can do everything.
+        """
+        abilities = self._choose_wire(request).abilities
+
+        if counts and not abilities.counts:
+            return "count_tokens"
+
+        return abilities.find_unsupported(request)
+
+    def count_tokens(
+        self,
+        sender: Sender,
+        request: ChatRequest,
+        *,
+        model: str,
+        api_key: Secret,
+        deadline: Deadline,
+    ) -> CountAnswer:
+        """Ask how many tokens of input a request would be.
+
+        :raise ValueError: when the provider cannot count; nothing is sent.
+        :raise AttemptFailed: when no answer came of it.
+        """
+        wire = self._choose_wire(request)
+        path, body = wire.build_count(request, model)
+        answer = self._send(
+            sender, "POST", path, body, api_key=api_key, deadline=deadline
+        )
+        cleaner = IdCleaner(api_key)
+        count = wire.parse_count(self._read_object(answer, cleaner))
+
+        if count is None:
+            raise AttemptFailed(Failure(kind="unreadable_answer", status=answer.status))
+
+        return CountAnswer(
+            input_tokens=count,
+            model=model,
+            request_id=find_request_id(answer.headers, cleaner),
+        )
+
     @abc.abstractmethod
     def models(
         self,
@@ -227,8 +275,11 @@ class Provider(abc.ABC):
         model: str,
         api_key: Secret,
         deadline: Deadline,
+        dimensions: int | None = None,
     ) -> EmbedAnswer:
         """Turn texts into vectors, in their order.
+
+        :param dimensions: how long the vectors shall be; ``None`` for the model's own.
 
         :raise ValueError: when the provider has no embeddings; nothing is sent.
         :raise AttemptFailed: when no answer came of it.

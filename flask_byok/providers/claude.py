@@ -100,6 +100,7 @@ class ClaudeProvider(Provider):
         model: str,
         api_key: Secret,
         deadline: Deadline,
+        dimensions: int | None = None,
     ) -> EmbedAnswer:
         """Refuse: this provider has no embeddings."""
         raise ValueError(f"{self.label} has no embeddings.")

@@ -5,26 +5,36 @@ Facts: PROVIDERS.md 4 and 6.4, from the official SDK and recorded exchanges.
 
 from __future__ import annotations
 
-import base64
 import collections.abc as cabc
 import dataclasses
+import re
 import typing as t
 
+from .abilities import Abilities
+from .schemas import fit_claude
+from .streams import find_calls
+from .streams import OpenState
 from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatChunk
 from .types import ChatRequest
+from .types import DocumentPart
+from .types import Effort
 from .types import Failure
 from .types import FinishReason
 from .types import ImagePart
 from .types import Message
+from .types import Part
+from .types import StatePart
 from .types import TextPart
 from .types import Tool
 from .types import ToolCall
 from .types import ToolResultPart
 from .types import Usage
 from .wire import as_parts
+from .wire import encode_bytes
+from .wire import fit_id
 from .wire import join_system
 from .wire import Json
 from .wire import make_call_id
@@ -48,6 +58,26 @@ _FINISH: cabc.Mapping[str, FinishReason] = {
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 _THINKING = ("thinking", "redacted_thinking")
 
+#: The wire's word for ours; "none" is said otherwise.
+_EFFORTS: cabc.Mapping[Effort, str] = {
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "max": "max",
+}
+#: Models that know no adaptive thinking, and the tokens they are given instead.
+_OLD = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[015])?(-\d{8})?$)")
+_BUDGETS: cabc.Mapping[str, int] = {
+    "low": 1024,
+    "medium": 4096,
+    "high": 16384,
+    "max": 32768,
+}
+_LEAST_BUDGET = 1024
+#: Fields that say how to answer: a question for the number of tokens has none of them.
+_NOT_COUNTED = ("max_tokens", "stop_sequences", "temperature")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MessagesWire(Wire):
@@ -57,6 +87,14 @@ class MessagesWire(Wire):
     """
 
     dialect = "CLAUDE"
+    abilities: t.ClassVar[Abilities] = Abilities(
+        image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
+        image_mib=10,
+        media_mib=32,
+        forces_tools=False,
+        has_open_objects=False,
+        counts=True,
+    )
     default_cap: int
 
     def build_path(self, model: str, *, stream: bool) -> str:
@@ -85,9 +123,12 @@ class MessagesWire(Wire):
             body["output_config"] = {
                 "format": {
                     "type": "json_schema",
-                    "schema": dict(request.response_format),
+                    "schema": fit_claude(request.response_format),
                 }
             }
+
+        if request.reasoning_effort is not None:
+            _set_effort(body, request.reasoning_effort)
 
         if request.tools:
             body["tools"] = [_build_tool(tool) for tool in request.tools]
@@ -105,35 +146,27 @@ class MessagesWire(Wire):
         if not isinstance(payload.get("content"), list):
             raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
 
-        blocks = read_objects(payload["content"])
-        thinking = [block for block in blocks if block.get("type") in _THINKING]
-        calls = [
-            ToolCall(
-                id=read_text(block.get("id")) or make_call_id(),
-                name=read_text(block.get("name")),
-                arguments=read_object(block.get("input")),
-            )
-            for block in blocks
-            if block.get("type") == "tool_use"
+        parts = [
+            part
+            for block in read_objects(payload["content"])
+            if (part := _parse_block(block)) is not None
         ]
 
-        if calls and thinking:
-            calls[0] = dataclasses.replace(
-                calls[0], provider_state=_keep_thinking(thinking)
-            )
-
         return ChatAnswer(
-            text="".join(
-                read_text(block.get("text"))
-                for block in blocks
-                if block.get("type") == "text"
-            ),
+            text="".join(part.text for part in parts if isinstance(part, TextPart)),
             model=read_text(payload.get("model")),
             usage=_parse_usage(read_object(payload.get("usage"))),
             finish_reason=read_finish(payload.get("stop_reason"), _FINISH),
-            tool_calls=tuple(calls),
+            tool_calls=find_calls(parts),
+            parts=tuple(parts),
             raw=payload,
         )
+
+    def build_count(self, request: ChatRequest, model: str) -> tuple[str, Json]:
+        """Ask with the same input, and without what says how to answer."""
+        body = self.build_body(request, model, stream=False)
+        counted = {name: body[name] for name in body if name not in _NOT_COUNTED}
+        return "/messages/count_tokens", counted
 
     def build_reader(self, model: str) -> StreamReader:
         """Make the reader of one stream."""
@@ -147,8 +180,7 @@ class _MessagesReader(StreamReader):
 
     def __init__(self, model: str) -> None:
         super().__init__(model)
-        self._thinking: dict[object, Json] = {}
-        self._thoughts: dict[object, dict[str, list[str]]] = {}
+        self._thinking: dict[object, OpenState] = {}
         self._places: dict[object, int] = {}
 
     @staticmethod
@@ -195,18 +227,13 @@ class _MessagesReader(StreamReader):
             return self.add_text(read_text(block.get("text")))
 
         if block.get("type") in _THINKING:
-            self._thinking[index] = block
+            self._thinking[index] = self.add_state("block", block)
 
         if block.get("type") != "tool_use":
             return ()
 
         self._places[index] = len(self.calls)
-        thinking = [] if self.calls else self._build_thinking()
-        return self.open_call(
-            read_text(block.get("id")),
-            read_text(block.get("name")),
-            state=_keep_thinking(thinking) if thinking else None,
-        )
+        return self.open_call(read_text(block.get("id")), read_text(block.get("name")))
 
     def _take_delta(self, payload: Json) -> cabc.Iterable[ChatChunk]:
         delta = read_object(payload.get("delta"))
@@ -222,27 +249,49 @@ class _MessagesReader(StreamReader):
 
         if index in self._thinking and kind in ("thinking_delta", "signature_delta"):
             field = "thinking" if kind == "thinking_delta" else "signature"
-            thoughts = self._thoughts.setdefault(index, {})
-            thoughts.setdefault(field, []).append(read_text(delta.get(field)))
+            self._thinking[index].add(field, read_text(delta.get(field)))
 
         return ()
 
-    def _build_thinking(self) -> list[Json]:
-        return [
-            {
-                **block,
-                **{
-                    field: read_text(block.get(field)) + "".join(pieces)
-                    for field, pieces in self._thoughts.get(index, {}).items()
-                },
-            }
-            for index, block in self._thinking.items()
-        ]
+
+def _parse_block(block: Json) -> Part | None:
+    kind = block.get("type")
+
+    if kind == "text" and read_text(block.get("text")):
+        return TextPart(text=read_text(block.get("text")))
+
+    if kind in _THINKING:
+        # It goes back unchanged, in its place before texts and tool calls.
+        return StatePart(provider_state={"CLAUDE": {"block": block}})
+
+    if kind == "tool_use":
+        return ToolCall(
+            id=read_text(block.get("id")) or make_call_id(),
+            name=read_text(block.get("name")),
+            arguments=read_object(block.get("input")),
+        )
+
+    return None
 
 
-def _keep_thinking(blocks: cabc.Sequence[Json]) -> Json:
-    """Keep thinking for the next turn: it goes back unchanged before its tool call."""
-    return {"CLAUDE": {"thinking": list(blocks)}}
+def _set_effort(body: dict[str, t.Any], effort: Effort) -> None:
+    """Say how much to think, as the model knows it."""
+    if effort == "none":
+        body["thinking"] = {"type": "disabled"}
+        return
+
+    word = _EFFORTS[effort]
+
+    if not _OLD.match(body["model"]):
+        body["thinking"] = {"type": "adaptive"}
+        body["output_config"] = {**body.get("output_config", {}), "effort": word}
+        return
+
+    budget = min(_BUDGETS[word], body["max_tokens"] - 1)
+
+    # A budget this small is refused; the model then answers without thinking.
+    if budget >= _LEAST_BUDGET:
+        body["thinking"] = {"type": "enabled", "budget_tokens": budget}
 
 
 def _build_tool(tool: Tool) -> Json:
@@ -289,17 +338,20 @@ def _build_blocks(part: object) -> cabc.Iterator[Json]:
         yield {"type": "text", "text": part.text}
     elif isinstance(part, ImagePart):
         yield {"type": "image", "source": _build_source(part)}
+    elif isinstance(part, DocumentPart):
+        yield _build_document(part)
     elif isinstance(part, ToolResultPart):
         yield {
             "type": "tool_result",
-            "tool_use_id": part.call_id,
+            "tool_use_id": fit_id(part.call_id),
             "content": part.content,
         }
+    elif isinstance(part, StatePart):
+        yield from read_objects([read_state(part, "CLAUDE").get("block")])
     elif isinstance(part, ToolCall):
-        yield from read_objects(read_state(part, "CLAUDE").get("thinking"))
         yield {
             "type": "tool_use",
-            "id": part.id,
+            "id": fit_id(part.id),
             "name": part.name,
             "input": dict(part.arguments),
         }
@@ -312,8 +364,23 @@ def _build_source(part: ImagePart) -> Json:
     return {
         "type": "base64",
         "media_type": part.media_type or "image/png",
-        "data": base64.b64encode(part.data).decode("ascii"),
+        "data": encode_bytes(part.data),
     }
+
+
+def _build_document(part: DocumentPart) -> Json:
+    titled = {} if part.name is None else {"title": part.name}
+    source: Json = {"type": "url", "url": part.url or ""}
+
+    if part.data is not None:
+        is_pdf = part.media_type == "application/pdf"
+        source = {
+            "type": "base64" if is_pdf else "text",
+            "media_type": "application/pdf" if is_pdf else "text/plain",
+            "data": encode_bytes(part.data) if is_pdf else part.data.decode("utf-8"),
+        }
+
+    return {"type": "document", "source": source, **titled}
 
 
 def _parse_usage(counts: Json) -> Usage:
@@ -328,4 +395,5 @@ def _parse_usage(counts: Json) -> Usage:
         output_tokens=read_count(counts.get("output_tokens")),
         cached_tokens=cached,
         reasoning_tokens=read_count(details.get("thinking_tokens")) or 0,
+        cache_write_tokens=written,
     )

@@ -104,19 +104,25 @@ class GeminiProvider(Provider):
         model: str,
         api_key: Secret,
         deadline: Deadline,
+        dimensions: int | None = None,
     ) -> EmbedAnswer:
         """Turn texts into vectors, in their order: one entry per text, in one request.
 
         Several parts in one entry would give a single vector.
         """
         name = model.removeprefix("models/")
+        more = {} if dimensions is None else {"outputDimensionality": dimensions}
         answer = self._send(
             sender,
             "POST",
             f"/models/{quote_model(model)}:batchEmbedContents",
             {
                 "requests": [
-                    {"model": f"models/{name}", "content": {"parts": [{"text": text}]}}
+                    {
+                        "model": f"models/{name}",
+                        "content": {"parts": [{"text": text}]},
+                        **more,
+                    }
                     for text in texts
                 ]
             },

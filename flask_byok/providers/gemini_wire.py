@@ -5,20 +5,25 @@ Facts: PROVIDERS.md 4 and 7.4, from the official SDK and recorded exchanges.
 
 from __future__ import annotations
 
-import base64
 import collections.abc as cabc
+import re
 import typing as t
 import urllib.parse
 
+from .abilities import Abilities
+from .streams import find_calls
 from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatChunk
 from .types import ChatRequest
+from .types import DocumentPart
+from .types import Effort
 from .types import Failure
 from .types import FinishReason
 from .types import ImagePart
 from .types import Message
+from .types import Part
 from .types import TextPart
 from .types import Tool
 from .types import ToolCall
@@ -26,6 +31,7 @@ from .types import ToolResultPart
 from .types import Usage
 from .wire import as_parts
 from .wire import dump_arguments
+from .wire import encode_bytes
 from .wire import join_system
 from .wire import Json
 from .wire import read_count
@@ -49,6 +55,19 @@ _FINISH: cabc.Mapping[str, FinishReason] = {
 }
 #: An account that was limited says so as a finish reason, with status 200.
 _LIMITED = "PUP_LIMITED_DISABLED"
+#: These refuse a tool call without its signature; a call that another model made has
+#: none, and goes with what the provider takes in its place.
+_WANTS_SIGNATURES = re.compile(r"gemini-[3-9]")
+_NO_SIGNATURE = "skip_thought_signature_validator"
+#: No model of this provider is told not to think at all.
+_LEVELS: cabc.Mapping[Effort, str] = {
+    "none": "MINIMAL",
+    "minimal": "MINIMAL",
+    "low": "LOW",
+    "medium": "MEDIUM",
+    "high": "HIGH",
+    "max": "HIGH",
+}
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
 
@@ -56,6 +75,13 @@ class GenerateWire(Wire):
     """``POST /models/…:generateContent`` and its streaming twin."""
 
     dialect = "GEMINI"
+    abilities = Abilities(
+        image_types=frozenset(
+            {"image/heic", "image/heif", "image/jpeg", "image/png", "image/webp"}
+        ),
+        media_mib=100,
+        counts=True,
+    )
 
     def build_path(self, model: str, *, stream: bool) -> str:
         """Give the path, which names the model."""
@@ -64,7 +90,7 @@ class GenerateWire(Wire):
 
     def build_body(self, request: ChatRequest, model: str, *, stream: bool) -> Json:
         """Put a request into the body."""
-        body: dict[str, t.Any] = {"contents": build_contents(request.messages)}
+        body: dict[str, t.Any] = {"contents": build_contents(request.messages, model)}
         system = join_system(request)
         config = _build_config(request)
 
@@ -95,15 +121,33 @@ class GenerateWire(Wire):
         if not reader.ended and not read_objects(payload.get("candidates")):
             raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
 
+        parts = reader.build_parts()
         return ChatAnswer(
             text="".join(reader.texts),
             model=read_text(reader.model),
             usage=reader.usage,
             finish_reason=reader.finish_reason,
-            tool_calls=reader.build_calls(),
+            tool_calls=find_calls(parts),
+            parts=parts,
             request_id=read_text(reader.request_id) or None,
             raw=payload,
         )
+
+    def build_count(self, request: ChatRequest, model: str) -> tuple[str, Json]:
+        """Ask with the same input; more than plain turns goes in whole."""
+        body = self.build_body(request, model, stream=False)
+        path = f"/models/{quote_model(model)}:countTokens"
+        whole = {name: one for name, one in body.items() if name != "generationConfig"}
+
+        if set(whole) == {"contents"}:
+            return path, whole
+
+        name = f"models/{model.removeprefix('models/')}"
+        return path, {"generateContentRequest": {"model": name, **whole}}
+
+    def parse_count(self, payload: Json) -> int | None:
+        """Read the number of input tokens; ``None`` when it is not there."""
+        return read_count(payload.get("totalTokens"))
 
     def build_reader(self, model: str) -> StreamReader:
         """Make the reader of one stream."""
@@ -164,7 +208,16 @@ class _GenerateReader(StreamReader):
         if part.get("thought") is True:
             return ()
 
-        return self.add_text(read_text(part.get("text")))
+        signature = read_text(part.get("thoughtSignature"))
+
+        if not signature:
+            return self.add_text(read_text(part.get("text")))
+
+        # A part with a signature is never merged with one that has none.
+        self.end_text()
+        chunks = self.add_text(read_text(part.get("text")))
+        self.end_text({"thoughtSignature": signature})
+        return chunks
 
     def _take_finish(self, reason: object) -> None:
         if reason == _LIMITED:
@@ -212,6 +265,10 @@ def _build_config(request: ChatRequest) -> Json:
     if request.temperature is not None:
         config["temperature"] = request.temperature
 
+    if request.reasoning_effort is not None:
+        level = _LEVELS[request.reasoning_effort]
+        config["thinkingConfig"] = {"thinkingLevel": level}
+
     if request.stop:
         config["stopSequences"] = list(request.stop)
 
@@ -241,9 +298,9 @@ def _build_choice(choice: str) -> Json:
     return {"mode": "ANY", "allowedFunctionNames": [choice]}
 
 
-def build_contents(messages: cabc.Sequence[Message]) -> list[Json]:
+def build_contents(messages: cabc.Sequence[Message], model: str) -> list[Json]:
     """Give the messages as contents: one role's neighbours merged."""
-    contents: list[tuple[str, list[Json]]] = []
+    contents: list[tuple[str, list[dict[str, t.Any]]]] = []
     calls = {
         part.id: part
         for message in messages
@@ -262,6 +319,9 @@ def build_contents(messages: cabc.Sequence[Message]) -> list[Json]:
             if (built := _build_part(part, calls)) is not None
         ]
 
+        if _WANTS_SIGNATURES.match(model.removeprefix("models/")):
+            _sign_first_call(parts)
+
         if contents and contents[-1][0] == role:
             contents[-1][1].extend(parts)
         elif parts:
@@ -270,30 +330,44 @@ def build_contents(messages: cabc.Sequence[Message]) -> list[Json]:
     return [{"role": role, "parts": parts} for role, parts in contents]
 
 
-def _build_part(part: object, calls: cabc.Mapping[str, ToolCall]) -> Json | None:
+def _sign_first_call(parts: cabc.Iterable[dict[str, t.Any]]) -> None:
+    """Sign a turn's calls where nobody did: of several the first bears the sign."""
+    first = next((part for part in parts if "functionCall" in part), None)
+
+    if first is not None:
+        first.setdefault("thoughtSignature", _NO_SIGNATURE)
+
+
+def _build_part(
+    part: Part, calls: cabc.Mapping[str, ToolCall]
+) -> dict[str, t.Any] | None:
     state = read_state(part, "GEMINI")
     built: dict[str, t.Any] | None = None
 
-    if isinstance(part, TextPart) and part.text:
+    if isinstance(part, TextPart) and (part.text or "thoughtSignature" in state):
         built = {"text": part.text}
-    elif isinstance(part, ImagePart):
-        built = _build_image(part)
+    elif isinstance(part, ImagePart | DocumentPart):
+        built = _build_media(part)
     elif isinstance(part, ToolCall):
         call = {"id": part.id, "name": part.name, "args": dict(part.arguments)}
         built = {"functionCall": _drop_made_id(call, state)}
     elif isinstance(part, ToolResultPart):
-        result = {
-            "id": part.call_id,
-            "name": part.name,
-            "response": {"result": part.content},
-        }
-        asked = read_state(calls.get(part.call_id), "GEMINI")
-        return {"functionResponse": _drop_made_id(result, asked)}
+        return _build_result(part, calls.get(part.call_id))
 
     if built is not None and "thoughtSignature" in state:
         built["thoughtSignature"] = state["thoughtSignature"]
 
     return built
+
+
+def _build_result(part: ToolResultPart, call: ToolCall | None) -> dict[str, t.Any]:
+    """Give a tool's answer; it is matched by its name, by its id where there is one."""
+    result = {
+        "id": part.call_id,
+        "name": part.name or (call.name if call is not None else ""),
+        "response": {"result": part.content},
+    }
+    return {"functionResponse": _drop_made_id(result, read_state(call, "GEMINI"))}
 
 
 def _drop_made_id(entry: dict[str, t.Any], state: Json) -> Json:
@@ -303,12 +377,12 @@ def _drop_made_id(entry: dict[str, t.Any], state: Json) -> Json:
     return entry
 
 
-def _build_image(part: ImagePart) -> dict[str, t.Any]:
+def _build_media(part: ImagePart | DocumentPart) -> dict[str, t.Any]:
     if part.data is not None:
         return {
             "inlineData": {
                 "mimeType": part.media_type or "image/png",
-                "data": base64.b64encode(part.data).decode("ascii"),
+                "data": encode_bytes(part.data),
             }
         }
 

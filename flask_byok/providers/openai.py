@@ -80,6 +80,8 @@ class OpenAIProvider(Provider):
     )
     embedding_model: str | None = "text-embedding-3-small"
     dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "OPENAI"
+    # Encrypted thoughts are refused by every other organisation.
+    binds_state: bool = True
     api: t.Literal["responses", "chat"] = "responses"
     chat_wire: ChatWire = ChatWire()
 
@@ -136,16 +138,18 @@ class OpenAIProvider(Provider):
         model: str,
         api_key: Secret,
         deadline: Deadline,
+        dimensions: int | None = None,
     ) -> EmbedAnswer:
         """Turn texts into vectors, in their order."""
         if self.embedding_model is None:
             raise ValueError(f"{self.label} has no embeddings.")
 
+        body = {"model": model, "input": list(texts), "encoding_format": "float"}
         answer = self._send(
             sender,
             "POST",
             "/embeddings",
-            {"model": model, "input": list(texts), "encoding_format": "float"},
+            body if dimensions is None else {**body, "dimensions": dimensions},
             api_key=api_key,
             deadline=deadline,
             cap=VECTORS_CAP,

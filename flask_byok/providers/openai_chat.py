@@ -9,6 +9,8 @@ import collections.abc as cabc
 import dataclasses
 import typing as t
 
+from .abilities import Abilities
+from .openai_responses import build_file_data
 from .openai_responses import build_function
 from .openai_responses import build_image_url
 from .openai_responses import build_schema
@@ -19,15 +21,18 @@ from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatChunk
 from .types import ChatRequest
+from .types import DocumentPart
 from .types import Failure
 from .types import FinishReason
 from .types import ImagePart
 from .types import Message
+from .types import Part
 from .types import TextPart
 from .types import ToolCall
 from .types import ToolResultPart
 from .types import Usage
 from .wire import as_parts
+from .wire import fit_id
 from .wire import join_system
 from .wire import Json
 from .wire import make_call_id
@@ -59,6 +64,11 @@ class ChatWire(Wire):
     """
 
     dialect = "OPENAI"
+    abilities: t.ClassVar[Abilities] = Abilities(
+        image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
+        media_mib=50,
+        has_document_urls=False,
+    )
     cap_field: str = "max_completion_tokens"
     system_role: str = "developer"
     asks_for_usage: bool = True
@@ -79,6 +89,9 @@ class ChatWire(Wire):
 
         if request.temperature is not None:
             body["temperature"] = request.temperature
+
+        if request.reasoning_effort is not None:
+            body["reasoning_effort"] = request.reasoning_effort
 
         if request.stop:
             body["stop"] = list(request.stop)
@@ -116,13 +129,16 @@ class ChatWire(Wire):
         message = read_object(choices[0].get("message"))
         refusal = read_text(message.get("refusal"))
         finish = read_finish(choices[0].get("finish_reason"), _FINISH)
+        text = read_text(message.get("content")) + refusal
+        calls = tuple(map(_parse_call, read_objects(message.get("tool_calls"))))
 
         return ChatAnswer(
-            text=read_text(message.get("content")) + refusal,
+            text=text,
             model=read_text(payload.get("model")),
             usage=_parse_usage(payload.get("usage")),
             finish_reason="content_filter" if refusal else finish,
-            tool_calls=tuple(map(_parse_call, read_objects(message.get("tool_calls")))),
+            tool_calls=calls,
+            parts=(TextPart(text=text), *calls) if text else calls,
             raw=payload,
         )
 
@@ -219,7 +235,7 @@ def _build_turns(message: Message) -> cabc.Iterator[Json]:
         if isinstance(part, ToolResultPart):
             yield {
                 "role": "tool",
-                "tool_call_id": part.call_id,
+                "tool_call_id": fit_id(part.call_id),
                 "content": part.content,
             }
 
@@ -229,11 +245,11 @@ def _build_turns(message: Message) -> cabc.Iterator[Json]:
         yield from _build_user(parts)
 
 
-def _build_assistant(parts: cabc.Sequence[object]) -> cabc.Iterator[Json]:
+def _build_assistant(parts: cabc.Sequence[Part]) -> cabc.Iterator[Json]:
     text = "".join(part.text for part in parts if isinstance(part, TextPart))
     calls = [
         {
-            "id": part.id,
+            "id": fit_id(part.id),
             "type": "function",
             "function": {"name": part.name, "arguments": write_arguments(part)},
         }
@@ -247,7 +263,7 @@ def _build_assistant(parts: cabc.Sequence[object]) -> cabc.Iterator[Json]:
         yield {"role": "assistant", "content": text}
 
 
-def _build_user(parts: cabc.Sequence[object]) -> cabc.Iterator[Json]:
+def _build_user(parts: cabc.Sequence[Part]) -> cabc.Iterator[Json]:
     content: list[Json] = []
 
     for part in parts:
@@ -257,6 +273,8 @@ def _build_user(parts: cabc.Sequence[object]) -> cabc.Iterator[Json]:
             content.append(
                 {"type": "image_url", "image_url": {"url": build_image_url(part)}}
             )
+        elif isinstance(part, DocumentPart):
+            content.append({"type": "file", "file": build_file_data(part)})
 
     if len(content) == 1 and content[0]["type"] == "text":
         yield {"role": "user", "content": content[0]["text"]}
@@ -286,4 +304,5 @@ def _parse_usage(usage: object) -> Usage:
         output_tokens=read_count(counts.get("completion_tokens")),
         cached_tokens=read_count(inputs.get("cached_tokens")) or 0,
         reasoning_tokens=read_count(outputs.get("reasoning_tokens")) or 0,
+        cache_write_tokens=read_count(inputs.get("cache_write_tokens")) or 0,
     )

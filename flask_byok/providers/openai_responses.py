@@ -5,19 +5,25 @@ Facts: PROVIDERS.md 4 and 5.4, from the official SDK and recorded exchanges.
 
 from __future__ import annotations
 
-import base64
 import collections.abc as cabc
+import re
 import typing as t
 
+from .abilities import Abilities
+from .schemas import is_strict_schema
+from .streams import find_calls
 from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatChunk
 from .types import ChatRequest
+from .types import DocumentPart
 from .types import Failure
 from .types import FinishReason
 from .types import ImagePart
 from .types import Message
+from .types import Part
+from .types import StatePart
 from .types import TextPart
 from .types import Tool
 from .types import ToolCall
@@ -25,7 +31,8 @@ from .types import ToolResultPart
 from .types import Usage
 from .wire import as_parts
 from .wire import dump_arguments
-from .wire import is_strict_schema
+from .wire import encode_bytes
+from .wire import fit_id
 from .wire import join_system
 from .wire import Json
 from .wire import make_call_id
@@ -34,17 +41,29 @@ from .wire import read_count
 from .wire import read_object
 from .wire import read_objects
 from .wire import read_place
+from .wire import read_state
 from .wire import read_text
 from .wire import Wire
 
 #: The smallest ``max_output_tokens`` the wire accepts; smaller wishes are raised.
 SMALLEST_CAP = 16
 
+#: Models that think, and give their thoughts encrypted when they are asked to.
+_REASONS = re.compile(r"(o\d|gpt-[5-9]|gpt-\d\d)(?!.*-chat)")
+_THOUGHTS = "reasoning.encrypted_content"
+#: Fields that say how to answer: a question for the number of tokens has none of them.
+_NOT_COUNTED = ("include", "max_output_tokens", "store", "stream", "temperature")
+
 
 class ResponsesWire(Wire):
     """``POST /responses``, nothing stored at the provider."""
 
     dialect = "OPENAI"
+    abilities = Abilities(
+        image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
+        media_mib=50,
+        counts=True,
+    )
 
     def build_path(self, model: str, *, stream: bool) -> str:
         """Give the one path there is."""
@@ -67,6 +86,13 @@ class ResponsesWire(Wire):
 
         if request.temperature is not None:
             body["temperature"] = request.temperature
+
+        if request.reasoning_effort is not None:
+            body["reasoning"] = {"effort": request.reasoning_effort}
+
+        if _REASONS.match(model) and request.reasoning_effort != "none":
+            # Nothing is stored there: the thoughts come back with the next question.
+            body["include"] = [_THOUGHTS]
 
         if request.response_format is not None:
             body["text"] = {
@@ -94,26 +120,37 @@ class ResponsesWire(Wire):
         if not isinstance(payload.get("output"), list):
             raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
 
-        texts: list[str] = []
-        calls: list[ToolCall] = []
+        parts: list[Part] = []
         refused = False
 
         for item in read_objects(payload.get("output")):
             if item.get("type") == "function_call":
-                calls.append(_parse_call(item))
+                parts.append(_parse_call(item))
+            elif item.get("type") == "reasoning":
+                parts.extend(_keep_reasoning(item))
             elif item.get("type") == "message":
-                for part in read_objects(item.get("content")):
-                    refused = refused or part.get("type") == "refusal"
-                    texts.append(read_text(part.get("text") or part.get("refusal")))
+                contents = read_objects(item.get("content"))
+                refused = refused or any(
+                    one.get("type") == "refusal" for one in contents
+                )
+                parts.extend(_parse_message(item, contents))
 
+        calls = find_calls(parts)
         return ChatAnswer(
-            text="".join(texts),
+            text="".join(part.text for part in parts if isinstance(part, TextPart)),
             model=read_text(payload.get("model")),
             usage=_parse_usage(payload.get("usage")),
             finish_reason=_parse_finish(payload, bool(calls), refused),
-            tool_calls=tuple(calls),
+            tool_calls=calls,
+            parts=tuple(parts),
             raw=payload,
         )
+
+    def build_count(self, request: ChatRequest, model: str) -> tuple[str, Json]:
+        """Ask with the same input, and without what says how to answer."""
+        body = self.build_body(request, model, stream=False)
+        counted = {name: body[name] for name in body if name not in _NOT_COUNTED}
+        return "/responses/input_tokens", counted
 
     def build_reader(self, model: str) -> StreamReader:
         """Make the reader of one stream."""
@@ -149,6 +186,10 @@ class _ResponsesReader(StreamReader):
         if kind == "response.output_item.added":
             return self._take_item(payload)
 
+        if kind == "response.output_item.done":
+            self._end_item(read_object(payload.get("item")))
+            return ()
+
         if kind == "response.function_call_arguments.delta":
             place = self._places.get(read_place(payload.get("output_index")), -1)
             return self.add_arguments(place, read_text(payload.get("delta")))
@@ -176,6 +217,13 @@ class _ResponsesReader(StreamReader):
             read_text(item.get("arguments")),
         )
 
+    def _end_item(self, item: Json) -> None:
+        """Keep what belongs to an item that is whole by now."""
+        if item.get("type") == "message":
+            self.end_text(_keep_phase(item))
+        elif item.get("type") == "reasoning" and item.get("encrypted_content"):
+            self.add_state("item", item)
+
     def _take_end(self, response: Json) -> None:
         self.ended = True
         self.model = response.get("model")
@@ -197,8 +245,17 @@ def build_image_url(part: ImagePart) -> str:
     if part.data is None:
         return part.url or ""
 
-    data = base64.b64encode(part.data).decode("ascii")
-    return f"data:{part.media_type or 'image/png'};base64,{data}"
+    return f"data:{part.media_type or 'image/png'};base64,{encode_bytes(part.data)}"
+
+
+def build_file_data(part: DocumentPart) -> dict[str, t.Any]:
+    """Give a document's name and its bytes as a ``data:`` URL."""
+    kind = part.media_type
+    name = part.name or (
+        "document.pdf" if kind == "application/pdf" else "document.txt"
+    )
+    data = encode_bytes(part.data or b"")
+    return {"filename": name, "file_data": f"data:{kind};base64,{data}"}
 
 
 def build_function(tool: Tool) -> dict[str, t.Any]:
@@ -246,7 +303,7 @@ def _build_items(messages: cabc.Iterable[Message]) -> cabc.Iterator[Json]:
             if isinstance(part, ToolResultPart):
                 yield {
                     "type": "function_call_output",
-                    "call_id": part.call_id,
+                    "call_id": fit_id(part.call_id),
                     "output": part.content,
                 }
 
@@ -256,23 +313,40 @@ def _build_items(messages: cabc.Iterable[Message]) -> cabc.Iterator[Json]:
             yield from _build_user(parts)
 
 
-def _build_assistant(parts: cabc.Sequence[object]) -> cabc.Iterator[Json]:
-    text = "".join(part.text for part in parts if isinstance(part, TextPart))
-
-    if text:
-        yield {"role": "assistant", "content": text}
+def _build_assistant(parts: cabc.Sequence[Part]) -> cabc.Iterator[Json]:
+    """Give the items in their order; texts that stand side by side are one."""
+    texts: list[str] = []
 
     for part in parts:
-        if isinstance(part, ToolCall):
+        state = read_state(part, "OPENAI")
+
+        if isinstance(part, TextPart):
+            texts.append(part.text)
+
+            if "phase" not in state:
+                continue
+
+        if any(texts):
+            phase = {"phase": state["phase"]} if "phase" in state else {}
+            yield {"role": "assistant", "content": "".join(texts), **phase}
+
+        texts.clear()
+
+        if isinstance(part, StatePart) and "item" in state:
+            yield state["item"]
+        elif isinstance(part, ToolCall):
             yield {
                 "type": "function_call",
-                "call_id": part.id,
+                "call_id": fit_id(part.id),
                 "name": part.name,
                 "arguments": write_arguments(part),
             }
 
+    if any(texts):
+        yield {"role": "assistant", "content": "".join(texts)}
 
-def _build_user(parts: cabc.Sequence[object]) -> cabc.Iterator[Json]:
+
+def _build_user(parts: cabc.Sequence[Part]) -> cabc.Iterator[Json]:
     content: list[Json] = []
 
     for part in parts:
@@ -286,11 +360,41 @@ def _build_user(parts: cabc.Sequence[object]) -> cabc.Iterator[Json]:
                     "detail": "auto",
                 }
             )
+        elif isinstance(part, DocumentPart):
+            content.append({"type": "input_file", **_build_file(part)})
 
     if len(content) == 1 and content[0]["type"] == "input_text":
         yield {"role": "user", "content": content[0]["text"]}
     elif content:
         yield {"role": "user", "content": content}
+
+
+def _build_file(part: DocumentPart) -> Json:
+    if part.data is None:
+        return {"file_url": part.url or ""}
+
+    return build_file_data(part)
+
+
+def _parse_message(
+    item: Json, contents: cabc.Sequence[Json]
+) -> cabc.Iterator[TextPart]:
+    text = "".join(read_text(one.get("text") or one.get("refusal")) for one in contents)
+    phase = _keep_phase(item)
+
+    if text:
+        yield TextPart(text=text, provider_state={"OPENAI": phase} if phase else None)
+
+
+def _keep_phase(item: Json) -> Json | None:
+    """Keep which part of the work a message is: newer models want to be told."""
+    phase = read_text(item.get("phase"))
+    return {"phase": phase} if phase else None
+
+
+def _keep_reasoning(item: Json) -> cabc.Iterator[StatePart]:
+    if item.get("encrypted_content"):
+        yield StatePart(provider_state={"OPENAI": {"item": item}})
 
 
 def _parse_call(item: Json) -> ToolCall:
@@ -314,6 +418,7 @@ def _parse_usage(usage: object) -> Usage:
         output_tokens=read_count(counts.get("output_tokens")),
         cached_tokens=read_count(inputs.get("cached_tokens")) or 0,
         reasoning_tokens=read_count(outputs.get("reasoning_tokens")) or 0,
+        cache_write_tokens=read_count(inputs.get("cache_write_tokens")) or 0,
     )
 
 

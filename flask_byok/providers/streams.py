@@ -21,6 +21,9 @@ from .types import ChatAnswer
 from .types import ChatChunk
 from .types import Failure
 from .types import FinishReason
+from .types import Part
+from .types import StatePart
+from .types import TextPart
 from .types import ToolCall
 from .types import ToolCallDelta
 from .types import Usage
@@ -41,6 +44,45 @@ class _OpenCall:
     state: Json | None = None
 
 
+@dataclasses.dataclass(kw_only=True, slots=True)
+class OpenState:
+    """What a provider wants back, as it grows in a stream.
+
+    :param name: under which its wire finds it.
+    :param entries: as the stream began them.
+    :param pieces: what came later, by the entry it belongs to.
+    """
+
+    name: str
+    entries: Json
+    pieces: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+    def add(self, name: str, text: str) -> None:
+        """Book a piece of one entry."""
+        self.pieces.setdefault(name, []).append(text)
+
+    def build(self) -> Json:
+        """Give the whole of what came so far."""
+        grown = {
+            name: str(self.entries.get(name) or "") + "".join(pieces)
+            for name, pieces in self.pieces.items()
+        }
+        return {self.name: {**self.entries, **grown}}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Mark:
+    """What stands behind so many pieces of text.
+
+    :param what: a call, a state, or ``None`` where a text ends and another begins.
+    :param text_state: belongs to the text in front of it.
+    """
+
+    after: int
+    what: _OpenCall | OpenState | None = None
+    text_state: Json | None = None
+
+
 class StreamReader(abc.ABC):
     """Follow one stream of one wire, and know at any time what was said so far.
 
@@ -55,6 +97,7 @@ class StreamReader(abc.ABC):
         self.asked: str = model
         self.texts: list[str] = []
         self.calls: list[_OpenCall] = []
+        self._marks: list[_Mark] = []
         #: Usage as the provider stated it last; read late, for each chunk may hold it.
         self.counts: Json = {}
         self.finish_reason: FinishReason = "other"
@@ -117,6 +160,7 @@ class StreamReader(abc.ABC):
             id=call_id or make_call_id(), name=name, arguments=[arguments], state=state
         )
         self.calls.append(call)
+        self._marks.append(_Mark(after=len(self.texts), what=call))
         delta = ToolCallDelta(
             index=len(self.calls) - 1, id=call.id, name=name, arguments=arguments
         )
@@ -130,21 +174,61 @@ class StreamReader(abc.ABC):
         self.calls[index].arguments.append(text)
         return (ChatChunk(tool_call=ToolCallDelta(index=index, arguments=text)),)
 
-    def build_calls(self) -> tuple[ToolCall, ...]:
-        """Give the tool calls so far, their arguments decoded."""
-        return tuple(_close_call(call) for call in self.calls)
+    def add_state(self, name: str, entries: Json) -> OpenState:
+        """Book what the provider wants back in this place; it may still grow."""
+        state = OpenState(name=name, entries=entries)
+        self._marks.append(_Mark(after=len(self.texts), what=state))
+        return state
+
+    def end_text(self, state: Json | None = None) -> None:
+        """Let the next piece of text begin a part of its own.
+
+        :param state: what the provider wants back with the text that ends.
+        """
+        self._marks.append(_Mark(after=len(self.texts), text_state=state))
+
+    def build_parts(self) -> tuple[Part, ...]:
+        """Give what came so far in its order, the arguments of calls decoded."""
+        parts: list[Part] = []
+        begin = 0
+
+        for mark in [*self._marks, _Mark(after=len(self.texts))]:
+            text = "".join(self.texts[begin : mark.after])
+            begin = mark.after
+
+            if text or mark.text_state:
+                state = self._under_dialect(mark.text_state)
+                parts.append(TextPart(text=text, provider_state=state))
+
+            if isinstance(mark.what, OpenState):
+                built = self._under_dialect(mark.what.build()) or {}
+                parts.append(StatePart(provider_state=built))
+            elif mark.what is not None:
+                parts.append(_close_call(mark.what))
+
+        return tuple(parts)
+
+    def _under_dialect(self, state: Json | None) -> Json | None:
+        return {self.dialect: state} if state else None
 
     def build_answer(self, cleaner: IdCleaner) -> ChatAnswer:
         """Give what was said so far, as an answer."""
+        parts = self.build_parts()
         return ChatAnswer(
             text="".join(self.texts),
             model=cleaner.model(self.model, self.asked),
             usage=self.usage,
             finish_reason=self.finish_reason,
-            tool_calls=self.build_calls(),
+            tool_calls=find_calls(parts),
+            parts=parts,
             request_id=cleaner.request_id(self.request_id),
             raw=self.raw,
         )
+
+
+def find_calls(parts: cabc.Iterable[Part]) -> tuple[ToolCall, ...]:
+    """Pick the tool calls out of an answer's parts."""
+    return tuple(part for part in parts if isinstance(part, ToolCall))
 
 
 def _close_call(call: _OpenCall) -> ToolCall:

@@ -6,83 +6,22 @@ import collections.abc as cabc
 import dataclasses
 import typing as t
 
+from .content import DocumentPart as DocumentPart
+from .content import ImagePart as ImagePart
+from .content import Message as Message
+from .content import Part as Part
+from .content import Role as Role
+from .content import StatePart as StatePart
+from .content import TextPart as TextPart
+from .content import Tool as Tool
+from .content import ToolCall as ToolCall
+from .content import ToolResultPart as ToolResultPart
+
 FinishReason = t.Literal["stop", "length", "tool_calls", "content_filter", "other"]
-Role = t.Literal["system", "user", "assistant", "tool"]
 Source = t.Literal["company", "system"]
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class TextPart:
-    """A piece of text in a message.
-
-    :param provider_state: opaque data the provider wants back unchanged (a thought
-        signature, say); bound to the provider that gave it.
-    """
-
-    text: str
-    provider_state: cabc.Mapping[str, t.Any] | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class ImagePart:
-    """An image, by its bytes or by a URL the provider fetches itself.
-
-    :param media_type: ``image/png``, ``image/jpeg``, …; needed with ``data``.
-    """
-
-    data: bytes | None = None
-    url: str | None = None
-    media_type: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class ToolCall:
-    """A tool the model wants to be run.
-
-    :param id: pass it back in :class:`ToolResultPart`.
-    :param arguments: the decoded JSON object; empty when the model sent none.
-    :param provider_state: as in :class:`TextPart`.
-    """
-
-    id: str
-    name: str
-    arguments: cabc.Mapping[str, t.Any]
-    provider_state: cabc.Mapping[str, t.Any] | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class ToolResultPart:
-    """What the host's tool answered to one :class:`ToolCall`."""
-
-    call_id: str
-    name: str
-    content: str
-
-
-Part = TextPart | ImagePart | ToolCall | ToolResultPart
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """One turn of a conversation.
-
-    :param content: a string, or parts in order.
-    """
-
-    role: Role
-    content: str | cabc.Sequence[Part]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Tool:
-    """A tool the model may call.
-
-    :param parameters: a JSON schema of an object.
-    """
-
-    name: str
-    description: str = ""
-    parameters: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+#: How much a model shall think before it answers; each provider has its own steps.
+Effort = t.Literal["none", "minimal", "low", "medium", "high", "max"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +31,7 @@ class ChatRequest:
     :param tool_choice: ``"auto"``, ``"none"``, ``"required"`` or a tool's name.
     :param response_format: a JSON schema the answer must follow.
     :param temperature: sent only when set; several models refuse it.
+    :param reasoning_effort: sent only when set.
     :param extra: body fields passed to the provider as they are.
     """
 
@@ -103,6 +43,7 @@ class ChatRequest:
     tools: tuple[Tool, ...] = ()
     tool_choice: str | None = None
     response_format: cabc.Mapping[str, t.Any] | None = None
+    reasoning_effort: Effort | None = None
     extra: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
 
@@ -112,12 +53,16 @@ class Usage:
 
     :param input_tokens: cached ones included; ``None`` when the provider did not say.
     :param output_tokens: thinking included; ``None`` when the provider did not say.
+    :param cached_tokens: of the input, read from the provider's cache.
+    :param reasoning_tokens: of the output, thought and not said.
+    :param cache_write_tokens: of the input, written to the provider's cache.
     """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +74,8 @@ class Attempt:
     :param status: HTTP status; ``None`` without an answer.
     :param latency_ms: wall time in ms; ``None`` when nothing was sent.
     :param sent: whether an HTTP request was made.
+    :param dropped: names of what this route leaves out of the request: ``temperature``
+        means nothing to another provider's model.
     """
 
     source: Source
@@ -140,12 +87,14 @@ class Attempt:
     request_id: str | None = None
     latency_ms: int | None = None
     sent: bool = True
+    dropped: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ChatAnswer:
     """What one provider answered, normalised.
 
+    :param parts: texts, tool calls and what the provider wants back, in its order.
     :param raw: the provider's decoded JSON; of a stream the last event that held one.
     """
 
@@ -154,6 +103,7 @@ class ChatAnswer:
     usage: Usage
     finish_reason: FinishReason
     tool_calls: tuple[ToolCall, ...] = ()
+    parts: tuple[Part, ...] = dataclasses.field(default=(), repr=False)
     request_id: str | None = None
     raw: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -165,19 +115,25 @@ class ChatResponse(ChatAnswer):
     :param source: whose key paid: ``"company"`` or ``"system"``.
     :param latency_ms: wall time of the attempt that answered, in ms.
     :param attempts: every route tried or skipped, the one that answered last.
+    :param parsed: the answer as ``response_format`` asked for it: decoded and checked,
+        or an object of the class that was given. ``None`` where no format was asked
+        for, and where the model refused or calls tools.
     """
 
     provider: str
     source: Source
     latency_ms: int
     attempts: tuple[Attempt, ...] = ()
+    parsed: t.Any = None
 
     @property
     def message(self) -> Message:
-        """This answer as the assistant's turn, to go on with a conversation."""
-        parts: list[Part] = [TextPart(text=self.text)] if self.text else []
-        parts.extend(self.tool_calls)
-        return Message(role="assistant", content=tuple(parts))
+        """This answer as the assistant's turn, to go on with a conversation.
+
+        It carries what the provider wants back; every other provider is sent the
+        conversation without it.
+        """
+        return Message(role="assistant", content=self.parts)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,6 +183,30 @@ class EmbedAnswer:
     model: str
     usage: Usage
     request_id: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CountAnswer:
+    """What one provider counted."""
+
+    input_tokens: int
+    model: str
+    request_id: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TokenCount:
+    """How many tokens of input a request would be, as its provider counts.
+
+    Other models count otherwise, those of the same provider too.
+    """
+
+    input_tokens: int
+    model: str
+    provider: str
+    source: Source
+    latency_ms: int
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

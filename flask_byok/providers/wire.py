@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import base64
 import collections.abc as cabc
 import json
 import math
@@ -11,6 +12,7 @@ import typing as t
 import uuid
 
 from ..secret import Secret
+from .abilities import Abilities
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatRequest
@@ -40,6 +42,9 @@ MOST_TOKENS = 10**12
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _MODEL = re.compile(r"[A-Za-z0-9_.:/@+-]{1,200}")
 _LABEL_LIMIT = 200
+# What every wire takes as the id of a tool call; another provider's may be longer.
+_NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]")
+_ID_LIMIT = 64
 
 
 class Wire(abc.ABC):
@@ -47,6 +52,8 @@ class Wire(abc.ABC):
 
     #: Whose error table and whose ``provider_state`` belong to it.
     dialect: str
+    #: What it can carry.
+    abilities: t.ClassVar[Abilities] = Abilities()
 
     @abc.abstractmethod
     def build_path(self, model: str, *, stream: bool) -> str:
@@ -55,6 +62,17 @@ class Wire(abc.ABC):
     @abc.abstractmethod
     def build_body(self, request: ChatRequest, model: str, *, stream: bool) -> Json:
         """Put a request into this wire's JSON, ``extra`` excepted."""
+
+    def build_count(self, request: ChatRequest, model: str) -> tuple[str, Json]:
+        """Give path and body of a question for the number of input tokens.
+
+        :raise ValueError: when the wire cannot count; nothing is sent.
+        """
+        raise ValueError("This wire does not count tokens.")
+
+    def parse_count(self, payload: Json) -> int | None:
+        """Read the number of input tokens; ``None`` when it is not there."""
+        return read_count(payload.get("input_tokens"))
 
     @abc.abstractmethod
     def parse_answer(self, payload: Json, model: str) -> ChatAnswer:
@@ -290,29 +308,16 @@ def make_call_id() -> str:
     return f"call_{uuid.uuid4().hex}"
 
 
+def fit_id(call_id: str) -> str:
+    """Write a tool call's id, of whatever provider, so that each wire takes it."""
+    return _NOT_IN_IDS.sub("_", call_id)[:_ID_LIMIT]
+
+
+def encode_bytes(data: bytes) -> str:
+    """Write bytes as base64."""
+    return base64.b64encode(data).decode("ascii")
+
+
 def read_state(part: object, dialect: str) -> Json:
     """Give the opaque data this dialect left in a part, empty when another did."""
     return read_object((getattr(part, "provider_state", None) or {}).get(dialect))
-
-
-def is_strict_schema(schema: object) -> bool:
-    """Tell whether every object in a JSON schema names all its properties as required.
-
-    Only such schemas may be sent as ``strict``.
-    """
-    if isinstance(schema, list):
-        return all(map(is_strict_schema, schema))
-
-    if not isinstance(schema, cabc.Mapping):
-        return True
-
-    if schema.get("type") == "object":
-        properties = schema.get("properties") or {}
-        required = schema.get("required") or []
-
-        if schema.get("additionalProperties") is not False or set(required) != set(
-            properties
-        ):
-            return False
-
-    return all(map(is_strict_schema, schema.values()))

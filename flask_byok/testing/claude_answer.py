@@ -97,7 +97,7 @@ def _blocks(reply: Reply) -> list[dict[str, t.Any]]:
     blocks: list[dict[str, t.Any]] = []
 
     if reply.thought:
-        thought = {"thinking": reply.thought, "signature": "c2ltdWxhdGVk"}
+        thought = {"thinking": reply.thought, "signature": reply.seal}
         blocks.append({"type": "thinking", **thought})
 
     if reply.text:
@@ -148,11 +148,13 @@ def _stop_details(reply: Reply) -> dict[str, t.Any] | None:
 def _usage(reply: Reply) -> dict[str, t.Any]:
     """Count; here alone cached tokens stand outside of the input."""
     return {
-        "input_tokens": reply.input_tokens - reply.cached_tokens,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": (
+            reply.input_tokens - reply.cached_tokens - reply.written_tokens
+        ),
+        "cache_creation_input_tokens": reply.written_tokens,
         "cache_read_input_tokens": reply.cached_tokens,
         "cache_creation": {
-            "ephemeral_5m_input_tokens": 0,
+            "ephemeral_5m_input_tokens": reply.written_tokens,
             "ephemeral_1h_input_tokens": 0,
         },
         "output_tokens": reply.output_tokens,

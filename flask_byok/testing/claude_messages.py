@@ -12,6 +12,7 @@ from .exchange import Refusal
 from .reply import Intent
 from .reply import Tool
 from .rows_claude import error_body
+from .thoughts import find_foreign_block
 
 _FIELDS = frozenset(
     "cache_control container context_management fallbacks inference_geo max_tokens "
@@ -23,6 +24,8 @@ _BLOCKS = frozenset(
     "text image document tool_use tool_result thinking redacted_thinking "
     "search_result".split()
 )
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_OLD_MODEL = re.compile(r"claude-(3|[a-z]+-4-5)")
 _SAMPLING = ("temperature", "top_p", "top_k")
 _NO_SAMPLING_MODEL = re.compile(r"claude-([a-z]+-5|opus-4-[7-9])")
 
@@ -46,7 +49,17 @@ def read_intent(body: dict[str, t.Any], version: str, *, counting: bool) -> Inte
     )
     prompt, images, tool_result = _read_messages(messages, bool(tools))
     output_format = (body.get("output_config") or {}).get("format") or {}
-    thinking = (body.get("thinking") or {}).get("type", "disabled")
+    _check_closed(output_format.get("schema"))
+    thinking = _read_thinking(body)
+    foreign = find_foreign_block(messages, str(body["model"]))
+
+    if foreign is not None:
+        raise _invalid(
+            "messages.{}.content.{}: Invalid `signature` in `thinking` block".format(
+                *foreign
+            )
+        )
+
     return Intent(
         model=body["model"],
         system=_text(body.get("system")),
@@ -60,7 +73,62 @@ def read_intent(body: dict[str, t.Any], version: str, *, counting: bool) -> Inte
         cap=body.get("max_tokens"),
         stop=tuple(body.get("stop_sequences") or ()),
         thinking=thinking != "disabled",
+        documents=_count_documents(messages[-1]),
     )
+
+
+def _count_documents(message: dict[str, t.Any]) -> int:
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else []
+    return sum(block.get("type") == "document" for block in blocks)
+
+
+def _read_thinking(body: dict[str, t.Any]) -> str:
+    """Read how to think, and refuse what the model does not know."""
+    kind = str((body.get("thinking") or {}).get("type", "disabled"))
+    effort = (body.get("output_config") or {}).get("effort")
+    is_old = _OLD_MODEL.match(str(body["model"])) is not None
+
+    if effort is not None and effort not in _EFFORTS:
+        raise _invalid(
+            "output_config.effort: Input should be 'low', 'medium' or 'high'"
+        )
+
+    if kind == "adaptive" and is_old:
+        raise _invalid("adaptive thinking is not supported on this model")
+
+    if kind == "enabled" and not is_old:
+        raise _invalid('"thinking.type.enabled" is not supported for this model.')
+
+    if kind == "enabled" and body["thinking"].get("budget_tokens", 0) < 1024:
+        raise _invalid("thinking.enabled.budget_tokens: should be at least 1024")
+
+    if kind != "disabled" and _choice(body.get("tool_choice")) not in ("auto", "none"):
+        raise _invalid("Thinking may not be enabled when tool_choice forces tool use.")
+
+    return kind
+
+
+def _check_closed(schema: t.Any) -> None:
+    """Refuse a schema with an object that is not closed, wherever it stands."""
+    if isinstance(schema, list):
+        for one in schema:
+            _check_closed(one)
+
+    if not isinstance(schema, dict):
+        return
+
+    if (
+        schema.get("type") == "object"
+        and schema.get("additionalProperties") is not False
+    ):
+        raise _invalid(
+            "output_config.format.schema: For 'object' type, 'additionalProperties' "
+            "must be explicitly set to false"
+        )
+
+    for one in schema.values():
+        _check_closed(one)
 
 
 def _check_fields(body: dict[str, t.Any], version: str, counting: bool) -> None:

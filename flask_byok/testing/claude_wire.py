@@ -24,6 +24,7 @@ from .reply import count_tokens
 from .reply import reply_to
 from .rows_claude import error_body
 from .rows_claude import ROWS
+from .thoughts import sign
 
 VERSIONS = ("2023-06-01", "2026-10-21")
 
@@ -89,7 +90,7 @@ class ClaudeWire:
         if call.operation == "count":
             return _json(call, {"input_tokens": count_tokens(intent.size)})
 
-        reply = reply_to(intent, traits)
+        reply = dataclasses.replace(reply_to(intent, traits), seal=sign(call.model))
 
         if not call.streamed:
             return _json(call, render(body, reply), traits)

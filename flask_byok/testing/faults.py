@@ -75,7 +75,7 @@ TRAITS: cabc.Mapping[str, str] = {
     "thinking_cap": "Thinks until the cap is used up",
     "refusal": "Declines to answer",
     "length": "Stops in mid-sentence",
-    "cached": "Half of the input counts as cached",
+    "cached": "Half of the input counts as cached, a quarter as written",
     "retry_after_on_200": "A good answer with Retry-After (CLAUDE)",
     "failed": "200 whose status says failed (OPENAI)",
     "blocked_prompt": "200 without candidates (GEMINI)",

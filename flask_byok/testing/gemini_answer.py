@@ -12,9 +12,6 @@ from .exchange import PieceKind
 from .reply import Reply
 from .reply import split
 
-_SIGNATURE = "c2ltdWxhdGVkLXNpZ25hdHVyZQ=="
-
-
 _FINISH = {
     "stop_sequence": "STOP",
     "length": "MAX_TOKENS",
@@ -78,7 +75,7 @@ def render_stream(
     for part in [part for part in _answer_parts(reply) if "functionCall" in part]:
         add("content", {"parts": [part], "role": "model"}, last=False)
 
-    final = {"text": "", "thoughtSignature": _SIGNATURE}
+    final = {"text": "", "thoughtSignature": reply.seal}
     add("end", {"parts": [final], "role": "model"}, last=True)
     return tuple(pieces)
 
@@ -94,14 +91,14 @@ def _answer_parts(reply: Reply) -> list[dict[str, t.Any]]:
     parts: list[dict[str, t.Any]] = []
 
     if reply.text:
-        parts.append({"text": reply.text, "thoughtSignature": _SIGNATURE})
+        parts.append({"text": reply.text, "thoughtSignature": reply.seal})
 
     for at, use in enumerate(reply.tool_uses):
         call = {"name": use.name, "args": dict(use.arguments), "id": use.id[:8]}
         part: dict[str, t.Any] = {"functionCall": call}
 
         if at == 0:
-            part["thoughtSignature"] = _SIGNATURE
+            part["thoughtSignature"] = reply.seal
 
         parts.append(part)
 

@@ -12,6 +12,8 @@ from .exchange import Refusal
 from .reply import Intent
 from .reply import Tool
 from .rows_gemini import error_body
+from .thoughts import NO_SIGNATURE
+from .thoughts import sign
 
 _FIELDS = frozenset(
     "contents systemInstruction tools toolConfig safetySettings generationConfig "
@@ -24,6 +26,7 @@ _CONFIG_FIELDS = frozenset(
     "mediaResolution speechConfig imageConfig enableEnhancedCivicAnswers".split()
 )
 
+_LEVELS = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
 _NEEDS_SIGNATURE = re.compile(r"gemini-[3-9]")
 
 
@@ -38,11 +41,16 @@ def read_intent(body: dict[str, t.Any], model: str) -> Intent:
     _refuse_unknown(config, _CONFIG_FIELDS, " at 'generation_config'")
     contents = read_contents(body.get("contents"))
     _check_signatures(contents, model)
-    prompt, images, tool_result = _read_turns(contents)
+    prompt, images, tool_result, documents = _read_turns(contents)
     thinking = {
         camel(name): value
         for name, value in (config.get("thinkingConfig") or {}).items()
     }
+    level = thinking.get("thinkingLevel")
+
+    if level is not None and str(level).upper() not in _LEVELS:
+        raise invalid(f"Invalid value at 'thinking_level': {level}")
+
     return Intent(
         model=model,
         system=_joined((body.get("systemInstruction") or {}).get("parts") or []),
@@ -56,6 +64,7 @@ def read_intent(body: dict[str, t.Any], model: str) -> Intent:
         cap=config.get("maxOutputTokens"),
         stop=tuple(config.get("stopSequences") or ()),
         thinking=bool(thinking.get("includeThoughts")),
+        documents=documents,
     )
 
 
@@ -113,6 +122,12 @@ def _check_signatures(contents: list[dict[str, t.Any]], model: str) -> None:
     if not _NEEDS_SIGNATURE.match(model):
         return
 
+    known = (None, sign(model), NO_SIGNATURE)
+
+    for turn in contents:
+        if any(part.get("thoughtSignature") not in known for part in turn["parts"]):
+            raise invalid("Corrupted thought signature.")
+
     for turn in reversed(contents):
         if turn["role"] == "user" and any("text" in part for part in turn["parts"]):
             return
@@ -127,19 +142,36 @@ def _check_signatures(contents: list[dict[str, t.Any]], model: str) -> None:
             )
 
 
-def _read_turns(contents: list[dict[str, t.Any]]) -> tuple[str, int, str | None]:
+def _read_turns(
+    contents: list[dict[str, t.Any]],
+) -> tuple[str, int, str | None, int]:
     parts = [turn["parts"] for turn in contents if turn["role"] != "model"]
     last = parts[-1] if parts else []
-    results = [part["functionResponse"] for part in last if "functionResponse" in part]
-    images = sum("inlineData" in part or "fileData" in part for part in last)
+    # Words behind a tool's answer are a new question.
+    answers = [] if _joined(last) else last
+    results = [
+        part["functionResponse"] for part in answers if "functionResponse" in part
+    ]
+    media = [part.get("inlineData") or part.get("fileData") for part in last]
+    kinds = [_media_type(one) for one in media if one]
+    images = sum(not _is_document(kind) for kind in kinds)
+    documents = len(kinds) - images
     prompts = [text for group in parts if (text := _joined(group))]
 
     if not results:
-        return (prompts[-1] if prompts else ""), images, None
+        return (prompts[-1] if prompts else ""), images, None, documents
 
     answer = results[-1].get("response") or {}
     said = next(iter(answer.values()), "") if isinstance(answer, dict) else answer
-    return (prompts[-1] if prompts else ""), images, str(said)
+    return (prompts[-1] if prompts else ""), images, str(said), documents
+
+
+def _media_type(media: dict[str, t.Any]) -> str:
+    return str({camel(name): one for name, one in media.items()}.get("mimeType", ""))
+
+
+def _is_document(media_type: str) -> bool:
+    return media_type == "application/pdf" or media_type.startswith("text/")
 
 
 def _joined(parts: list[dict[str, t.Any]]) -> str:

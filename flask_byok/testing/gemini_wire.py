@@ -30,6 +30,7 @@ from .reply import reply_to
 from .reply import vector
 from .rows_gemini import error_body
 from .rows_gemini import ROWS
+from .thoughts import sign
 
 _OPERATIONS: cabc.Mapping[str, Operation] = {
     "generateContent": "generate",
@@ -110,6 +111,7 @@ class GeminiWire:
             return _json(call, _embed(call.body, action))
 
         reply = reply_to(read_intent(call.body, call.model), traits)
+        reply = dataclasses.replace(reply, seal=sign(call.model))
 
         if not call.streamed:
             return _json(call, colour(render(reply, call.model), traits))
@@ -187,7 +189,8 @@ def _count(body: dict[str, t.Any]) -> dict[str, t.Any]:
     named = {camel(name): value for name, value in body.items()}
     inner = named.get("generateContentRequest") or named
     contents = read_contents(inner.get("contents"))
-    tokens = count_tokens(compact(contents))
+    counted = [inner.get("systemInstruction"), contents, inner.get("tools")]
+    tokens = count_tokens(compact(counted))
     details = [{"modality": "TEXT", "tokenCount": tokens}]
     return {"totalTokens": tokens, "promptTokensDetails": details}
 

@@ -11,6 +11,7 @@ import uuid
 from .exchange import compact
 from .exchange import Piece
 from .openai_common import check_strict
+from .openai_common import count_parts
 from .openai_common import invalid
 from .openai_common import read_tools
 from .openai_common import refuse_unknown
@@ -31,8 +32,11 @@ _FIELDS = frozenset(
 _FINISH = {"stop_sequence": "stop", "filtered": "stop"}
 
 
-def read_intent(body: dict[str, t.Any]) -> Intent:
-    """Read a request body; raises a refusal as the real one refuses it."""
+def read_intent(body: dict[str, t.Any], api_key: str) -> Intent:
+    """Read a request body; raises a refusal as the real one refuses it.
+
+    :param api_key: means nothing here, where no thoughts come back.
+    """
     refuse_unknown(body, _FIELDS)
     refuse_unsupported(body, ("max_tokens", "stop", "temperature", "top_p"))
     messages = body.get("messages")
@@ -63,6 +67,9 @@ def read_intent(body: dict[str, t.Any]) -> Intent:
         cap=body.get("max_completion_tokens") or body.get("max_tokens"),
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         thinking=body.get("reasoning_effort") not in (None, "none"),
+        documents=sum(
+            count_parts(message.get("content"), "file") for message in messages[-1:]
+        ),
     )
 
 
@@ -248,7 +255,7 @@ def _usage(reply: Reply) -> dict[str, t.Any]:
         "total_tokens": reply.input_tokens + reply.output_tokens,
         "prompt_tokens_details": {
             "audio_tokens": 0,
-            "cache_write_tokens": 0,
+            "cache_write_tokens": reply.written_tokens,
             "cached_tokens": reply.cached_tokens,
         },
         "completion_tokens_details": {

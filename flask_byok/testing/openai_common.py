@@ -68,6 +68,12 @@ def refuse_unsupported(body: dict[str, t.Any], names: cabc.Iterable[str]) -> Non
             )
 
 
+def count_parts(content: t.Any, kind: str) -> int:
+    """Count the parts of one type in a message's content."""
+    parts = content if isinstance(content, list) else []
+    return sum(part.get("type") == kind for part in parts)
+
+
 def check_strict(schema: t.Any, holder: cabc.Mapping[str, t.Any]) -> None:
     """Refuse a strict schema that leaves room for further properties."""
     if not holder.get("strict") or not isinstance(schema, dict):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import re
 import typing as t
 
 from .exchange import compact
 from .openai_common import check_strict
+from .openai_common import count_parts
 from .openai_common import invalid
 from .openai_common import read_tools
 from .openai_common import refuse_unknown
 from .openai_common import refuse_unsupported
 from .reply import Intent
+from .thoughts import encrypt
 
 MINIMUM_CAP = 16
 
@@ -22,6 +25,13 @@ _FIELDS = frozenset(
     "safety_identifier service_tier store stream stream_options temperature text "
     "tool_choice tools top_logprobs top_p truncation user verbosity".split()
 )
+_COUNTED_FIELDS = frozenset(
+    "conversation input instructions model parallel_tool_calls personality "
+    "previous_response_id reasoning text tool_choice tools truncation".split()
+)
+_THOUGHTS = "reasoning.encrypted_content"
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_THINKS = re.compile(r"(o\d|gpt-[5-9])")
 _PARTS = {
     "user": ("input_text", "input_image", "input_file"),
     "system": ("input_text",),
@@ -30,13 +40,23 @@ _PARTS = {
 }
 
 
-def read_intent(body: dict[str, t.Any]) -> Intent:
-    """Read a request body; raises a refusal as the real one refuses it."""
+def check_count(body: dict[str, t.Any]) -> None:
+    """Refuse what the count of tokens does not take."""
+    refuse_unknown(body, _COUNTED_FIELDS)
+
+
+def read_intent(body: dict[str, t.Any], api_key: str) -> Intent:
+    """Read a request body; raises a refusal as the real one refuses it.
+
+    :param api_key: names the account whose thoughts may come back.
+    """
     refuse_unknown(body, _FIELDS)
     refuse_unsupported(body, ("temperature", "top_p"))
     _check_cap(body.get("max_output_tokens"))
+    _check_thinking(body)
     items = _items(body.get("input"))
-    prompt, images, tool_result = _read_items(items)
+    _check_thoughts(items, api_key)
+    prompt, images, tool_result, documents = _read_items(items)
     text_format = (body.get("text") or {}).get("format") or {}
     check_strict(text_format.get("schema"), text_format)
     tools, choice = read_tools(body.get("tools"), body.get("tool_choice"), nested=False)
@@ -53,7 +73,41 @@ def read_intent(body: dict[str, t.Any]) -> Intent:
         cap=body.get("max_output_tokens"),
         stop=(),
         thinking=(body.get("reasoning") or {}).get("effort") not in (None, "none"),
+        documents=documents,
     )
+
+
+def _check_thinking(body: dict[str, t.Any]) -> None:
+    effort = (body.get("reasoning") or {}).get("effort")
+    wanted = _THOUGHTS in (body.get("include") or ())
+
+    if effort is not None and effort not in _EFFORTS:
+        raise invalid(
+            f"Invalid value: '{effort}'.",
+            param="reasoning.effort",
+            code="invalid_value",
+        )
+
+    if (wanted or effort is not None) and not _THINKS.match(str(body.get("model"))):
+        what = "Encrypted content" if wanted else "Reasoning"
+        raise invalid(
+            f"{what} is not supported with this model.",
+            param="include" if wanted else "reasoning.effort",
+        )
+
+
+def _check_thoughts(items: list[dict[str, t.Any]], api_key: str) -> None:
+    """Refuse thoughts that were encrypted for another account."""
+    for item in items:
+        content = item.get("encrypted_content")
+
+        if item.get("type") == "reasoning" and content != encrypt(api_key):
+            raise invalid(
+                f"The encrypted content {str(content)[:4]}... could not be verified. "
+                "Reason: Encrypted content organization_id did not match the target "
+                "organization.",
+                code="invalid_encrypted_content",
+            )
 
 
 def _check_cap(cap: t.Any) -> None:
@@ -80,8 +134,8 @@ def _items(given: t.Any) -> list[dict[str, t.Any]]:
     return given
 
 
-def _read_items(items: list[dict[str, t.Any]]) -> tuple[str, int, str | None]:
-    prompt, images, result = "", 0, None
+def _read_items(items: list[dict[str, t.Any]]) -> tuple[str, int, str | None, int]:
+    prompt, images, documents, result = "", 0, 0, None
     known_calls = {
         item.get("call_id") for item in items if item.get("type") == "function_call"
     }
@@ -99,11 +153,12 @@ def _read_items(items: list[dict[str, t.Any]]) -> tuple[str, int, str | None]:
 
         if "role" in item:
             text, images = _content(item["content"], item["role"])
+            documents = count_parts(item["content"], "input_file")
 
             if item["role"] == "user":
                 prompt, result = text, None
 
-    return prompt, images, result
+    return prompt, images, result, documents
 
 
 def _content(content: t.Any, role: str) -> tuple[str, int]:

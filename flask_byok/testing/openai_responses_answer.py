@@ -19,7 +19,7 @@ from .reply import split_json
 def render(body: dict[str, t.Any], reply: Reply) -> dict[str, t.Any]:
     """Write the whole answer as one object."""
     response = _frame(body)
-    response["output"] = [*_reasoning_items(reply), *_output_items(reply)]
+    response["output"] = [*_reasoning_items(body, reply), *_output_items(reply)]
     _finish(response, reply)
     return response
 
@@ -31,13 +31,13 @@ def render_stream(body: dict[str, t.Any], reply: Reply) -> tuple[Piece, ...]:
     writer.add("preamble", "response.created", response=response)
     writer.add("preamble", "response.in_progress", response=response)
 
-    for at, item in enumerate(_reasoning_items(reply)):
+    thoughts = _reasoning_items(body, reply)
+
+    for at, item in enumerate(thoughts):
         writer.add("preamble", "response.output_item.added", item=item, output_index=at)
         writer.add("preamble", "response.output_item.done", item=item, output_index=at)
 
-    first = len(_reasoning_items(reply))
-
-    for at, item in enumerate(_output_items(reply), first):
+    for at, item in enumerate(_output_items(reply), len(thoughts)):
         if item["type"] == "message":
             _stream_message(writer, item, at)
         else:
@@ -186,7 +186,7 @@ def _finish(response: dict[str, t.Any], reply: Reply) -> None:
     response["usage"] = {
         "input_tokens": reply.input_tokens,
         "input_tokens_details": {
-            "cache_write_tokens": 0,
+            "cache_write_tokens": reply.written_tokens,
             "cached_tokens": reply.cached_tokens,
         },
         "output_tokens": reply.output_tokens,
@@ -195,19 +195,21 @@ def _finish(response: dict[str, t.Any], reply: Reply) -> None:
     }
 
 
-def _reasoning_items(reply: Reply) -> list[dict[str, t.Any]]:
+def _reasoning_items(body: dict[str, t.Any], reply: Reply) -> list[dict[str, t.Any]]:
     if not reply.thought:
         return []
 
-    return [
-        {
-            "id": f"rs_{uuid.uuid4().hex}",
-            "type": "reasoning",
-            "content": [],
-            "encrypted_content": "gAAAAABsimulated",
-            "summary": [],
-        }
-    ]
+    item = {
+        "id": f"rs_{uuid.uuid4().hex}",
+        "type": "reasoning",
+        "content": [],
+        "summary": [],
+    }
+
+    if "reasoning.encrypted_content" in (body.get("include") or ()):
+        item["encrypted_content"] = reply.seal
+
+    return [item]
 
 
 def _output_items(reply: Reply) -> list[dict[str, t.Any]]:

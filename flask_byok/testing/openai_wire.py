@@ -27,6 +27,7 @@ from .reply import count_tokens
 from .reply import reply_to
 from .reply import vector
 from .rows_openai import ROWS
+from .thoughts import encrypt
 
 _OPERATIONS: cabc.Mapping[tuple[str, str], Operation] = {
     ("GET", "/models"): "list",
@@ -94,7 +95,9 @@ class OpenAIWire:
             return _json(call, _embeddings(body))
 
         if call.path == "/responses/input_tokens":
-            size = count_tokens(compact(body.get("input")))
+            openai_responses.check_count(body)
+            counted = [body.get("instructions"), body.get("input"), body.get("tools")]
+            size = count_tokens(compact(counted))
             answer = {"object": "response.input_tokens", "input_tokens": size}
             return _json(call, answer)
 
@@ -129,7 +132,8 @@ class OpenAIWire:
         responses = call.path == "/responses"
         reader = openai_responses if responses else openai_chat
         writer = openai_responses_answer if responses else openai_chat
-        reply = reply_to(reader.read_intent(body), traits)
+        reply = reply_to(reader.read_intent(body, call.api_key), traits)
+        reply = dataclasses.replace(reply, seal=encrypt(call.api_key))
 
         if not call.streamed:
             answer = writer.render(body, reply)

@@ -36,6 +36,7 @@ class Intent:
     :param tool_result: what the tool answered, when the last turn says so.
     :param tool_choice: ``auto``, ``none``, ``required``, or the name of one tool.
     :param schema: a JSON schema the answer must fit; ``{}`` for any JSON object.
+    :param documents: how many documents came with it.
     :param size: characters of all the input.
     :param cap: the most tokens the answer may have.
     """
@@ -52,6 +53,7 @@ class Intent:
     cap: int | None
     stop: tuple[str, ...]
     thinking: bool
+    documents: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +69,10 @@ class ToolUse:
 class Reply:
     """What the simulated model answers.
 
-    :param input_tokens: cached ones included.
+    :param input_tokens: cached and written ones included.
+    :param written_tokens: of the input, written to the cache.
     :param output_tokens: those of the thinking included.
+    :param seal: the mark on the thoughts; see ``thoughts.py``.
     """
 
     text: str
@@ -80,6 +84,8 @@ class Reply:
     cached_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    seal: str = ""
+    written_tokens: int = 0
 
 
 def count_tokens(text_or_size: str | int) -> int:
@@ -93,7 +99,8 @@ def reply_to(intent: Intent, traits: cabc.Set[str]) -> Reply:
 
     :param traits: ``thinking`` (thinks before it speaks), ``thinking_cap`` (thinks
         until the cap is used up), ``refusal`` (declines), ``cached`` (half of the
-        input counts as cached), ``length`` (stops at the cap in mid-sentence).
+        input counts as cached, a quarter as written to the cache), ``length`` (stops
+        at the cap in mid-sentence).
     """
     thinking = intent.thinking or bool(traits & {"thinking", "thinking_cap"})
     thought = "Looking at what was asked. Choosing a short answer." if thinking else ""
@@ -126,6 +133,7 @@ def reply_to(intent: Intent, traits: cabc.Set[str]) -> Reply:
         stop_sequence=stop_sequence,
         input_tokens=input_tokens,
         cached_tokens=_cached(input_tokens, traits),
+        written_tokens=input_tokens // 4 if "cached" in traits else 0,
         output_tokens=output_tokens + reasoning_tokens,
         reasoning_tokens=reasoning_tokens,
     )
@@ -166,11 +174,16 @@ def _text(intent: Intent, traits: cabc.Set[str]) -> str:
 
     text = compose(intent.system, intent.prompt)
 
-    if intent.images:
-        noun = "image" if intent.images == 1 else "images"
-        text = f"You sent {intent.images} {noun}. {text}"
+    sent = [_count(intent.images, "image"), _count(intent.documents, "document")]
+
+    if any(sent):
+        text = f"You sent {' and '.join(filter(None, sent))}. {text}"
 
     return text
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}" if number else ""
 
 
 def _tool_uses(intent: Intent) -> tuple[ToolUse, ...]:

@@ -17,6 +17,7 @@ from flask_byok.config import Settings
 from flask_byok.masterkeys import generate
 from flask_byok.testing import Simulator
 from tests.support import examples
+from tests.support.calls import calling
 
 ADMIN = types.SimpleNamespace(is_authenticated=True, is_admin=True, company_id=7)
 TEXT = "A long text about keys."
@@ -72,6 +73,27 @@ def test_the_quickstart_runs(
 
     with host.app_context():
         db.engine.dispose()
+
+
+def test_everything_that_can_be_asked_for_runs(
+    sqlite_url: str, simulator: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each block of the page about asking, in its order, on all three providers."""
+    with calling(sqlite_url, simulator) as host:
+        for provider in ("CLAUDE", "GEMINI", "OPENAI"):
+            host.store(provider)
+            host.byok.set_policy(1, active_provider=provider)
+            names: dict[str, t.Any] = {"__name__": "chat", "ai": host.client}
+            names |= {"picture": b"not a real picture", "document": b"%PDF"}
+
+            for block in examples.blocks("chat.md"):
+                examples.run(block, names)
+
+            # CLAUDE has no vectors: the system key of another provider makes them.
+            paid = {"company"} | ({"system"} if provider == "CLAUDE" else set())
+            keys = host.simulator.api_keys_seen()
+            assert {("company", "system")["system" in key] for key in keys} == paid
+            assert capsys.readouterr().out.count("cut off") == 1
 
 
 def test_the_settings_that_are_shown_are_accepted() -> None:

@@ -10,6 +10,7 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 
+from flask_byok import Message
 from flask_byok import signals
 from flask_byok.testing import LeakGuard
 from flask_byok.web.blueprint import ROUTES
@@ -72,6 +73,18 @@ class Walker:
         with self.host.app.app_context():
             return self.host.byok.client_for(1).embed("hello")
 
+    def converse(self) -> t.Any:
+        """Ask in every other way there is, and keep the conversation."""
+        with self.host.app.app_context():
+            client = self.host.byok.client_for(1)
+            question = Message(role="user", content="hello")
+            answer = client.chat([question], reasoning_effort="low")
+            stored = [question.to_dict(), answer.message.to_dict()]
+            schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+            asked = [*stored, {"role": "user", "content": "again"}]
+            parsed = client.chat(asked, response_format=schema)
+            return [stored, parsed.parsed, client.count_tokens(asked)]
+
     def models(self) -> t.Any:
         """Ask for the list of models."""
         with self.host.app.app_context():
@@ -104,7 +117,9 @@ class Walker:
 
     def use(self) -> None:
         """Use the key in every way there is."""
-        for call in (self.chat, self.stream, self.embed, self.models, self.check):
+        calls = (self.chat, self.stream, self.embed, self.converse)
+
+        for call in (*calls, self.models, self.check):
             self.attempt(call)
 
     def look_at_pages(self) -> None:

@@ -34,6 +34,12 @@ def test_a_known_model_is_priced_by_its_list() -> None:
     )
     assert found == 173  # 75 + 37.5 + 60
 
+    written = micros("CLAUDE", "claude-sonnet-4-5", input_tokens=9, output_tokens=0)
+    assert written == 27
+    more = {"cached_tokens": 2, "cache_write_tokens": 4, "output_tokens": 0}
+    # Three fresh ones, two read, four written: 9 + 0.6 + 15.
+    assert micros("CLAUDE", "claude-sonnet-4-5", input_tokens=9, **more) == 25
+
 
 @pytest.mark.parametrize(
     ("provider", "model"),
@@ -80,7 +86,11 @@ def test_every_price_is_that_of_the_library() -> None:
                 ours = prices.micros(
                     BUILT_IN[provider.id],
                     model.id,
-                    Usage(input_tokens=tokens, cached_tokens=tokens // 2),
+                    Usage(
+                        input_tokens=tokens,
+                        cached_tokens=tokens // 2,
+                        cache_write_tokens=tokens // 4,
+                    ),
                     at,
                 )
                 checked += ours is not None
@@ -94,7 +104,10 @@ def _by_the_library(
     provider: str, model: str, tokens: int, at: dt.datetime
 ) -> int | None:
     counts = genai_prices.Usage(
-        input_tokens=tokens, cache_read_tokens=tokens // 2, output_tokens=0
+        input_tokens=tokens,
+        cache_read_tokens=tokens // 2,
+        cache_write_tokens=tokens // 4,
+        output_tokens=0,
     )
 
     try:

@@ -38,8 +38,20 @@ def _responses_facts(response: t.Any) -> Facts:
             "output_tokens": usage.output_tokens,
             "cached_tokens": usage.input_tokens_details.cached_tokens,
             "reasoning_tokens": usage.output_tokens_details.reasoning_tokens,
+            "cache_write_tokens": usage.input_tokens_details.cache_write_tokens or 0,
         },
+        "state": [
+            told for item in response.output if (told := _kept(item)) is not None
+        ],
     }
+
+
+def _kept(item: t.Any) -> t.Any:
+    """Give what goes back with an item of Responses beside what was said."""
+    if item.type == "reasoning":
+        return item.encrypted_content
+
+    return item.phase if item.type == "message" else None
 
 
 def read_responses(url: str) -> Facts:
@@ -66,7 +78,12 @@ def _chat_facts(message: t.Any, finish: str, usage: t.Any) -> Facts:
             "output_tokens": usage.completion_tokens,
             "cached_tokens": usage.prompt_tokens_details.cached_tokens,
             "reasoning_tokens": usage.completion_tokens_details.reasoning_tokens,
+            "cache_write_tokens": getattr(
+                usage.prompt_tokens_details, "cache_write_tokens", None
+            )
+            or 0,
         },
+        "state": [],
     }
 
 
@@ -113,7 +130,11 @@ def _claude_facts(message: t.Any) -> Facts:
             "output_tokens": usage.output_tokens,
             "cached_tokens": usage.cache_read_input_tokens,
             "reasoning_tokens": details.thinking_tokens if details else 0,
+            "cache_write_tokens": usage.cache_creation_input_tokens,
         },
+        "state": [
+            (b.thinking, b.signature) for b in message.content if b.type == "thinking"
+        ],
     }
 
 
@@ -161,7 +182,9 @@ def _gemini_facts(answers: cabc.Sequence[t.Any]) -> Facts:
             + (usage.thoughts_token_count or 0),
             "cached_tokens": usage.cached_content_token_count or 0,
             "reasoning_tokens": usage.thoughts_token_count or 0,
+            "cache_write_tokens": 0,
         },
+        "state": [p.thought_signature for p in parts if p.thought_signature],
     }
 
 
@@ -188,4 +211,70 @@ STREAM_READERS: cabc.Mapping[str, cabc.Callable[[str], Facts]] = {
     "gemini": stream_gemini,
     "openai": stream_responses,
     "openai-chat": stream_chat,
+}
+
+
+def count_openai(url: str) -> int:
+    with _openai(url) as client:
+        return client.responses.input_tokens.count(model="m", input="hi").input_tokens
+
+
+def count_claude(url: str) -> int:
+    with _claude(url) as client:
+        return client.messages.count_tokens(
+            model="m", messages=[{"role": "user", "content": "hi"}]
+        ).input_tokens
+
+
+def count_gemini(url: str) -> int:
+    client = _genai(url)
+    count = client.models.count_tokens(model="m", contents="hi").total_tokens
+    assert count is not None
+    return count
+
+
+def embed_openai(url: str) -> list[list[float]]:
+    with _openai(url) as client:
+        answer = client.embeddings.create(
+            model="m", input=["a"], encoding_format="float"
+        )
+
+    return [entry.embedding for entry in answer.data]
+
+
+def embed_gemini(url: str) -> list[list[float] | None]:
+    client = _genai(url)
+    answer = client.models.embed_content(model="m", contents=["a", "b", "c"])
+    return [entry.values for entry in answer.embeddings or []]
+
+
+def list_openai(url: str) -> list[str]:
+    with _openai(url) as client:
+        return [model.id for model in client.models.list()]
+
+
+def list_claude(url: str) -> list[str]:
+    with _claude(url) as client:
+        return [model.id for model in client.models.list().data]
+
+
+def list_gemini(url: str) -> list[str]:
+    client = _genai(url)
+    page = client.models.list().page
+    return [str(model.name).removeprefix("models/") for model in page]
+
+
+COUNTERS: cabc.Mapping[str, cabc.Callable[[str], int]] = {
+    "anthropic": count_claude,
+    "gemini": count_gemini,
+    "openai": count_openai,
+}
+EMBEDDERS: cabc.Mapping[str, cabc.Callable[[str], list[t.Any]]] = {
+    "gemini": embed_gemini,
+    "openai": embed_openai,
+}
+LISTERS: cabc.Mapping[str, cabc.Callable[[str], list[str]]] = {
+    "anthropic": list_claude,
+    "gemini": list_gemini,
+    "openai": list_openai,
 }

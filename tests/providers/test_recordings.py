@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import collections.abc as cabc
 import json
 import typing as t
@@ -17,6 +18,7 @@ from flask_byok.providers.openai import OpenAIProvider
 from flask_byok.providers.types import ChatAnswer
 from flask_byok.providers.types import ChatRequest
 from flask_byok.providers.types import Message
+from flask_byok.providers.types import Part
 from flask_byok.providers.types import ToolCall
 from flask_byok.secret import Secret
 
@@ -83,8 +85,24 @@ def facts(answer: ChatAnswer) -> dict[str, t.Any]:
             "output_tokens": answer.usage.output_tokens,
             "cached_tokens": answer.usage.cached_tokens,
             "reasoning_tokens": answer.usage.reasoning_tokens,
+            "cache_write_tokens": answer.usage.cache_write_tokens,
         },
+        "state": [told for part in answer.parts if (told := kept(part)) is not None],
     }
+
+
+def kept(part: Part) -> t.Any:
+    """Give what a provider wants back with a part, beside what was said."""
+    state = getattr(part, "provider_state", None) or {}
+
+    if block := state.get("CLAUDE", {}).get("block"):
+        return block["thinking"], block["signature"]
+
+    if signature := state.get("GEMINI", {}).get("thoughtSignature"):
+        return base64.b64decode(signature)
+
+    ours = state.get("OPENAI", {})
+    return ours["item"]["encrypted_content"] if "item" in ours else ours.get("phase")
 
 
 @pytest.mark.parametrize(("kind", "name"), ANSWERS)

@@ -22,6 +22,7 @@ from flask_byok.providers.types import AttemptFailed
 from flask_byok.providers.types import ChatRequest
 from flask_byok.providers.types import ImagePart
 from flask_byok.providers.types import Message
+from flask_byok.providers.types import StatePart
 from flask_byok.providers.types import TextPart
 from flask_byok.providers.types import Tool
 from flask_byok.providers.types import ToolCall
@@ -265,6 +266,8 @@ def test_streams_are_asked_for_as_the_sdk_does(
 
     if provider.id == "OPENAI":
         assert body.pop("store") is False
+        # What nobody stores comes back to us, encrypted.
+        assert body.pop("include") == ["reasoning.encrypted_content"]
         assert body.pop("input") == [
             {"role": "user", "content": expected["body"].pop("input")}
         ]
@@ -465,14 +468,14 @@ def test_state_goes_back_to_its_own_provider_only(serve: Serve, sender: Sender) 
         arguments={},
         provider_state={
             "GEMINI": {"thoughtSignature": "sig", "has_no_id": True},
-            "CLAUDE": {"thinking": [thinking]},
             "raw_arguments": "{broken",
         },
     )
     text = TextPart(text="b", provider_state={"GEMINI": {"thoughtSignature": "t"}})
+    thought = StatePart(provider_state={"CLAUDE": {"block": thinking}})
     request = ChatRequest(
         messages=(
-            Message(role="assistant", content=(text, call)),
+            Message(role="assistant", content=(text, thought, call)),
             Message(role="tool", content=(RESULT,)),
         )
     )

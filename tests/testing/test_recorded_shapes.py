@@ -57,6 +57,7 @@ OPENAI_PATHS = {
     "responses": "/openai/v1/responses",
     "chat": "/openai/v1/chat/completions",
 }
+THOUGHTS = ["reasoning.encrypted_content"]
 GEMINI_PATH = "/gemini/v1beta/models/gemini-3.8-flash:"
 
 
@@ -80,7 +81,7 @@ KINDS: dict[str, tuple[list[str], str, t.Any]] = {
     "responses": (
         ["openai/responses_basic", "openai/responses_structured_output"],
         OPENAI_PATHS["responses"],
-        openai_body(reasoning={"effort": "medium"}),
+        openai_body(reasoning={"effort": "medium"}, include=THOUGHTS),
     ),
     "responses stream": (
         ["openai/responses_stream_text"],

@@ -155,7 +155,10 @@ def test_messages_fit_a_schema(make: Make) -> None:
         model=MODEL,
         max_tokens=99,
         output_config={
-            "format": {"type": "json_schema", "schema": TOOL["input_schema"]}
+            "format": {
+                "type": "json_schema",
+                "schema": {**TOOL["input_schema"], "additionalProperties": False},
+            }
         },
         messages=say("Weather in Paris?"),
     )

@@ -1,0 +1,179 @@
+"""Puts a call to one route, and its answer into the shape the caller sees."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+from .failover.rooms import Perform
+from .failover.routes import Route
+from .providers.http import Deadline
+from .providers.http import Sender
+from .providers.state import fit_messages
+from .providers.state import mark_parts
+from .providers.state import Origin
+from .providers.streams import find_calls
+from .providers.streams import ProviderStream
+from .providers.types import Attempt
+from .providers.types import ChatAnswer
+from .providers.types import ChatRequest
+from .providers.types import ChatResponse
+from .providers.types import CountAnswer
+from .providers.types import EmbedAnswer
+from .providers.types import ModelInfo
+from .providers.types import Part
+from .providers.types import TextPart
+from .secret import Secret
+
+#: What is meant for one provider's models: another provider is not sent it.
+DROPPABLE = ("temperature",)
+
+
+def find_droppable(request: ChatRequest) -> tuple[str, ...]:
+    """Name what the caller set and another provider would not be sent."""
+    return tuple(name for name in DROPPABLE if getattr(request, name) is not None)
+
+
+def fit_request(request: ChatRequest, route: Route) -> ChatRequest:
+    """Give the request as this route is sent it: nothing meant for others is in it."""
+    messages = fit_messages(request.messages, _origin(route))
+
+    if messages is request.messages and not route.dropped:
+        return request
+
+    dropped = set(route.dropped)
+    return dataclasses.replace(
+        request,
+        messages=messages,
+        temperature=None if "temperature" in dropped else request.temperature,
+    )
+
+
+def build_response(
+    answer: ChatAnswer, route: Route, latency_ms: int, attempts: tuple[Attempt, ...]
+) -> ChatResponse:
+    """Put what a route answered into a response; its state says where it is from."""
+    said: tuple[Part, ...] = (TextPart(text=answer.text),) if answer.text else ()
+    parts = mark_parts(answer.parts or said + answer.tool_calls, _origin(route))
+    return ChatResponse(
+        text=answer.text,
+        model=answer.model,
+        usage=answer.usage,
+        finish_reason=answer.finish_reason,
+        tool_calls=find_calls(parts),
+        parts=parts,
+        request_id=answer.request_id,
+        raw=answer.raw,
+        provider=route.provider.id,
+        source=route.source,
+        latency_ms=latency_ms,
+        attempts=attempts,
+    )
+
+
+def chat(request: ChatRequest) -> Perform[ChatAnswer]:
+    """Ask for one answer."""
+
+    def perform(
+        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
+    ) -> ChatAnswer:
+        return route.provider.chat(
+            sender,
+            fit_request(request, route),
+            model=route.model,
+            api_key=api_key,
+            deadline=deadline,
+        )
+
+    return perform
+
+
+def stream(request: ChatRequest) -> Perform[ProviderStream]:
+    """Ask for one answer in pieces."""
+
+    def perform(
+        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
+    ) -> ProviderStream:
+        return route.provider.open_stream(
+            sender,
+            fit_request(request, route),
+            model=route.model,
+            api_key=api_key,
+            deadline=deadline,
+        )
+
+    return perform
+
+
+def count(request: ChatRequest) -> Perform[CountAnswer]:
+    """Ask how many tokens of input a request would be."""
+
+    def perform(
+        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
+    ) -> CountAnswer:
+        return route.provider.count_tokens(
+            sender,
+            fit_request(request, route),
+            model=route.model,
+            api_key=api_key,
+            deadline=deadline,
+        )
+
+    return perform
+
+
+def embed(texts: tuple[str, ...], dimensions: int | None) -> Perform[EmbedAnswer]:
+    """Ask for vectors."""
+
+    def perform(
+        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
+    ) -> EmbedAnswer:
+        # A provider of the host's own need not know of lengths.
+        more = {} if dimensions is None else {"dimensions": dimensions}
+        return route.provider.embed(
+            sender,
+            texts,
+            model=route.model,
+            api_key=api_key,
+            deadline=deadline,
+            **more,
+        )
+
+    return perform
+
+
+def list_models(
+    route: Route, sender: Sender, api_key: Secret, deadline: Deadline
+) -> tuple[ModelInfo, ...]:
+    """Ask what the key may use."""
+    return route.provider.models(sender, api_key=api_key, deadline=deadline)
+
+
+def _origin(route: Route) -> Origin:
+    provider = route.provider
+    account = None
+
+    if provider.binds_state:
+        account = _account(route)
+
+    return Origin(
+        provider=provider.id,
+        dialect=provider.dialect,
+        model=route.model,
+        account=account,
+    )
+
+
+def _account(route: Route) -> str:
+    """Name whose account a route's key belongs to, as far as we know.
+
+    A key that was replaced may be of another account. The name goes into conversations
+    that the host stores: it says nothing of the key.
+    """
+    credential = route.credential
+
+    if credential is None:
+        return "system"
+
+    stored = f"{credential.id}:{credential.generation}"
+    return hashlib.sha256(stored.encode("ascii")).hexdigest()[:16]
