@@ -117,4 +117,3 @@ class ClaudeProvider(Provider):
 
     def _build_headers(self, accept: str = "application/json") -> dict[str, str]:
         return {**super()._build_headers(accept), "anthropic-version": self.version}
-

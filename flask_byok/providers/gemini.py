@@ -153,4 +153,3 @@ class GeminiProvider(Provider):
 
     def _build_auth(self, api_key: Secret) -> Auth:
         return Auth("x-goog-api-key", api_key)
-

@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 from ..errors import is_passing
 from ..service.reports import parse_report
+from .models import end_line
+from .models import name_options
 from .page import Badge
 from .page import DetailsForm
 from .page import Fact
@@ -17,8 +19,6 @@ from .page import KeyCard
 from .page import Option
 from .page import TestResult
 from .page import Tone
-from .models import end_line
-from .models import name_options
 from .reasons import Reason
 from .reasons import reason_in_words
 from .results import build_result

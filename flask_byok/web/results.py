@@ -11,14 +11,14 @@ from ..service.endings import Ending
 from ..service.endings import near_ending
 from ..service.types import ConnectionReport
 from ..service.types import Grade
+from .models import build_options
+from .models import end_line
 from .page import Badge
 from .page import Check
 from .page import TestResult
 from .page import Tone
 from .reasons import Reason
 from .reasons import reason_in_words
-from .models import build_options
-from .models import end_line
 from .texts import join
 from .texts import Names
 from .texts import say
