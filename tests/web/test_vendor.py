@@ -203,7 +203,5 @@ def test_a_model_that_ends(
     assert listed[0]["model_shuts_down_on"] == day
     assert listed[0]["last_test"]["model_shuts_down_on"] == day
     # Free text stays: another model takes the warning away.
-    ada.post(
-        "/key", action="details", provider="GROQ", model="groq-new", expires_on=""
-    )
+    ada.post("/key", action="details", provider="GROQ", model="groq-new", expires_on="")
     assert words not in text_of(ada.get())
