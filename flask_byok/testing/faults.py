@@ -80,6 +80,7 @@ TRAITS: cabc.Mapping[str, str] = {
     "retry_after_on_200": "A good answer with Retry-After (CLAUDE)",
     "failed": "200 whose status says failed (OPENAI)",
     "blocked_prompt": "200 without candidates (GEMINI)",
+    "other_model": "Another model answers, and says so (GEMINI)",
     "pup_limited": "200 that says the account is limited (GEMINI)",
 }
 

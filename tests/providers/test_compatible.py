@@ -103,7 +103,7 @@ def test_other_habits(serve: Serve, sender: Sender) -> None:
 
 
 def test_azure_with_the_v1_api(serve: Serve, sender: Sender) -> None:
-    """The key in ``api-key``, deployments as models, no version; the same for vectors."""
+    """The key in ``api-key``, deployments as models, no version anywhere."""
     azure = AzureOpenAI(
         base_url="https://contoso.openai.azure.com/openai/v1",
         default_models={"default": "our-gpt", "fast": "our-mini"},
@@ -150,7 +150,7 @@ def test_azure_with_a_dated_version(serve: Serve, sender: Sender) -> None:
 
 
 def test_what_lists_say_of_models(serve: Serve, sender: Sender) -> None:
-    """Each vendor in its own words, or as a bare array; what is missing says nothing."""
+    """Each vendor in its own words, or as an array; what is missing says nothing."""
     router = {
         "id": "a/router",
         "name": "Router",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections.abc as cabc
-import datetime as dt
 import json
 import typing as t
 
@@ -16,8 +15,6 @@ from flask_byok import OpenAICompatible
 from flask_byok.testing import Simulator
 from tests.web.conftest import Host
 from tests.web.conftest import MakeHost
-from tests.web.conftest import state_of
-from tests.web.conftest import text_of
 
 KEY = "gsk_not-a-real-company-key-0001-AbCd"
 SYSTEM = "gsk_not-a-real-system-key-0001-SyS1"
@@ -121,7 +118,7 @@ def test_from_the_page_to_the_call(
     ],
 )
 def test_the_words_in_keys(host: Host, word: str, reason: str) -> None:
-    """Each fault of the contract has its reason, and the vendor's system key answers."""
+    """Each fault has its reason, and the system key of the vendor answers."""
     host.save("GROQ", KEY)
     host.simulator.set_fault("GROQ", word, keys=KEY)
     answer = host.chat()
@@ -156,52 +153,3 @@ def test_the_api_knows_the_vendor(host: Host) -> None:
     assert "GROQ" in document["components"]["parameters"]["provider"]["schema"]["enum"]
     assert ada.call("DELETE", "/credentials/GROQ").status_code == 204
     assert ada.call("PUT", "/credentials/MISTRAL", {"api_key": KEY}).status_code == 404
-
-
-def ending_vendor(simulator: Simulator, days: int) -> OpenAICompatible:
-    """A vendor whose default model ends so many days from now."""
-    simulator.add_vendor("GROQ")
-    today = dt.datetime.now(dt.timezone.utc).date()
-    return OpenAICompatible(
-        id="GROQ",
-        label="Groq",
-        base_url=simulator.urls["GROQ"],
-        default_models={"default": "groq-large", "fast": "groq-small"},
-        model_ends={"groq-large": today + dt.timedelta(days=days)},
-    )
-
-
-@pytest.mark.parametrize(("days", "told"), [(40, False), (20, True), (-3, True)])
-def test_a_model_that_ends(
-    make_host: MakeHost,
-    byok_simulator: Simulator,
-    caplog: pytest.LogCaptureFixture,
-    days: int,
-    told: bool,
-) -> None:
-    """From 30 days before: on the page, the card, in a test, in the log; API always."""
-    vendor = ending_vendor(byok_simulator, days)
-    host = make_host(
-        providers=[vendor], BYOK_PROVIDER_URLS={}, BYOK_SYSTEM_KEYS={"GROQ": SYSTEM}
-    )
-    ada = host.client()
-    caplog.clear()
-    saved = ada.save(KEY, provider="GROQ")
-    assert state_of(saved) == "saved"
-    page = ada.get()
-    text, day = text_of(page), vendor.model_ends["groq-large"].isoformat()
-    words = f"Groq shuts groq-large down on {day}"
-
-    if days < 0:
-        words = f"Groq has shut groq-large down, on {day}"
-
-    # In the notice, on the card, below the test.
-    assert text.count(words) == (3 if told else 0)
-    events = [getattr(record, "byok_event", "") for record in caplog.records]
-    assert ("model_ends" in events) is told
-    listed = ada.call("GET", "/credentials").json["credentials"]
-    assert listed[0]["model_shuts_down_on"] == day
-    assert listed[0]["last_test"]["model_shuts_down_on"] == day
-    # Free text stays: another model takes the warning away.
-    ada.post("/key", action="details", provider="GROQ", model="groq-new", expires_on="")
-    assert words not in text_of(ada.get())
