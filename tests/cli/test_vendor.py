@@ -114,7 +114,9 @@ def test_doctor_asks_no_public_list(
     make: cabc.Callable[..., Host], byok_simulator: Simulator
 ) -> None:
     """A list that everybody may read proves nothing; a check generates, and says so."""
-    host = make(vendor(byok_simulator.urls["GROQ"], list_proves=False))
+    public = vendor(byok_simulator.urls["GROQ"], list_proves=False)
+    keys = {"GROQ": "not-a-real-system-key"}
+    host = make(None, providers=[public], BYOK_SYSTEM_KEYS=keys)
     byok_simulator.clear()
     assert "GROQ can be reached." in run(host, "doctor").output
     groq = [one for one in byok_simulator.requests if one.provider == "GROQ"]

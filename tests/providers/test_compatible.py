@@ -285,6 +285,7 @@ def test_what_cannot_be_azure(more: dict[str, t.Any]) -> None:
         AzureOpenAI(base_url="https://c.openai.azure.com/openai", **more)
 
 
+@pytest.mark.case("D7")
 @pytest.mark.parametrize("host", ["10.0.0.7", "vllm", "gpu.internal", "[fd00::7]"])
 def test_a_server_of_ones_own(sender: Sender, host: str) -> None:
     """Plain HTTP to a private network goes where the operator says, and only then."""
@@ -300,6 +301,7 @@ def test_a_server_of_ones_own(sender: Sender, host: str) -> None:
     assert caught.value.failure.kind == "not_sendable"
 
 
+@pytest.mark.case("D7")
 def test_a_server_of_ones_own_is_asked(
     serve: Serve, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import socket
 import typing as t
 
+from flask_byok.providers.http import Sender
+from flask_byok.providers.openai import OpenAIProvider
+from flask_byok.secret import Secret
+from flask_byok.service.check import Checker
 from flask_byok.service.reports import MOST_TEXT
 from flask_byok.service.reports import parse_report
 from flask_byok.service.reports import render_report
 from flask_byok.service.types import ConnectionReport
 from flask_byok.service.types import ListedModel
+from tests.providers.replay import build_answer
+from tests.providers.replay import Request
+from tests.providers.replay import Server
 
 REPORT: t.Final = ConnectionReport(
     provider="OPENAI",
@@ -73,3 +81,34 @@ def test_a_long_list_is_cut_to_what_a_column_holds() -> None:
     assert len(text) <= MOST_TEXT and kept is not None
     assert kept.models == models[: len(kept.models)] and len(kept.models) > 100
     assert [fact.id for fact in kept.model_facts] == list(kept.models)
+
+
+def test_a_date_makes_no_other_model() -> None:
+    """A name answers as its newest dated model: that is the model asked for."""
+    answers = iter(["gpt-6-sol-2026-05-01", "gpt-7-sol"])
+
+    def behave(conn: socket.socket, request: Request) -> None:
+        body = {"data": []}
+
+        if request.method == "POST":
+            part = {"type": "output_text", "text": "OK"}
+            message = {"type": "message", "content": [part]}
+            body = {"model": next(answers), "status": "completed", "output": [message]}
+
+        conn.sendall(build_answer(200, json.dumps(body).encode()))
+
+    server, sender = Server(behave), Sender(5.0)
+    provider = OpenAIProvider().with_base_url(server.url)
+    checker = Checker(sender, timeout=5.0, latency_limit=5.0)
+
+    try:
+        reports = [
+            checker.check(provider, Secret("not-a-real-key-0001"), model="gpt-6-sol")
+            for _ in range(2)
+        ]
+    finally:
+        sender.close()
+        server.close()
+
+    assert [report.verdict for report in reports] == ["working", "working"]
+    assert [report.answered_model for report in reports] == [None, "gpt-7-sol"]

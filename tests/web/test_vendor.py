@@ -30,6 +30,7 @@ def host(make_host: MakeHost, byok_simulator: Simulator) -> Host:
         base_url=byok_simulator.urls["GROQ"],
         default_models={"default": "groq-large", "fast": "groq-small"},
         prefix_hints=("gsk_",),
+        embedding_model="groq-embed",
     )
 
     def prepare(app: flask.Flask) -> None:
@@ -153,3 +154,25 @@ def test_the_api_knows_the_vendor(host: Host) -> None:
     assert "GROQ" in document["components"]["parameters"]["provider"]["schema"]["enum"]
     assert ada.call("DELETE", "/credentials/GROQ").status_code == 204
     assert ada.call("PUT", "/credentials/MISTRAL", {"api_key": KEY}).status_code == 404
+
+
+def test_streams_and_vectors(host: Host) -> None:
+    """An error inside a stream is told by its number; vectors go the same way."""
+    host.save("GROQ", KEY)
+
+    with host.app.app_context():
+        client = host.byok.client_for(1)
+        host.simulator.set_fault("GROQ", "stream_ratelimited", keys=KEY)
+
+        with client.stream("hello") as stream:
+            text = "".join(chunk.text for chunk in stream)
+
+        answer = stream.response
+        assert text and (answer.source, answer.text) == ("system", text)
+        assert answer.attempts[0].reason == "rate_limit"
+        assert answer.usage.input_tokens
+
+        host.simulator.clear_faults()
+        vectors = client.embed(["a", "b"])
+        assert (vectors.provider, vectors.model) == ("GROQ", "groq-embed")
+        assert len(vectors.vectors) == 2
