@@ -41,11 +41,16 @@ _SENDABLE = re.compile(r"[\x21-\x7e]{8,2048}")
 
 
 class Auth(t.NamedTuple):
-    """How a provider wants its key: header name, key, and what stands before it."""
+    """How a provider wants its key: header name, key, and what stands before it.
+
+    :param plain_http: the operator lets this key travel without TLS, on a network of
+        its own.
+    """
 
     header: str
     api_key: Secret
     prefix: str = ""
+    plain_http: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -261,7 +266,7 @@ def _prepare(parts: _Parts) -> requests.PreparedRequest:
     if not _SENDABLE.fullmatch(api_key):
         raise _not_sendable("api_key")
 
-    if not _is_safe(url):
+    if not _is_safe(url) and not auth.plain_http:
         raise _not_sendable("request")
 
     prepared = requests.PreparedRequest()

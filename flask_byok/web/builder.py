@@ -135,7 +135,7 @@ class PageBuilder:
     def _notice(self, notices: NoticeMaker, standing: Standing) -> Notice | None:
         outcome = self._material.outcome
         told = None if outcome is None else notices.after(outcome)
-        return told or notices.standing(standing)
+        return told or notices.standing(standing) or notices.ending()
 
     def _cards(self) -> t.Iterator[KeyCard]:
         for info in self._status.credentials:
