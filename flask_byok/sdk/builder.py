@@ -76,7 +76,7 @@ class Sdks:
         rivals = [p for p in map(self._registry.get, self._registry.ids)]
 
         if sdk is not None:
-            rivals = [p for p in rivals if p.dialect == sdk.dialect]
+            rivals = [p for p in rivals if p.sdk_kind == sdk.name]
 
             if [p.id for p in rivals] == [sdk.home]:
                 return rivals[0], sdk

@@ -23,14 +23,12 @@ class Kind:
     :param name: as ``sdk()`` takes it, and of the extra that installs it.
     :param package: as it is installed.
     :param least: the oldest version this package is tested with.
-    :param dialect: of the providers it can speak to.
     :param home: the provider it is made for.
     """
 
     name: str
     package: str
     least: tuple[int, int]
-    dialect: str
     home: str
 
 
@@ -39,21 +37,18 @@ _TABLE: t.Final = (
         name="openai",
         package="openai",
         least=(3, 54),
-        dialect="OPENAI",
         home="OPENAI",
     ),
     Kind(
         name="anthropic",
         package="anthropic",
         least=(2, 12),
-        dialect="CLAUDE",
         home="CLAUDE",
     ),
     Kind(
         name="google",
         package="google-genai",
         least=(3, 4),
-        dialect="GEMINI",
         home="GEMINI",
     ),
 )
@@ -65,8 +60,14 @@ KINDS: t.Final[cabc.Mapping[str, Kind]] = types.MappingProxyType(
 
 
 def kind_of(provider: Provider) -> Kind:
-    """Find the SDK that speaks a provider's wire."""
-    return next(kind for kind in _TABLE if kind.dialect == provider.dialect)
+    """Find the SDK that speaks a provider's wire.
+
+    :raises SetupError: when there is none.
+    """
+    if provider.sdk_kind is None:
+        raise SetupError(f"No official SDK speaks the wire of '{provider.id}'.")
+
+    return KINDS[provider.sdk_kind]
 
 
 def need(kind: Kind) -> None:

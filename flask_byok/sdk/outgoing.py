@@ -21,6 +21,7 @@ from ..providers.wire import Json
 from ..providers.wire import read_count
 from ..providers.wire import read_object
 from .bound import is_account_bound
+from .kinds import kind_of
 from .paths import find_purpose
 from .paths import Purpose
 
@@ -79,7 +80,7 @@ class Outgoing:
         self._provider = provider
         self._payload: Json = self._read_payload()
         self.purpose: Purpose = find_purpose(
-            provider.dialect, incoming.method, self._bare
+            kind_of(provider).name, incoming.method, self._bare
         )
         #: The model asked for: an id, or a name of the app; ``None`` for none.
         self.model: str | None = self._read_model()

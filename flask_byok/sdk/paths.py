@@ -50,7 +50,7 @@ _MEDIA: t.Final = Purpose(operation="request", reading="bytes")
 _BOUND: t.Final = Purpose(operation="request", reading="bytes", is_bound=True)
 
 _TABLE: t.Final[cabc.Mapping[str, cabc.Sequence[tuple[str, str, Purpose]]]] = {
-    "OPENAI": (
+    "openai": (
         ("POST", r"/chat/completions", _CHAT),
         ("POST", r"/responses", _RESPONSES),
         ("POST", r"/embeddings", _EMBED),
@@ -63,12 +63,12 @@ _TABLE: t.Final[cabc.Mapping[str, cabc.Sequence[tuple[str, str, Purpose]]]] = {
             _MEDIA,
         ),
     ),
-    "CLAUDE": (
+    "anthropic": (
         ("POST", r"/messages", _MESSAGES),
         ("POST", r"/messages/count_tokens", _FREE),
         ("GET", r"/models(/[^/]+)?", _LIST),
     ),
-    "GEMINI": (
+    "google": (
         ("POST", r"/models/[^/:]+:(generateContent|streamGenerateContent)", _GENERATE),
         ("POST", r"/models/[^/:]+:(embedContent|batchEmbedContents)", _EMBED),
         ("POST", r"/models/[^/:]+:countTokens", _FREE),
@@ -78,17 +78,18 @@ _TABLE: t.Final[cabc.Mapping[str, cabc.Sequence[tuple[str, str, Purpose]]]] = {
 }
 
 _PATTERNS: t.Final = {
-    dialect: tuple((verb, re.compile(path), found) for verb, path, found in rows)
-    for dialect, rows in _TABLE.items()
+    kind: tuple((verb, re.compile(path), found) for verb, path, found in rows)
+    for kind, rows in _TABLE.items()
 }
 
 
-def find_purpose(dialect: str, method: str, path: str) -> Purpose:
+def find_purpose(kind: str, method: str, path: str) -> Purpose:
     """Tell what a request asks for; what is not known is bound to its account.
 
+    :param kind: of the SDK that asks.
     :param path: behind the base URL, without a query.
     """
-    for verb, pattern, purpose in _PATTERNS[dialect]:
+    for verb, pattern, purpose in _PATTERNS[kind]:
         if verb == method and pattern.fullmatch(path):
             return purpose
 

@@ -159,8 +159,8 @@ def test_what_points_to_an_account(body: dict[str, t.Any], bound: bool) -> None:
 
 def test_unknown_paths_are_bound() -> None:
     """The list names what may be sent again; what is new is not on it."""
-    assert find_purpose("OPENAI", "POST", "/something/new").is_bound
-    assert find_purpose("OPENAI", "GET", "/responses").is_bound
-    assert find_purpose("CLAUDE", "POST", "/messages/batches").is_bound
-    assert find_purpose("GEMINI", "POST", "/cachedContents").is_bound
-    assert not find_purpose("OPENAI", "POST", "/images/edits").is_bound
+    assert find_purpose("openai", "POST", "/something/new").is_bound
+    assert find_purpose("openai", "GET", "/responses").is_bound
+    assert find_purpose("anthropic", "POST", "/messages/batches").is_bound
+    assert find_purpose("google", "POST", "/cachedContents").is_bound
+    assert not find_purpose("openai", "POST", "/images/edits").is_bound

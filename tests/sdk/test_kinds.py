@@ -14,9 +14,10 @@ import pytest
 from google import genai
 
 from flask_byok import errors
-from flask_byok.providers.openai import OpenAIProvider
+from flask_byok import OpenAICompatible
 from flask_byok.sdk import kinds
 from flask_byok.sdk.builder import PLACEHOLDER
+from flask_byok.testing import Simulator
 from tests.sdk.kinds import OPENAI
 from tests.support.calls import CallHost
 
@@ -44,25 +45,30 @@ def test_no_key_and_no_kind(make: t.Any) -> None:
         host.client.sdk()
 
 
-def test_a_compatible_vendor_has_the_same_sdk(host: CallHost) -> None:
-    """By its id, or as the active provider; the SDK speaks to its address."""
-    host.byok.register_provider(
-        OpenAIProvider(
-            id="GROQ",
-            label="Groq",
-            vendor="Groq",
-            base_url=host.simulator.urls["OPENAI"],
-            default_models={"default": "gpt-4.1-mini", "fast": "gpt-4.1-mini"},
-            api="chat",
-        )
+def test_a_compatible_vendor_has_the_same_sdk(
+    make: t.Any, byok_simulator: Simulator
+) -> None:
+    """By its id, or as the active provider: on the vendor's own routes."""
+    byok_simulator.add_vendor("GROQ")
+    vendor = OpenAICompatible(
+        id="GROQ",
+        label="Groq",
+        base_url=byok_simulator.urls["GROQ"],
+        default_models={"default": "groq-large", "fast": "groq-small"},
     )
+    keys = {"OPENAI": "not-a-real-system-key-1", "GROQ": "not-a-real-system-key-2"}
+    host = make(providers=[vendor], BYOK_SYSTEM_KEYS=keys)
     assert isinstance(host.client.sdk("GROQ"), openai.OpenAI)
     OPENAI.ask(host.client.sdk("openai"))
     assert host.attempts()[-1].provider == "OPENAI"
     host.store("GROQ")
     OPENAI.ask(host.client.sdk("openai"))
     row = host.attempts()[-1]
-    assert (row.provider, row.source, row.model) == ("GROQ", "company", "gpt-4.1-mini")
+    assert (row.provider, row.source, row.model) == ("GROQ", "company", "groq-large")
+    host.fail("nocredit", "GROQ")
+    assert "".join(OPENAI.stream(host.client.sdk()))
+    row = host.attempts()[-1]
+    assert (row.provider, row.source, row.state) == ("GROQ", "system", "done")
 
 
 def test_a_company_key_that_is_not_active_still_pays(host: CallHost) -> None:
