@@ -12,7 +12,7 @@ import typing as t
 from .._readers import base_url as read_base_url
 from ..errors import ConfigError
 from ..secret import Secret
-from .base import DialectName
+from .base import ErrorTable
 from .base import PAGE_LIMIT
 from .deadline import Deadline
 from .http import Auth
@@ -86,7 +86,7 @@ class OpenAICompatible(OpenAIProvider):
         default_factory=lambda: types.MappingProxyType({})
     )
     embedding_model: str | None = None
-    dialect: DialectName = "COMPATIBLE"
+    errors: ErrorTable | None = "COMPATIBLE"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: types.MappingProxyType({})
     )
