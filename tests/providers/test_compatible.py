@@ -77,10 +77,10 @@ def test_the_usual_habits(serve: Serve, sender: Sender) -> None:
         "stream_options": {"include_usage": True},
     }
     assert vendor().vendor == "Vendor"
-    assert vendor(prefix_hints=("v-",)).mask(Secret("v-notarealkey-0001-AbCd")) == (
-        "v-",
-        "AbCd",
+    masked = vendor(prefix_hints=("v-", "v-live-")).mask(
+        Secret("v-live-notarealkey-0001-AbCd")
     )
+    assert masked == ("v-live-", "AbCd")
 
 
 def test_other_habits(serve: Serve, sender: Sender) -> None:
@@ -131,7 +131,7 @@ def test_azure_with_a_dated_version(serve: Serve, sender: Sender) -> None:
     azure = AzureOpenAI(
         base_url="https://contoso.openai.azure.com/openai",
         api_version="2024-10-21",
-        default_models={"default": "our gpt"},
+        default_models={"default": "our-gpt"},
         embedding_model="our-vectors",
     )
     sent = catch(serve, sender, azure, ASK, "our/gpt")
@@ -170,6 +170,8 @@ def test_what_lists_say_of_models(serve: Serve, sender: Sender) -> None:
         {"id": "t/image", "type": "image"},
         {"id": "t/chat", "type": "chat", "context_length": True},
         {"id": "no model at all"},
+        {"id": f"m-{CANARY}"},
+        {"id": "t/named", "name": f"a name, {CANARY[8:20]}"},
         {"id": 7},
         "text",
     ]
@@ -188,7 +190,14 @@ def test_what_lists_say_of_models(serve: Serve, sender: Sender) -> None:
     assert (found["whisper-x"].kinds, found["whisper-x"].output_limit) == ({"other"}, 6)
     assert "off" not in found
     kinds = {model: set(info.kinds) for model, info in bare.items()}
-    assert kinds == {"t/embed": {"embed"}, "t/image": {"other"}, "t/chat": {"chat"}}
+    assert kinds == {
+        "t/embed": {"embed"},
+        "t/image": {"other"},
+        "t/chat": {"chat"},
+        "t/named": {"chat"},
+    }
+    # Neither an id nor a name repeats a piece of the key.
+    assert bare["t/named"].label == ""
     assert bare["t/chat"].input_limit is None
 
 
@@ -262,6 +271,9 @@ def test_what_the_three_say_of_models(serve: Serve, sender: Sender) -> None:
         ({"base_url": "http://169.254.169.254/", "plain_http": True}, "private"),
         ({"base_url": "http://134744072/", "plain_http": True}, "private networks"),
         ({"base_url": "http://a.example/", "plain_http": True}, "private networks"),
+        ({"prefix_hints": ("",)}, "prefix_hints"),
+        ({"mask_prefixes": ("not-a-real-key-0001",)}, "mask_prefixes"),
+        ({"default_models": {"default": "two words"}}, "default_models"),
         ({"key_page_url": "javascript:alert(1)"}, "key_page_url"),
         ({"auth_header": "Content-Length"}, "auth_header"),
         ({"auth_header": "X: y\r\nZ"}, "auth_header"),
