@@ -120,7 +120,7 @@ class KeyFormBuilder:
         offered: dict[str, Markup] = {}
 
         for name, models in self._named_models().items():
-            offered[name] = say("{models}", models=Markup(", ").join(models))
+            offered[name] = Markup(", ").join(models)
 
         for provider in self._registry:
             for model in model_names(self._settings, provider).values():
@@ -130,7 +130,7 @@ class KeyFormBuilder:
             for option in () if card.result is None else card.result.models:
                 label = say("{provider}", provider=card.label)
                 known = Markup(", ").join(filter(None, (label, option.text)))
-                offered.setdefault(option.value, known)
+                offered[option.value] = known
 
         for model, text in list(offered.items())[:_MOST_OFFERED]:
             yield Option(value=model, text=text)

@@ -28,8 +28,12 @@ from flask_byok.providers.types import Message
 from flask_byok.providers.types import ModelInfo
 from flask_byok.secret import Secret
 
+from . import official
 from .conftest import CANARY
 from .replay import answer_with
+from .replay import load
+from .test_recordings import facts
+from .test_recordings import HELLO
 from .test_requests import catch
 from .test_requests import Serve
 
@@ -77,10 +81,10 @@ def test_the_usual_habits(serve: Serve, sender: Sender) -> None:
         "stream_options": {"include_usage": True},
     }
     assert vendor().vendor == "Vendor"
-    assert vendor(prefix_hints=("v-",)).mask(Secret("v-notarealkey-0001-AbCd")) == (
-        "v-",
-        "AbCd",
+    masked = vendor(prefix_hints=("v-", "v-live-")).mask(
+        Secret("v-live-notarealkey-0001-AbCd")
     )
+    assert masked == ("v-live-", "AbCd")
 
 
 def test_other_habits(serve: Serve, sender: Sender) -> None:
@@ -131,7 +135,7 @@ def test_azure_with_a_dated_version(serve: Serve, sender: Sender) -> None:
     azure = AzureOpenAI(
         base_url="https://contoso.openai.azure.com/openai",
         api_version="2024-10-21",
-        default_models={"default": "our gpt"},
+        default_models={"default": "our-gpt"},
         embedding_model="our-vectors",
     )
     sent = catch(serve, sender, azure, ASK, "our/gpt")
@@ -170,6 +174,8 @@ def test_what_lists_say_of_models(serve: Serve, sender: Sender) -> None:
         {"id": "t/image", "type": "image"},
         {"id": "t/chat", "type": "chat", "context_length": True},
         {"id": "no model at all"},
+        {"id": f"m-{CANARY}"},
+        {"id": "t/named", "name": f"a name, {CANARY[8:20]}"},
         {"id": 7},
         "text",
     ]
@@ -188,7 +194,14 @@ def test_what_lists_say_of_models(serve: Serve, sender: Sender) -> None:
     assert (found["whisper-x"].kinds, found["whisper-x"].output_limit) == ({"other"}, 6)
     assert "off" not in found
     kinds = {model: set(info.kinds) for model, info in bare.items()}
-    assert kinds == {"t/embed": {"embed"}, "t/image": {"other"}, "t/chat": {"chat"}}
+    assert kinds == {
+        "t/embed": {"embed"},
+        "t/image": {"other"},
+        "t/chat": {"chat"},
+        "t/named": {"chat"},
+    }
+    # Neither an id nor a name repeats a piece of the key.
+    assert bare["t/named"].label == ""
     assert bare["t/chat"].input_limit is None
 
 
@@ -262,6 +275,9 @@ def test_what_the_three_say_of_models(serve: Serve, sender: Sender) -> None:
         ({"base_url": "http://169.254.169.254/", "plain_http": True}, "private"),
         ({"base_url": "http://134744072/", "plain_http": True}, "private networks"),
         ({"base_url": "http://a.example/", "plain_http": True}, "private networks"),
+        ({"prefix_hints": ("",)}, "prefix_hints"),
+        ({"mask_prefixes": ("not-a-real-key-0001",)}, "mask_prefixes"),
+        ({"default_models": {"default": "two words"}}, "default_models"),
         ({"key_page_url": "javascript:alert(1)"}, "key_page_url"),
         ({"auth_header": "Content-Length"}, "auth_header"),
         ({"auth_header": "X: y\r\nZ"}, "auth_header"),
@@ -345,3 +361,42 @@ def test_each_recipe_of_the_page_is_a_vendor(row: list[str]) -> None:
         },
     )
     assert made.base_url == base_url.strip("`") and len(recipes()) == 8
+
+
+def test_a_registered_row_reads_the_recordings(serve: Serve, sender: Sender) -> None:
+    """What OPENAI's own SDK reads in recorded answers, a vendor's object reads, too."""
+    usual: dict[str, t.Any] = {
+        "model": "asked-1",
+        "api_key": Secret(CANARY),
+        "deadline": Deadline(30),
+    }
+
+    for name in ("chat_basic_cache_usage", "chat_refusal_structured"):
+        server = serve(load(f"openai/{name}").behave())
+        near = vendor().with_base_url(f"{server.url}/v1")
+        answer = near.chat(sender, HELLO, **usual)
+        assert facts(answer) == official.READERS["openai-chat"](server.url)
+
+    server = serve(load("openai/chat_stream_include_usage").behave())
+    near = vendor().with_base_url(f"{server.url}/v1")
+    stream = near.open_stream(sender, HELLO, **usual)
+    assert list(stream)
+    assert facts(stream.answer) == official.STREAM_READERS["openai-chat"](server.url)
+
+
+def test_recorded_lists_say_what_models_can_do(serve: Serve, sender: Sender) -> None:
+    """CLAUDE's capabilities and GEMINI's methods, as they were sent."""
+
+    def read(provider: Provider, name: str) -> dict[str, ModelInfo]:
+        server = serve(load(name).behave())
+        found = provider.with_base_url(f"{server.url}/v1").models(
+            sender, api_key=Secret(CANARY), deadline=Deadline(5), pages=1
+        )
+        return {info.id: info for info in found}
+
+    opus = read(ClaudeProvider(), "anthropic/models_list")["claude-opus-5"]
+    assert opus.can == {"vision", "documents", "schema", "reasoning"}
+    assert (opus.input_limit, opus.output_limit) == (1_000_000, 128_000)
+    flash = read(GeminiProvider(), "gemini/models_list_page1")["gemini-2.5-flash"]
+    assert (flash.kinds, flash.can) == ({"chat"}, {"reasoning"})
+    assert flash.input_limit == 1_048_576
