@@ -201,33 +201,37 @@ def test_pictures_and_documents_are_seen(host: CallHost, provider: str) -> None:
     assert "https://documents.example/b.pdf" in sent
 
 
-@pytest.mark.parametrize(
-    ("provider", "effort", "expected"),
-    [
-        ("OPENAI", "none", {"effort": "none"}),
-        ("OPENAI", "max", {"effort": "max"}),
-        ("CLAUDE", "none", ({"type": "disabled"}, None)),
-        ("CLAUDE", "minimal", ({"type": "adaptive"}, {"effort": "low"})),
-        ("CLAUDE", "max", ({"type": "adaptive"}, {"effort": "max"})),
-        ("GEMINI", "none", {"thinkingLevel": "MINIMAL"}),
-        ("GEMINI", "max", {"thinkingLevel": "HIGH"}),
-    ],
-)
-def test_effort_in_the_words_of_each_provider(
-    host: CallHost, provider: str, effort: t.Any, expected: t.Any
-) -> None:
+ADAPTIVE: t.Final = {"type": "adaptive"}
+
+#: What each provider is told for the word that is given.
+EFFORTS: t.Final[dict[str, dict[t.Any, t.Any]]] = {
+    "OPENAI": {"none": {"effort": "none"}, "max": {"effort": "max"}},
+    "CLAUDE": {
+        "none": ({"type": "disabled"}, None),
+        "minimal": (ADAPTIVE, {"effort": "low"}),
+        "max": (ADAPTIVE, {"effort": "max"}),
+    },
+    "GEMINI": {"none": {"thinkingLevel": "MINIMAL"}, "max": {"thinkingLevel": "HIGH"}},
+}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_effort_in_the_words_of_each_provider(host: CallHost, provider: str) -> None:
     """One word for all; each takes its nearest step."""
     host.store(provider)
-    answer = host.client.chat("hi", reasoning_effort=effort)
-    body = host.simulator.requests[-1].body
-    found = {
-        "OPENAI": lambda: body["reasoning"],
-        "CLAUDE": lambda: (body["thinking"], body.get("output_config")),
-        "GEMINI": lambda: body["generationConfig"]["thinkingConfig"],
-    }[provider]()
-    assert found == expected
-    thinks = effort != "none" and provider != "GEMINI"
-    assert (answer.usage.reasoning_tokens > 0) is thinks
+
+    for effort, expected in EFFORTS[provider].items():
+        answer = host.client.chat("hi", reasoning_effort=effort)
+        body = host.simulator.requests[-1].body
+        assert body is not None
+        found = {
+            "OPENAI": body.get("reasoning"),
+            "CLAUDE": (body.get("thinking"), body.get("output_config")),
+            "GEMINI": body.get("generationConfig", {}).get("thinkingConfig"),
+        }
+        assert found[provider] == expected
+        thinks = effort != "none" and provider != "GEMINI"
+        assert (answer.usage.reasoning_tokens > 0) is thinks
 
 
 def test_an_older_claude_is_given_a_budget(host: CallHost) -> None:
@@ -383,12 +387,14 @@ def test_an_answer_in_another_format_is_told_and_kept(
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_refusal_has_nothing_to_be_parsed(host: CallHost, provider: str) -> None:
-    """It is an answer: its finish reason says so."""
+    """It is an answer, whole or streamed: its finish reason says so."""
     host.store(provider)
     host.fail("refusal", provider)
-    answer = host.client.chat("hi", response_format=SCHEMA)
-    assert (answer.finish_reason, answer.parsed) == ("content_filter", None)
-    assert host.paid == "c"
+
+    for streamed in (False, True):
+        answer = ask(host, streamed, "hi", response_format=SCHEMA)
+        assert (answer.finish_reason, answer.parsed) == ("content_filter", None)
+        assert host.paid == "c"
 
 
 WRONG: t.Final[list[tuple[dict[str, t.Any], str]]] = [
@@ -414,14 +420,14 @@ WRONG: t.Final[list[tuple[dict[str, t.Any], str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("mistake", "words"), WRONG)
-def test_a_mistake_is_told_before_anything_is_sent(
-    host: CallHost, mistake: dict[str, t.Any], words: str
-) -> None:
+def test_a_mistake_is_told_before_anything_is_sent(host: CallHost) -> None:
     """Whatever no provider takes, in a sentence that names it."""
-    asked: dict[str, t.Any] = {"messages": "hi", **mistake}
+    for mistake, words in WRONG:
+        asked: dict[str, t.Any] = {"messages": "hi", **mistake}
 
-    with pytest.raises((TypeError, ValueError), match=words) as caught:
-        host.client.chat(**asked)
+        with pytest.raises((TypeError, ValueError), match=words) as caught:
+            host.client.chat(**asked)
 
-    assert caught.value.__context__ is None and not host.simulator.requests
+        assert caught.value.__context__ is None
+
+    assert not host.simulator.requests

@@ -10,6 +10,7 @@ import json
 import typing as t
 import uuid
 
+import pydantic
 import pytest
 
 from flask_byok.formats.answer import read_format
@@ -122,6 +123,16 @@ def test_a_class_with_a_field_that_is_no_json_is_refused() -> None:
     """Before anything is asked, with what may stand there instead."""
     with pytest.raises(TypeError, match="Fields may be texts"):
         read_format(HasOdd)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"type": "array"}, {"type": "json_object"}, pydantic.RootModel[list[int]]],
+)
+def test_an_answer_is_an_object(wanted: t.Any) -> None:
+    """Providers want one at the top; it is said before anything is billed."""
+    with pytest.raises(ValueError, match="must describe an object"):
+        read_format(wanted)
 
 
 def test_a_class_may_refuse_a_value_itself() -> None:
