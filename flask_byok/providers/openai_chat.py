@@ -10,11 +10,11 @@ import dataclasses
 import typing as t
 
 from .abilities import Abilities
-from .openai_responses import build_file_data
-from .openai_responses import build_function
-from .openai_responses import build_image_url
-from .openai_responses import build_schema
-from .openai_responses import write_arguments
+from .openai_items import build_file_data
+from .openai_items import build_function
+from .openai_items import build_image_url
+from .openai_items import build_schema
+from .openai_items import write_arguments
 from .sse import Event
 from .streams import StreamReader
 from .types import AttemptFailed

@@ -9,10 +9,10 @@ import typing as t
 import pytest
 
 from flask_byok.providers.claude import ClaudeProvider
-from flask_byok.providers.claude_wire import build_turns
+from flask_byok.providers.claude_turns import build_turns
 from flask_byok.providers.deadline import Deadline
 from flask_byok.providers.gemini import GeminiProvider
-from flask_byok.providers.gemini_wire import build_contents
+from flask_byok.providers.gemini_contents import build_contents
 from flask_byok.providers.gemini_wire import GenerateWire
 from flask_byok.providers.http import Sender
 from flask_byok.providers.openai import OpenAIProvider
