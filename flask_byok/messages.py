@@ -35,7 +35,7 @@ CHARACTERS_OF_A_TOKEN: t.Final = 3
 #: Characters an image is taken for in estimates, whatever its size.
 _IMAGE: t.Final = 3000
 
-#: Characters a document by URL is taken for.
+#: Characters a document is taken for that is no text, or is fetched by the provider.
 _DOCUMENT: t.Final = 30_000
 
 _EFFORTS: t.Final = t.get_args(Effort)
@@ -209,7 +209,8 @@ def _characters_of_part(part: Part) -> int:
         return len(str(part.text))
 
     if isinstance(part, DocumentPart):
-        return len(part.data or b"") or _DOCUMENT
+        is_text = part.media_type.startswith("text/") and part.data is not None
+        return len(part.data or b"") if is_text else _DOCUMENT
 
     return 0 if isinstance(part, StatePart) else _IMAGE
 

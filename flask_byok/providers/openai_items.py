@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import mimetypes
 import typing as t
 
 from .schemas import is_strict_schema
@@ -34,9 +35,8 @@ def build_image_url(part: ImagePart) -> str:
 def build_file_data(part: DocumentPart) -> dict[str, t.Any]:
     """Give a document's name and its bytes as a ``data:`` URL."""
     kind = part.media_type
-    name = part.name or (
-        "document.pdf" if kind == "application/pdf" else "document.txt"
-    )
+    # The wire tells kinds of text apart by the name alone.
+    name = part.name or f"document{mimetypes.guess_extension(kind) or '.txt'}"
     data = encode_bytes(part.data or b"")
     return {"filename": name, "file_data": f"data:{kind};base64,{data}"}
 
