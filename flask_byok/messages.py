@@ -72,7 +72,8 @@ def build_request(
         temperature=temperature,
         stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
         tools=read_tools,
-        tool_choice=tool_choice,
+        # Without tools there is nothing to choose, and providers refuse the word.
+        tool_choice=tool_choice if read_tools else None,
         response_format=None if answer_format is None else answer_format.schema,
         reasoning_effort=reasoning_effort,
         extra=dict(extra or {}),

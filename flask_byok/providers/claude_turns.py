@@ -43,6 +43,17 @@ def build_turns(messages: cabc.Iterable[Message]) -> list[Json]:
     return [{"role": role, "content": blocks} for role, blocks in turns]
 
 
+def find_used_tools(messages: cabc.Iterable[Message]) -> list[str]:
+    """Name the tools that were called in a conversation, each once."""
+    names = {
+        part.name: None
+        for message in messages
+        for part in as_parts(message.content)
+        if isinstance(part, ToolCall)
+    }
+    return list(names)
+
+
 def _build_blocks(part: object) -> cabc.Iterator[Json]:
     if isinstance(part, TextPart) and part.text:
         yield {"type": "text", "text": part.text}

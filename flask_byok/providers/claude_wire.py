@@ -12,6 +12,7 @@ import typing as t
 
 from .abilities import Abilities
 from .claude_turns import build_turns
+from .claude_turns import find_used_tools
 from .schemas import fit_claude
 from .streams import find_calls
 from .streams import OpenState
@@ -71,6 +72,15 @@ _LEAST_BUDGET = 1024
 #: Fields that say how to answer: a question for the number of tokens has none of them.
 _NOT_COUNTED = ("max_tokens", "stop_sequences", "temperature")
 
+_ABILITIES: t.Final = Abilities(
+    image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
+    image_mib=10,
+    media_mib=32,
+    forces_tools=False,
+    has_open_objects=False,
+    counts=True,
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MessagesWire(Wire):
@@ -80,15 +90,12 @@ class MessagesWire(Wire):
     """
 
     dialect = "CLAUDE"
-    abilities: t.ClassVar[Abilities] = Abilities(
-        image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
-        image_mib=10,
-        media_mib=32,
-        forces_tools=False,
-        has_open_objects=False,
-        counts=True,
-    )
     default_cap: int
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can carry."""
+        return _ABILITIES
 
     def build_path(self, model: str, *, stream: bool) -> str:
         """Give the one path there is."""
@@ -125,6 +132,10 @@ class MessagesWire(Wire):
 
         if request.tools:
             body["tools"] = [_build_tool(tool) for tool in request.tools]
+        elif used := find_used_tools(request.messages):
+            # The wire refuses calls in the conversation whose tools are not there.
+            body["tools"] = [_build_tool(Tool(name=name)) for name in used]
+            body["tool_choice"] = {"type": "none"}
 
         if request.tool_choice is not None:
             body["tool_choice"] = _build_choice(request.tool_choice)

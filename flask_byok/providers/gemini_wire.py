@@ -56,18 +56,24 @@ _LEVELS: cabc.Mapping[Effort, str] = {
 }
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
+_ABILITIES: t.Final = Abilities(
+    image_types=frozenset(
+        {"image/heic", "image/heif", "image/jpeg", "image/png", "image/webp"}
+    ),
+    media_mib=100,
+    counts=True,
+)
+
 
 class GenerateWire(Wire):
     """``POST /models/…:generateContent`` and its streaming twin."""
 
     dialect = "GEMINI"
-    abilities = Abilities(
-        image_types=frozenset(
-            {"image/heic", "image/heif", "image/jpeg", "image/png", "image/webp"}
-        ),
-        media_mib=100,
-        counts=True,
-    )
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can carry."""
+        return _ABILITIES
 
     def build_path(self, model: str, *, stream: bool) -> str:
         """Give the path, which names the model."""

@@ -46,16 +46,22 @@ _THOUGHTS = "reasoning.encrypted_content"
 #: Fields that say how to answer: a question for the number of tokens has none of them.
 _NOT_COUNTED = ("include", "max_output_tokens", "store", "stream", "temperature")
 
+_ABILITIES: t.Final = Abilities(
+    image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
+    media_mib=50,
+    counts=True,
+)
+
 
 class ResponsesWire(Wire):
     """``POST /responses``, nothing stored at the provider."""
 
     dialect = "OPENAI"
-    abilities = Abilities(
-        image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
-        media_mib=50,
-        counts=True,
-    )
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can carry."""
+        return _ABILITIES
 
     def build_path(self, model: str, *, stream: bool) -> str:
         """Give the one path there is."""

@@ -53,8 +53,11 @@ class Wire(abc.ABC):
 
     #: Whose error table and whose ``provider_state`` belong to it.
     dialect: str
-    #: What it can carry.
-    abilities: t.ClassVar[Abilities] = Abilities()
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can carry; everything but counts, where nothing else is known."""
+        return Abilities()
 
     @abc.abstractmethod
     def build_path(self, model: str, *, stream: bool) -> str:

@@ -20,6 +20,9 @@ from flask_byok import TextPart
 from flask_byok import Tool
 from flask_byok import ToolResultPart
 from flask_byok.providers.abilities import FEATURES
+from flask_byok.providers.openai import OpenAIProvider
+from flask_byok.providers.openai_chat import ChatWire
+from flask_byok.providers.types import ChatRequest
 from tests.support.calls import CallHost
 from tests.support.host import SYSTEM
 
@@ -127,6 +130,19 @@ def test_a_conversation_moves_between_providers(
     assert THOUGHTS[home][0] in sent and sent.count("Paris") > 4
     foreign = [word for one in others for word in THOUGHTS[one]]
     assert not [word for word in foreign if word in sent and word != "phase"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_conversation_may_go_on_without_its_tools(
+    host: CallHost, provider: str
+) -> None:
+    """What was called stands there; nothing more is called."""
+    host.store(provider)
+    first = host.client.chat(BOTH, tools=TOOLS)
+    turns = [Message(role="user", content=BOTH), first.message, answer_tools(first)]
+    turns.append(Message(role="user", content=BOTH))
+    last = host.client.chat(turns, tool_choice="none")
+    assert (last.finish_reason, last.tool_calls) == ("stop", ()) and last.text
 
 
 def test_thoughts_of_openai_stay_with_their_account(make: Make) -> None:
@@ -319,7 +335,13 @@ def test_what_a_provider_cannot_do_is_said_before_it_is_asked(
 
 def test_every_feature_that_may_be_missing_is_tried() -> None:
     """A new word needs a call here, but for what registered vendors alone lack."""
-    assert set(FEATURES) - set(CANNOT) == {"document_type", "count_tokens"}
+    vendor = OpenAIProvider(api="chat", chat_wire=ChatWire(takes_documents=False))
+    request = ChatRequest(messages=tuple(picture(DocumentPart(data=PDF))))
+    lacks = {vendor.find_unsupported(request, counts=one) for one in (False, True)}
+    assert lacks == set(FEATURES) - set(CANNOT) == {"document_type", "count_tokens"}
+
+    with pytest.raises(ValueError, match="does not count"):
+        ChatWire().build_count(request, "m")
 
 
 @dataclasses.dataclass
