@@ -132,6 +132,23 @@ def test_a_conversation_moves_between_providers(
     assert not [word for word in foreign if word in sent and word != "phase"]
 
 
+@pytest.mark.parametrize("home", PROVIDERS)
+def test_a_conversation_moves_while_tools_are_answered(make: Make, home: str) -> None:
+    """The one that asked for a tool is gone when its answer comes: another takes it."""
+    others = [one for one in PROVIDERS if one != home]
+    host = make(**on_system_key(*others))
+    host.store(home)
+    first = host.client.chat(BOTH, tools=TOOLS)
+    turns = [Message(role="user", content=BOTH), first.message, answer_tools(first)]
+    host.fail("revoked", home)
+
+    for other in others:
+        moved = host.client.chat(turns, tools=TOOLS, reasoning_effort="low")
+        assert (moved.provider, "18 C" in moved.text) == (other, True)
+        host.fail("outage", other, keys=None)
+        host.move_clock(minutes=10)
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_conversation_may_go_on_without_its_tools(
     host: CallHost, provider: str
@@ -141,8 +158,9 @@ def test_a_conversation_may_go_on_without_its_tools(
     first = host.client.chat(BOTH, tools=TOOLS)
     turns = [Message(role="user", content=BOTH), first.message, answer_tools(first)]
     turns.append(Message(role="user", content=BOTH))
-    last = host.client.chat(turns, tool_choice="none")
+    last = host.client.chat(turns)
     assert (last.finish_reason, last.tool_calls) == ("stop", ()) and last.text
+    assert host.client.chat("hi", tool_choice="none").text
 
 
 def test_thoughts_of_openai_stay_with_their_account(make: Make) -> None:

@@ -119,6 +119,16 @@ class Even:
             raise ValueError("odd")
 
 
+def test_a_value_is_held_against_its_schema() -> None:
+    """A value that does not fit makes no object, and one that fits does."""
+    leaf, plain = read_format(Leaf), read_format({"properties": {"a": {"const": 1}}})
+    assert leaf is not None and plain is not None
+    assert leaf._read('{"name": "a", "size": null}') == (Leaf("a", None), None)
+    assert leaf._read('{"name": 1, "size": null}')[1] is not None
+    assert plain._read('{"a": 1}') == ({"a": 1}, None)
+    assert plain._read('{"a": 2}')[1] is not None
+
+
 def test_a_class_with_a_field_that_is_no_json_is_refused() -> None:
     """Before anything is asked, with what may stand there instead."""
     with pytest.raises(TypeError, match="Fields may be texts"):

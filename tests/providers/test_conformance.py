@@ -364,6 +364,23 @@ def test_gemini_is_sent_its_own_turn_again(name: str) -> None:
     assert turn == {"role": "model", "parts": said}
 
 
+def test_gemini_is_sent_signed_texts_apart_again() -> None:
+    """A text with a signature is never merged with one that has none."""
+    parts = [
+        {"text": "one "},
+        {"text": "two "},
+        {"text": "three", "thoughtSignature": "c2ln"},
+        {"text": "", "thoughtSignature": "ZW5k"},
+    ]
+    events = [{"candidates": [{"content": {"parts": [part]}}]} for part in parts]
+    body = b"".join(b"data: %b\r\n\r\n" % json.dumps(e).encode() for e in events)
+    reader = read_pieces(GenerateWire(), body)
+    message = Message(role="assistant", content=reader.build_parts())
+    (turn,) = build_contents([message], "gemini-3.8-flash")
+
+    assert turn["parts"] == [{"text": "one two "}, *parts[2:]]
+
+
 @pytest.mark.parametrize("name", ["responses_basic", "responses_stream_text"])
 def test_openai_is_sent_its_own_turn_again(name: str) -> None:
     """Reasoning items go back as they are, the message with its phase."""

@@ -210,6 +210,7 @@ SIGNED = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2ln"}
 ITEM = {"type": "reasoning", "summary": [], "encrypted_content": "gAAAAABother"}
 INCLUDE = ["reasoning.encrypted_content"]
 FORCED = {"type": "any"}
+TOOL = {"name": "f", "input_schema": {"type": "object"}}
 #: Where it is sent, with what changed, and what is said of it.
 THOUGHTS: list[tuple[str, dict[str, t.Any], str]] = [
     (RESPONSES, {"input": [ITEM, *USER]}, "could not be verified"),
@@ -235,9 +236,11 @@ THOUGHTS: list[tuple[str, dict[str, t.Any], str]] = [
     ),
     (
         MESSAGES,
-        {"thinking": {"type": "adaptive"}, "tool_choice": FORCED},
+        {"thinking": {"type": "adaptive"}, "tool_choice": FORCED, "tools": [TOOL]},
         "may not be enabled",
     ),
+    (MESSAGES, {"tool_choice": FORCED}, "only be specified while providing tools"),
+    (RESPONSES, {"tool_choice": "none"}, "only allowed when 'tools'"),
     (
         MESSAGES,
         {"output_config": {"format": {"type": "json_schema", "schema": LOOSE}}},
