@@ -18,7 +18,9 @@ from flask_byok import ImagePart
 from flask_byok import Message
 from flask_byok import TextPart
 from flask_byok import Tool
+from flask_byok import ToolCall
 from flask_byok import ToolResultPart
+from flask_byok import Usage
 from flask_byok.providers.abilities import FEATURES
 from flask_byok.providers.openai import OpenAIProvider
 from flask_byok.providers.openai_chat import ChatWire
@@ -147,6 +149,22 @@ def test_a_conversation_moves_while_tools_are_answered(make: Make, home: str) ->
         assert (moved.provider, "18 C" in moved.text) == (other, True)
         host.fail("outage", other, keys=None)
         host.move_clock(minutes=10)
+
+
+def test_an_answer_without_parts_is_a_turn_all_the_same() -> None:
+    """A provider of the host's own may know texts and calls alone."""
+    call = ToolCall(id="c", name="f", arguments={})
+    answer = ChatResponse(
+        text="a",
+        model="m",
+        usage=Usage(),
+        finish_reason="tool_calls",
+        tool_calls=(call,),
+        provider="OWN",
+        source="company",
+        latency_ms=1,
+    )
+    assert answer.message.content == (TextPart(text="a"), call)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
