@@ -21,8 +21,6 @@ from .providers.types import ChatResponse
 from .providers.types import CountAnswer
 from .providers.types import EmbedAnswer
 from .providers.types import ModelInfo
-from .providers.types import Part
-from .providers.types import TextPart
 from .secret import Secret
 
 #: What is meant for one provider's models: another provider is not sent it.
@@ -53,8 +51,7 @@ def build_response(
     answer: ChatAnswer, route: Route, latency_ms: int, attempts: tuple[Attempt, ...]
 ) -> ChatResponse:
     """Put what a route answered into a response; its state says where it is from."""
-    said: tuple[Part, ...] = (TextPart(text=answer.text),) if answer.text else ()
-    parts = mark_parts(answer.parts or said + answer.tool_calls, _origin(route))
+    parts = mark_parts(answer.said, _origin(route))
     return ChatResponse(
         text=answer.text,
         model=answer.model,

@@ -35,7 +35,7 @@ CHARACTERS_OF_A_TOKEN: t.Final = 3
 #: Characters an image is taken for in estimates, whatever its size.
 _IMAGE: t.Final = 3000
 
-#: Characters a document by URL is taken for.
+#: Characters a document is taken for that is no text, or is fetched by the provider.
 _DOCUMENT: t.Final = 30_000
 
 _EFFORTS: t.Final = t.get_args(Effort)
@@ -72,7 +72,8 @@ def build_request(
         temperature=temperature,
         stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
         tools=read_tools,
-        tool_choice=tool_choice,
+        # Without tools there is nothing to choose, and providers refuse the word.
+        tool_choice=tool_choice if read_tools else None,
         response_format=None if answer_format is None else answer_format.schema,
         reasoning_effort=reasoning_effort,
         extra=dict(extra or {}),
@@ -209,7 +210,8 @@ def _characters_of_part(part: Part) -> int:
         return len(str(part.text))
 
     if isinstance(part, DocumentPart):
-        return len(part.data or b"") or _DOCUMENT
+        is_text = part.media_type.startswith("text/") and part.data is not None
+        return len(part.data or b"") if is_text else _DOCUMENT
 
     return 0 if isinstance(part, StatePart) else _IMAGE
 

@@ -79,10 +79,22 @@ def read_format(wanted: ResponseFormat | None) -> AnswerFormat | None:
     """Read what a caller gave.
 
     :raises TypeError: when it is neither a schema nor a class we can read.
+    :raises ValueError: when it describes something else than an object.
     """
     if wanted is None:
         return None
 
+    found = _read_format(wanted)
+
+    if found.schema.get("type", "object") != "object":
+        raise ValueError(
+            "'response_format' must describe an object: a JSON schema of type 'object'."
+        )
+
+    return found
+
+
+def _read_format(wanted: ResponseFormat) -> AnswerFormat:
     if isinstance(wanted, cabc.Mapping):
         return AnswerFormat(schema=wanted, build=_keep)
 

@@ -11,6 +11,8 @@ import re
 import typing as t
 
 from .abilities import Abilities
+from .claude_turns import build_turns
+from .claude_turns import find_used_tools
 from .schemas import fit_claude
 from .streams import find_calls
 from .streams import OpenState
@@ -19,22 +21,15 @@ from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatChunk
 from .types import ChatRequest
-from .types import DocumentPart
 from .types import Effort
 from .types import Failure
 from .types import FinishReason
-from .types import ImagePart
-from .types import Message
 from .types import Part
 from .types import StatePart
 from .types import TextPart
 from .types import Tool
 from .types import ToolCall
-from .types import ToolResultPart
 from .types import Usage
-from .wire import as_parts
-from .wire import encode_bytes
-from .wire import fit_id
 from .wire import join_system
 from .wire import Json
 from .wire import make_call_id
@@ -43,7 +38,6 @@ from .wire import read_finish
 from .wire import read_object
 from .wire import read_objects
 from .wire import read_place
-from .wire import read_state
 from .wire import read_text
 from .wire import Wire
 
@@ -78,6 +72,15 @@ _LEAST_BUDGET = 1024
 #: Fields that say how to answer: a question for the number of tokens has none of them.
 _NOT_COUNTED = ("max_tokens", "stop_sequences", "temperature")
 
+_ABILITIES: t.Final = Abilities(
+    image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
+    image_mib=10,
+    media_mib=32,
+    forces_tools=False,
+    has_open_objects=False,
+    counts=True,
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MessagesWire(Wire):
@@ -87,15 +90,12 @@ class MessagesWire(Wire):
     """
 
     dialect = "CLAUDE"
-    abilities: t.ClassVar[Abilities] = Abilities(
-        image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
-        image_mib=10,
-        media_mib=32,
-        forces_tools=False,
-        has_open_objects=False,
-        counts=True,
-    )
     default_cap: int
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can carry."""
+        return _ABILITIES
 
     def build_path(self, model: str, *, stream: bool) -> str:
         """Give the one path there is."""
@@ -132,6 +132,10 @@ class MessagesWire(Wire):
 
         if request.tools:
             body["tools"] = [_build_tool(tool) for tool in request.tools]
+        elif used := find_used_tools(request.messages):
+            # The wire refuses calls in the conversation whose tools are not there.
+            body["tools"] = [_build_tool(Tool(name=name)) for name in used]
+            body["tool_choice"] = {"type": "none"}
 
         if request.tool_choice is not None:
             body["tool_choice"] = _build_choice(request.tool_choice)
@@ -307,80 +311,6 @@ def _build_choice(choice: str) -> Json:
         return {"type": _CHOICES[choice]}
 
     return {"type": "tool", "name": choice}
-
-
-def build_turns(messages: cabc.Iterable[Message]) -> list[Json]:
-    """Give the messages as turns: one role's neighbours merged, tool results first."""
-    turns: list[tuple[str, list[Json]]] = []
-
-    for message in messages:
-        if message.role == "system":
-            continue
-
-        role = "assistant" if message.role == "assistant" else "user"
-        blocks = [
-            block for part in as_parts(message.content) for block in _build_blocks(part)
-        ]
-
-        if turns and turns[-1][0] == role:
-            turns[-1][1].extend(blocks)
-        elif blocks:
-            turns.append((role, blocks))
-
-    for _, blocks in turns:
-        blocks.sort(key=lambda block: block["type"] != "tool_result")
-
-    return [{"role": role, "content": blocks} for role, blocks in turns]
-
-
-def _build_blocks(part: object) -> cabc.Iterator[Json]:
-    if isinstance(part, TextPart) and part.text:
-        yield {"type": "text", "text": part.text}
-    elif isinstance(part, ImagePart):
-        yield {"type": "image", "source": _build_source(part)}
-    elif isinstance(part, DocumentPart):
-        yield _build_document(part)
-    elif isinstance(part, ToolResultPart):
-        yield {
-            "type": "tool_result",
-            "tool_use_id": fit_id(part.call_id),
-            "content": part.content,
-        }
-    elif isinstance(part, StatePart):
-        yield from read_objects([read_state(part, "CLAUDE").get("block")])
-    elif isinstance(part, ToolCall):
-        yield {
-            "type": "tool_use",
-            "id": fit_id(part.id),
-            "name": part.name,
-            "input": dict(part.arguments),
-        }
-
-
-def _build_source(part: ImagePart) -> Json:
-    if part.data is None:
-        return {"type": "url", "url": part.url or ""}
-
-    return {
-        "type": "base64",
-        "media_type": part.media_type or "image/png",
-        "data": encode_bytes(part.data),
-    }
-
-
-def _build_document(part: DocumentPart) -> Json:
-    titled = {} if part.name is None else {"title": part.name}
-    source: Json = {"type": "url", "url": part.url or ""}
-
-    if part.data is not None:
-        is_pdf = part.media_type == "application/pdf"
-        source = {
-            "type": "base64" if is_pdf else "text",
-            "media_type": "application/pdf" if is_pdf else "text/plain",
-            "data": encode_bytes(part.data) if is_pdf else part.data.decode("utf-8"),
-        }
-
-    return {"type": "document", "source": source, **titled}
 
 
 def _parse_usage(counts: Json) -> Usage:

@@ -10,11 +10,11 @@ import dataclasses
 import typing as t
 
 from .abilities import Abilities
-from .openai_responses import build_file_data
-from .openai_responses import build_function
-from .openai_responses import build_image_url
-from .openai_responses import build_schema
-from .openai_responses import write_arguments
+from .openai_items import build_file_data
+from .openai_items import build_function
+from .openai_items import build_image_url
+from .openai_items import build_schema
+from .openai_items import write_arguments
 from .sse import Event
 from .streams import StreamReader
 from .types import AttemptFailed
@@ -53,6 +53,12 @@ _FINISH: cabc.Mapping[str, FinishReason] = {
     "content_filter": "content_filter",
 }
 
+_ABILITIES: t.Final = Abilities(
+    image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
+    media_mib=50,
+    has_document_urls=False,
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ChatWire(Wire):
@@ -61,17 +67,19 @@ class ChatWire(Wire):
     :param cap_field: vendors mostly know ``max_tokens`` only.
     :param system_role: vendors mostly know ``system`` only.
     :param asks_for_usage: some vendors refuse ``stream_options``.
+    :param takes_documents: some vendors know texts and images alone.
     """
 
     dialect = "OPENAI"
-    abilities: t.ClassVar[Abilities] = Abilities(
-        image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
-        media_mib=50,
-        has_document_urls=False,
-    )
     cap_field: str = "max_completion_tokens"
     system_role: str = "developer"
     asks_for_usage: bool = True
+    takes_documents: bool = True
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can carry."""
+        return dataclasses.replace(_ABILITIES, has_documents=self.takes_documents)
 
     def build_path(self, model: str, *, stream: bool) -> str:
         """Give the one path there is."""

@@ -10,29 +10,22 @@ import re
 import typing as t
 
 from .abilities import Abilities
-from .schemas import is_strict_schema
+from .openai_items import build_function
+from .openai_items import build_items
+from .openai_items import build_schema
 from .streams import find_calls
 from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatChunk
 from .types import ChatRequest
-from .types import DocumentPart
 from .types import Failure
 from .types import FinishReason
-from .types import ImagePart
-from .types import Message
 from .types import Part
 from .types import StatePart
 from .types import TextPart
-from .types import Tool
 from .types import ToolCall
-from .types import ToolResultPart
 from .types import Usage
-from .wire import as_parts
-from .wire import dump_arguments
-from .wire import encode_bytes
-from .wire import fit_id
 from .wire import join_system
 from .wire import Json
 from .wire import make_call_id
@@ -41,7 +34,6 @@ from .wire import read_count
 from .wire import read_object
 from .wire import read_objects
 from .wire import read_place
-from .wire import read_state
 from .wire import read_text
 from .wire import Wire
 
@@ -54,16 +46,22 @@ _THOUGHTS = "reasoning.encrypted_content"
 #: Fields that say how to answer: a question for the number of tokens has none of them.
 _NOT_COUNTED = ("include", "max_output_tokens", "store", "stream", "temperature")
 
+_ABILITIES: t.Final = Abilities(
+    image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
+    media_mib=50,
+    counts=True,
+)
+
 
 class ResponsesWire(Wire):
     """``POST /responses``, nothing stored at the provider."""
 
     dialect = "OPENAI"
-    abilities = Abilities(
-        image_types=frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"}),
-        media_mib=50,
-        counts=True,
-    )
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can carry."""
+        return _ABILITIES
 
     def build_path(self, model: str, *, stream: bool) -> str:
         """Give the one path there is."""
@@ -73,7 +71,7 @@ class ResponsesWire(Wire):
         """Put a request into the body; a cap below 16 is raised."""
         body: dict[str, t.Any] = {
             "model": model,
-            "input": list(_build_items(request.messages)),
+            "input": list(build_items(request.messages)),
             "store": False,
         }
         system = join_system(request)
@@ -240,140 +238,11 @@ def _error_type(error: Json) -> object:
     return None if kind == "error" else kind
 
 
-def build_image_url(part: ImagePart) -> str:
-    """Give an image as a URL: the caller's, or its bytes as a ``data:`` URL."""
-    if part.data is None:
-        return part.url or ""
-
-    return f"data:{part.media_type or 'image/png'};base64,{encode_bytes(part.data)}"
-
-
-def build_file_data(part: DocumentPart) -> dict[str, t.Any]:
-    """Give a document's name and its bytes as a ``data:`` URL."""
-    kind = part.media_type
-    name = part.name or (
-        "document.pdf" if kind == "application/pdf" else "document.txt"
-    )
-    data = encode_bytes(part.data or b"")
-    return {"filename": name, "file_data": f"data:{kind};base64,{data}"}
-
-
-def build_function(tool: Tool) -> dict[str, t.Any]:
-    """Give a tool as OPENAI's wires name it; strict where its schema allows that."""
-    parameters = dict(tool.parameters) or {"type": "object", "properties": {}}
-
-    return {
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": parameters,
-        "strict": is_strict_schema(parameters),
-    }
-
-
-def build_schema(schema: cabc.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Give a JSON schema with the name the wire wants; strict where that is allowed."""
-    return {
-        "name": "answer",
-        "schema": dict(schema),
-        "strict": is_strict_schema(schema),
-    }
-
-
-def write_arguments(call: ToolCall) -> str:
-    """Give a call's arguments as text; what was no JSON goes back as it came."""
-    raw = (call.provider_state or {}).get("raw_arguments")
-    return raw if isinstance(raw, str) else dump_arguments(call.arguments)
-
-
 def _build_choice(choice: str) -> object:
     if choice in ("auto", "none", "required"):
         return choice
 
     return {"type": "function", "name": choice}
-
-
-def _build_items(messages: cabc.Iterable[Message]) -> cabc.Iterator[Json]:
-    for message in messages:
-        if message.role == "system":
-            continue
-
-        parts = as_parts(message.content)
-
-        for part in parts:
-            if isinstance(part, ToolResultPart):
-                yield {
-                    "type": "function_call_output",
-                    "call_id": fit_id(part.call_id),
-                    "output": part.content,
-                }
-
-        if message.role == "assistant":
-            yield from _build_assistant(parts)
-        else:
-            yield from _build_user(parts)
-
-
-def _build_assistant(parts: cabc.Sequence[Part]) -> cabc.Iterator[Json]:
-    """Give the items in their order; texts that stand side by side are one."""
-    texts: list[str] = []
-
-    for part in parts:
-        state = read_state(part, "OPENAI")
-
-        if isinstance(part, TextPart):
-            texts.append(part.text)
-
-            if "phase" not in state:
-                continue
-
-        if any(texts):
-            phase = {"phase": state["phase"]} if "phase" in state else {}
-            yield {"role": "assistant", "content": "".join(texts), **phase}
-
-        texts.clear()
-
-        if isinstance(part, StatePart) and "item" in state:
-            yield state["item"]
-        elif isinstance(part, ToolCall):
-            yield {
-                "type": "function_call",
-                "call_id": fit_id(part.id),
-                "name": part.name,
-                "arguments": write_arguments(part),
-            }
-
-    if any(texts):
-        yield {"role": "assistant", "content": "".join(texts)}
-
-
-def _build_user(parts: cabc.Sequence[Part]) -> cabc.Iterator[Json]:
-    content: list[Json] = []
-
-    for part in parts:
-        if isinstance(part, TextPart):
-            content.append({"type": "input_text", "text": part.text})
-        elif isinstance(part, ImagePart):
-            content.append(
-                {
-                    "type": "input_image",
-                    "image_url": build_image_url(part),
-                    "detail": "auto",
-                }
-            )
-        elif isinstance(part, DocumentPart):
-            content.append({"type": "input_file", **_build_file(part)})
-
-    if len(content) == 1 and content[0]["type"] == "input_text":
-        yield {"role": "user", "content": content[0]["text"]}
-    elif content:
-        yield {"role": "user", "content": content}
-
-
-def _build_file(part: DocumentPart) -> Json:
-    if part.data is None:
-        return {"file_url": part.url or ""}
-
-    return build_file_data(part)
 
 
 def _parse_message(

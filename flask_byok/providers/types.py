@@ -108,6 +108,12 @@ class ChatAnswer:
     request_id: str | None = None
     raw: cabc.Mapping[str, t.Any] = dataclasses.field(default_factory=dict, repr=False)
 
+    @property
+    def said(self) -> tuple[Part, ...]:
+        """Its parts; of an answer that has none, its text and its tool calls."""
+        texts = (TextPart(text=self.text),) if self.text else ()
+        return self.parts or (*texts, *self.tool_calls)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ChatResponse(ChatAnswer):
@@ -134,7 +140,7 @@ class ChatResponse(ChatAnswer):
         It carries what the provider wants back; every other provider is sent the
         conversation without it.
         """
-        return Message(role="assistant", content=self.parts)
+        return Message(role="assistant", content=self.said)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

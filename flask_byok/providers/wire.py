@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import base64
 import collections.abc as cabc
+import hashlib
 import json
 import math
 import re
@@ -52,8 +53,11 @@ class Wire(abc.ABC):
 
     #: Whose error table and whose ``provider_state`` belong to it.
     dialect: str
-    #: What it can carry.
-    abilities: t.ClassVar[Abilities] = Abilities()
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can carry; everything but counts, where nothing else is known."""
+        return Abilities()
 
     @abc.abstractmethod
     def build_path(self, model: str, *, stream: bool) -> str:
@@ -309,8 +313,17 @@ def make_call_id() -> str:
 
 
 def fit_id(call_id: str) -> str:
-    """Write a tool call's id, of whatever provider, so that each wire takes it."""
-    return _NOT_IN_IDS.sub("_", call_id)[:_ID_LIMIT]
+    """Write a tool call's id, of whatever provider, so that each wire takes it.
+
+    Two different ones stay different, and one is written alike wherever it stands.
+    """
+    fitted = _NOT_IN_IDS.sub("_", call_id)[:_ID_LIMIT]
+
+    if fitted == call_id:
+        return call_id
+
+    mark = hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:8]
+    return f"{fitted[: _ID_LIMIT - 9]}_{mark}"
 
 
 def encode_bytes(data: bytes) -> str:

@@ -142,6 +142,9 @@ def _check_fields(body: dict[str, t.Any], version: str, counting: bool) -> None:
     if not counting and body["max_tokens"] < 1:
         raise _invalid("max_tokens: must be greater than or equal to 1")
 
+    if body.get("tool_choice") and not body.get("tools"):
+        raise _invalid("tool_choice may only be specified while providing tools")
+
     new = version >= "2026-10-21"
 
     for name in _SAMPLING:

@@ -95,6 +95,13 @@ def read_tools(
     """Read the tools, flat (Responses) or nested in ``function`` (Chat)."""
     found = []
 
+    if choice is not None and not tools:
+        raise invalid(
+            "Invalid value for 'tool_choice': 'tool_choice' is only allowed when "
+            "'tools' are specified.",
+            param="tool_choice",
+        )
+
     for at, tool in enumerate(tools or []):
         holder = tool.get("function") if nested else tool
 

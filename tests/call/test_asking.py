@@ -18,8 +18,13 @@ from flask_byok import ImagePart
 from flask_byok import Message
 from flask_byok import TextPart
 from flask_byok import Tool
+from flask_byok import ToolCall
 from flask_byok import ToolResultPart
+from flask_byok import Usage
 from flask_byok.providers.abilities import FEATURES
+from flask_byok.providers.openai import OpenAIProvider
+from flask_byok.providers.openai_chat import ChatWire
+from flask_byok.providers.types import ChatRequest
 from tests.support.calls import CallHost
 from tests.support.host import SYSTEM
 
@@ -129,6 +134,53 @@ def test_a_conversation_moves_between_providers(
     assert not [word for word in foreign if word in sent and word != "phase"]
 
 
+@pytest.mark.parametrize("home", PROVIDERS)
+def test_a_conversation_moves_while_tools_are_answered(make: Make, home: str) -> None:
+    """The one that asked for a tool is gone when its answer comes: another takes it."""
+    others = [one for one in PROVIDERS if one != home]
+    host = make(**on_system_key(*others))
+    host.store(home)
+    first = host.client.chat(BOTH, tools=TOOLS)
+    turns = [Message(role="user", content=BOTH), first.message, answer_tools(first)]
+    host.fail("revoked", home)
+
+    for other in others:
+        moved = host.client.chat(turns, tools=TOOLS, reasoning_effort="low")
+        assert (moved.provider, "18 C" in moved.text) == (other, True)
+        host.fail("outage", other, keys=None)
+        host.move_clock(minutes=10)
+
+
+def test_an_answer_without_parts_is_a_turn_all_the_same() -> None:
+    """A provider of the host's own may know texts and calls alone."""
+    call = ToolCall(id="c", name="f", arguments={})
+    answer = ChatResponse(
+        text="a",
+        model="m",
+        usage=Usage(),
+        finish_reason="tool_calls",
+        tool_calls=(call,),
+        provider="OWN",
+        source="company",
+        latency_ms=1,
+    )
+    assert answer.message.content == (TextPart(text="a"), call)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_conversation_may_go_on_without_its_tools(
+    host: CallHost, provider: str
+) -> None:
+    """What was called stands there; nothing more is called."""
+    host.store(provider)
+    first = host.client.chat(BOTH, tools=TOOLS)
+    turns = [Message(role="user", content=BOTH), first.message, answer_tools(first)]
+    turns.append(Message(role="user", content=BOTH))
+    last = host.client.chat(turns)
+    assert (last.finish_reason, last.tool_calls) == ("stop", ()) and last.text
+    assert host.client.chat("hi", tool_choice="none").text
+
+
 def test_thoughts_of_openai_stay_with_their_account(make: Make) -> None:
     """The system key is of another organisation: it goes on without them."""
     host = make(**on_system_key("OPENAI"))
@@ -201,33 +253,37 @@ def test_pictures_and_documents_are_seen(host: CallHost, provider: str) -> None:
     assert "https://documents.example/b.pdf" in sent
 
 
-@pytest.mark.parametrize(
-    ("provider", "effort", "expected"),
-    [
-        ("OPENAI", "none", {"effort": "none"}),
-        ("OPENAI", "max", {"effort": "max"}),
-        ("CLAUDE", "none", ({"type": "disabled"}, None)),
-        ("CLAUDE", "minimal", ({"type": "adaptive"}, {"effort": "low"})),
-        ("CLAUDE", "max", ({"type": "adaptive"}, {"effort": "max"})),
-        ("GEMINI", "none", {"thinkingLevel": "MINIMAL"}),
-        ("GEMINI", "max", {"thinkingLevel": "HIGH"}),
-    ],
-)
-def test_effort_in_the_words_of_each_provider(
-    host: CallHost, provider: str, effort: t.Any, expected: t.Any
-) -> None:
+ADAPTIVE: t.Final = {"type": "adaptive"}
+
+#: What each provider is told for the word that is given.
+EFFORTS: t.Final[dict[str, dict[t.Any, t.Any]]] = {
+    "OPENAI": {"none": {"effort": "none"}, "max": {"effort": "max"}},
+    "CLAUDE": {
+        "none": ({"type": "disabled"}, None),
+        "minimal": (ADAPTIVE, {"effort": "low"}),
+        "max": (ADAPTIVE, {"effort": "max"}),
+    },
+    "GEMINI": {"none": {"thinkingLevel": "MINIMAL"}, "max": {"thinkingLevel": "HIGH"}},
+}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_effort_in_the_words_of_each_provider(host: CallHost, provider: str) -> None:
     """One word for all; each takes its nearest step."""
     host.store(provider)
-    answer = host.client.chat("hi", reasoning_effort=effort)
-    body = host.simulator.requests[-1].body
-    found = {
-        "OPENAI": lambda: body["reasoning"],
-        "CLAUDE": lambda: (body["thinking"], body.get("output_config")),
-        "GEMINI": lambda: body["generationConfig"]["thinkingConfig"],
-    }[provider]()
-    assert found == expected
-    thinks = effort != "none" and provider != "GEMINI"
-    assert (answer.usage.reasoning_tokens > 0) is thinks
+
+    for effort, expected in EFFORTS[provider].items():
+        answer = host.client.chat("hi", reasoning_effort=effort)
+        body = host.simulator.requests[-1].body
+        assert body is not None
+        found = {
+            "OPENAI": body.get("reasoning"),
+            "CLAUDE": (body.get("thinking"), body.get("output_config")),
+            "GEMINI": body.get("generationConfig", {}).get("thinkingConfig"),
+        }
+        assert found[provider] == expected
+        thinks = effort != "none" and provider != "GEMINI"
+        assert (answer.usage.reasoning_tokens > 0) is thinks
 
 
 def test_an_older_claude_is_given_a_budget(host: CallHost) -> None:
@@ -315,7 +371,13 @@ def test_what_a_provider_cannot_do_is_said_before_it_is_asked(
 
 def test_every_feature_that_may_be_missing_is_tried() -> None:
     """A new word needs a call here, but for what registered vendors alone lack."""
-    assert set(FEATURES) - set(CANNOT) == {"document_type", "count_tokens"}
+    vendor = OpenAIProvider(api="chat", chat_wire=ChatWire(takes_documents=False))
+    request = ChatRequest(messages=tuple(picture(DocumentPart(data=PDF))))
+    lacks = {vendor.find_unsupported(request, counts=one) for one in (False, True)}
+    assert lacks == set(FEATURES) - set(CANNOT) == {"document_type", "count_tokens"}
+
+    with pytest.raises(ValueError, match="does not count"):
+        ChatWire().build_count(request, "m")
 
 
 @dataclasses.dataclass
@@ -383,12 +445,14 @@ def test_an_answer_in_another_format_is_told_and_kept(
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_refusal_has_nothing_to_be_parsed(host: CallHost, provider: str) -> None:
-    """It is an answer: its finish reason says so."""
+    """It is an answer, whole or streamed: its finish reason says so."""
     host.store(provider)
     host.fail("refusal", provider)
-    answer = host.client.chat("hi", response_format=SCHEMA)
-    assert (answer.finish_reason, answer.parsed) == ("content_filter", None)
-    assert host.paid == "c"
+
+    for streamed in (False, True):
+        answer = ask(host, streamed, "hi", response_format=SCHEMA)
+        assert (answer.finish_reason, answer.parsed) == ("content_filter", None)
+        assert host.paid == "c"
 
 
 WRONG: t.Final[list[tuple[dict[str, t.Any], str]]] = [
@@ -414,14 +478,14 @@ WRONG: t.Final[list[tuple[dict[str, t.Any], str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("mistake", "words"), WRONG)
-def test_a_mistake_is_told_before_anything_is_sent(
-    host: CallHost, mistake: dict[str, t.Any], words: str
-) -> None:
+def test_a_mistake_is_told_before_anything_is_sent(host: CallHost) -> None:
     """Whatever no provider takes, in a sentence that names it."""
-    asked: dict[str, t.Any] = {"messages": "hi", **mistake}
+    for mistake, words in WRONG:
+        asked: dict[str, t.Any] = {"messages": "hi", **mistake}
 
-    with pytest.raises((TypeError, ValueError), match=words) as caught:
-        host.client.chat(**asked)
+        with pytest.raises((TypeError, ValueError), match=words) as caught:
+            host.client.chat(**asked)
 
-    assert caught.value.__context__ is None and not host.simulator.requests
+        assert caught.value.__context__ is None
+
+    assert not host.simulator.requests

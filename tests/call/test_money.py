@@ -8,10 +8,13 @@ import decimal
 import pytest
 
 from flask_byok import errors
+from flask_byok.formats.answer import read_format
 from flask_byok.messages import build_request
 from flask_byok.messages import estimate_tokens
+from flask_byok.providers.types import DocumentPart
 from flask_byok.providers.types import ImagePart
 from flask_byok.providers.types import Message
+from flask_byok.providers.types import StatePart
 from flask_byok.providers.types import ToolCall
 from flask_byok.providers.types import ToolResultPart
 from tests.support.calls import CallHost
@@ -93,7 +96,8 @@ def estimate(**more: object) -> int:
         "stop": None,
         "tools": None,
         "tool_choice": None,
-        "response_format": None,
+        "answer_format": None,
+        "reasoning_effort": None,
         "extra": None,
     }
     messages = more.pop("messages", "x" * 300)
@@ -107,7 +111,8 @@ def test_an_estimate_counts_all_that_is_sent() -> None:
     assert estimate() == 100
     assert estimate(system="s" * 300) == 200
     assert estimate(tools=[tool]) == 200
-    assert estimate(response_format={"type": "o" * 3000}) > 1000
+    wanted = read_format({"type": "object", "title": "o" * 3000})
+    assert estimate(answer_format=wanted) > 1000
 
 
 @pytest.mark.parametrize(
@@ -116,8 +121,11 @@ def test_an_estimate_counts_all_that_is_sent() -> None:
         (ImagePart(url="https://example.com/a.png"), 1000),
         (ToolResultPart(call_id="1", name="t", content="c" * 90_000), 30_000),
         (ToolCall(id="1", name="n" * 298, arguments={}), 100),
+        (DocumentPart(data=b"%" * 9_000_000), 10_000),
+        (DocumentPart(data=b"a" * 90_000, media_type="text/plain"), 30_000),
+        (StatePart(provider_state={"CLAUDE": {"block": "x" * 3000}}), 0),
     ],
 )
 def test_an_estimate_counts_every_part(part: object, tokens: int) -> None:
-    """An image is flat; what a tool answered counts in full."""
+    """An image or a PDF is flat; what a tool answered, or a text, counts in full."""
     assert estimate(messages=[Message(role="user", content=(part,))]) == tokens  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ import json
 import typing as t
 import uuid
 
+import pydantic
 import pytest
 
 from flask_byok.formats.answer import read_format
@@ -118,10 +119,30 @@ class Even:
             raise ValueError("odd")
 
 
+def test_a_value_is_held_against_its_schema() -> None:
+    """A value that does not fit makes no object, and one that fits does."""
+    leaf, plain = read_format(Leaf), read_format({"properties": {"a": {"const": 1}}})
+    assert leaf is not None and plain is not None
+    assert leaf._read('{"name": "a", "size": null}') == (Leaf("a", None), None)
+    assert leaf._read('{"name": 1, "size": null}')[1] is not None
+    assert plain._read('{"a": 1}') == ({"a": 1}, None)
+    assert plain._read('{"a": 2}')[1] is not None
+
+
 def test_a_class_with_a_field_that_is_no_json_is_refused() -> None:
     """Before anything is asked, with what may stand there instead."""
     with pytest.raises(TypeError, match="Fields may be texts"):
         read_format(HasOdd)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"type": "array"}, {"type": "json_object"}, pydantic.RootModel[list[int]]],
+)
+def test_an_answer_is_an_object(wanted: t.Any) -> None:
+    """Providers want one at the top; it is said before anything is billed."""
+    with pytest.raises(ValueError, match="must describe an object"):
+        read_format(wanted)
 
 
 def test_a_class_may_refuse_a_value_itself() -> None:

@@ -9,10 +9,10 @@ import typing as t
 import pytest
 
 from flask_byok.providers.claude import ClaudeProvider
-from flask_byok.providers.claude_wire import build_turns
+from flask_byok.providers.claude_turns import build_turns
 from flask_byok.providers.deadline import Deadline
 from flask_byok.providers.gemini import GeminiProvider
-from flask_byok.providers.gemini_wire import build_contents
+from flask_byok.providers.gemini_contents import build_contents
 from flask_byok.providers.gemini_wire import GenerateWire
 from flask_byok.providers.http import Sender
 from flask_byok.providers.openai import OpenAIProvider
@@ -362,6 +362,23 @@ def test_gemini_is_sent_its_own_turn_again(name: str) -> None:
     (turn,) = build_contents([parts_of("gemini", name)], "gemini-3.5-flash")
 
     assert turn == {"role": "model", "parts": said}
+
+
+def test_gemini_is_sent_signed_texts_apart_again() -> None:
+    """A text with a signature is never merged with one that has none."""
+    parts = [
+        {"text": "one "},
+        {"text": "two "},
+        {"text": "three", "thoughtSignature": "c2ln"},
+        {"text": "", "thoughtSignature": "ZW5k"},
+    ]
+    events = [{"candidates": [{"content": {"parts": [part]}}]} for part in parts]
+    body = b"".join(b"data: %b\r\n\r\n" % json.dumps(e).encode() for e in events)
+    reader = read_pieces(GenerateWire(), body)
+    message = Message(role="assistant", content=reader.build_parts())
+    (turn,) = build_contents([message], "gemini-3.8-flash")
+
+    assert turn["parts"] == [{"text": "one two "}, *parts[2:]]
 
 
 @pytest.mark.parametrize("name", ["responses_basic", "responses_stream_text"])

@@ -123,10 +123,8 @@ def test_responses_sends_what_the_sdk_sends(serve: Serve, sender: Sender) -> Non
         tools=(WEATHER,),
         tool_choice="auto",
         response_format=SCHEMA,
-        extra={
-            "reasoning": {"effort": "low", "summary": "auto"},
-            "include": ["reasoning.encrypted_content"],
-        },
+        reasoning_effort="low",
+        extra={"reasoning": {"summary": "auto"}},
     )
 
     sent = catch(serve, sender, OpenAIProvider(), request, "gpt-5.5")
@@ -155,7 +153,7 @@ def test_chat_completions_send_what_the_sdk_sends(serve: Serve, sender: Sender) 
         stop=("END",),
         tools=(WEATHER,),
         response_format=SCHEMA,
-        extra={"reasoning_effort": "low"},
+        reasoning_effort="low",
     )
 
     sent = catch(serve, sender, OpenAIProvider(), request, "gpt-5.5", stream=True)
@@ -183,7 +181,7 @@ def test_messages_send_what_the_sdk_sends(serve: Serve, sender: Sender) -> None:
         tools=(WEATHER,),
         tool_choice="auto",
         response_format=SCHEMA,
-        extra={"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
+        reasoning_effort="low",
     )
 
     sent = catch(serve, sender, ClaudeProvider(), request, "claude-opus-5-5")
@@ -500,6 +498,29 @@ def test_state_goes_back_to_its_own_provider_only(serve: Serve, sender: Sender) 
         {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "sig"},
     ]
     assert "id" not in gemini[1]["parts"][0]["functionResponse"]
+
+
+def test_ids_of_other_providers_are_written_so_that_each_takes_them(
+    serve: Serve, sender: Sender
+) -> None:
+    """No odd sign, 64 at most, alike in call and result, and still told apart."""
+    ids = ["functions.f:0", "functions.f:1", "x" * 80, "x" * 81, "call_1"]
+    calls = [ToolCall(id=one, name="f", arguments={}) for one in ids]
+    results = [ToolResultPart(call_id=one, name="f", content="r") for one in ids]
+    request = ChatRequest(
+        messages=(
+            Message(role="assistant", content=calls),
+            Message(role="tool", content=results),
+        )
+    )
+    openai = catch(serve, sender, OpenAIProvider(), request, "m").json["input"]
+    claude = catch(serve, sender, ClaudeProvider(), request, "m").json["messages"]
+    sent = [item["call_id"] for item in openai]
+    blocks = [*claude[0]["content"], *claude[1]["content"]]
+
+    assert sent == [block.get("id") or block["tool_use_id"] for block in blocks]
+    assert sent[:5] == sent[5:] and len(set(sent)) == 5 and sent[4] == "call_1"
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", one) for one in sent)
 
 
 def test_what_json_cannot_hold_is_not_sent(serve: Serve, sender: Sender) -> None:

@@ -259,7 +259,19 @@ def test_silence_before_content_ends_at_the_deadline(
     assert not caught.value.failure.committed
 
 
-@pytest.mark.parametrize(("kind", "error", "reasons", "word"), ERRORS)
+#: Shapes of vendors and of other framings, which nobody combines with each other.
+RARE_ERRORS = [
+    ("openai-chat", sse({"error": "No credit left", "code": 402}), (), None),
+    (
+        "gemini",
+        b'[{"error": {"code": 503, "message": "full", "status": "UNAVAILABLE"}}]\n',
+        (),
+        "UNAVAILABLE",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "error", "reasons", "word"), [*ERRORS, *RARE_ERRORS])
 def test_an_error_in_a_good_stream_is_read(
     serve: Serve,
     sender: Sender,

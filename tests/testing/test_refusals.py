@@ -204,6 +204,77 @@ def test_content_refuses(ask: Ask, changes: dict[str, t.Any], words: str) -> Non
     assert words in reply.error["message"]
 
 
+CLAUDE = {"model": "claude-sonnet-5-5", "max_tokens": 16, "messages": USER}
+THINKING = {"type": "thinking", "thinking": "Hm", "signature": "c2ln"}
+SIGNED = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2ln"}
+ITEM = {"type": "reasoning", "summary": [], "encrypted_content": "gAAAAABother"}
+INCLUDE = ["reasoning.encrypted_content"]
+FORCED = {"type": "any"}
+TOOL = {"name": "f", "input_schema": {"type": "object"}}
+#: Where it is sent, with what changed, and what is said of it.
+THOUGHTS: list[tuple[str, dict[str, t.Any], str]] = [
+    (RESPONSES, {"input": [ITEM, *USER]}, "could not be verified"),
+    (RESPONSES, {"reasoning": {"effort": "huge"}}, "Invalid value: 'huge'"),
+    (RESPONSES, {"model": "gpt-4.1", "include": INCLUDE}, "not supported with this"),
+    (RESPONSES + "/input_tokens", {"store": False}, "Unknown parameter: 'store'"),
+    (
+        MESSAGES,
+        {"messages": [*USER, {"role": "assistant", "content": [THINKING]}, *USER]},
+        "messages.1.content.0: Invalid `signature`",
+    ),
+    (MESSAGES, {"output_config": {"effort": "huge"}}, "output_config.effort"),
+    (
+        MESSAGES,
+        {"model": "claude-haiku-4-5", "thinking": {"type": "adaptive"}},
+        "adaptive thinking is not supported",
+    ),
+    (MESSAGES, {"thinking": {"type": "enabled"}}, "thinking.type.enabled"),
+    (
+        MESSAGES,
+        {"model": "claude-haiku-4-5", "thinking": {"type": "enabled"}},
+        "at least 1024",
+    ),
+    (
+        MESSAGES,
+        {"thinking": {"type": "adaptive"}, "tool_choice": FORCED, "tools": [TOOL]},
+        "may not be enabled",
+    ),
+    (MESSAGES, {"tool_choice": FORCED}, "only be specified while providing tools"),
+    (RESPONSES, {"tool_choice": "none"}, "only allowed when 'tools'"),
+    (
+        MESSAGES,
+        {"output_config": {"format": {"type": "json_schema", "schema": LOOSE}}},
+        "must be explicitly set to false",
+    ),
+    (
+        CONTENT,
+        {"contents": [*PARTS, {"role": "model", "parts": [SIGNED]}]},
+        "Corrupted thought signature",
+    ),
+    (
+        CONTENT,
+        {"generationConfig": {"thinkingConfig": {"thinkingLevel": "HUGE"}}},
+        "thinking_level",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "changes", "words"), THOUGHTS)
+def test_thoughts_of_others_are_refused(
+    ask: Ask, path: str, changes: dict[str, t.Any], words: str
+) -> None:
+    """So are steps of thinking a model does not know, and schemas left open."""
+    usual = {
+        MESSAGES: (CLAUDE, X_KEY),
+        CONTENT: ({"contents": PARTS}, GOOG),
+    }
+    body, headers = usual.get(path, ({"model": "gpt-6-sol", "input": "hi"}, BEARER))
+    reply = ask("POST", path, {**body, **changes}, headers)
+
+    assert reply.status == 400
+    assert words in reply.error["message"]
+
+
 def test_gemini_reads_snake_case(ask: Ask) -> None:
     """``generation_config`` is as good as ``generationConfig``."""
     body = {"contents": PARTS, "generation_config": {"max_output_tokens": 2}}
