@@ -105,8 +105,10 @@ def read_relayed(
     )
 
 
-def read_generated(reader: StreamReader, payload: Json) -> tuple[Usage, FinishReason]:
-    """Read usage and end of an answer on one of the wires for text.
+def read_generated(
+    reader: StreamReader, payload: Json
+) -> tuple[Usage, FinishReason | None]:
+    """Read usage, and the end where it is read along, of an answer in text.
 
     :raise AttemptFailed: when it is no answer of such a wire, or tells of a limit.
     """
@@ -120,7 +122,7 @@ def read_generated(reader: StreamReader, payload: Json) -> tuple[Usage, FinishRe
 
         return reader.usage, reader.finish_reason
 
-    return reader.parse_usage(read_object(payload.get("usage"))), "other"
+    return reader.parse_usage(read_object(payload.get("usage"))), None
 
 
 class RelayStream(ProviderStream):

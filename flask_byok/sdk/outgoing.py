@@ -14,6 +14,7 @@ from ..failover.routes import DEFAULT
 from ..messages import CHARACTERS_OF_A_TOKEN
 from ..providers.base import Provider
 from ..providers.gemini_wire import quote_model
+from ..providers.openai_chat import ChatWire
 from ..providers.relay import RelayRequest
 from ..providers.wire import decode_json
 from ..providers.wire import encode_json
@@ -197,14 +198,15 @@ class Outgoing:
         return model if isinstance(model, str) and model else None
 
     def _wants_usage(self) -> bool:
-        if not self.is_streamed or not getattr(
-            self.purpose.wire, "asks_for_usage", False
-        ):
+        wire = self.purpose.wire
+
+        if not self.is_streamed or not isinstance(wire, ChatWire):
             return False
 
+        # Some vendors refuse to be asked.
+        habits = getattr(self._provider, "chat_wire", wire)
         options = read_object(self._payload.get("stream_options"))
-        chat = getattr(self._provider, "chat_wire", self.purpose.wire)
-        return not options.get("include_usage") and bool(chat.asks_for_usage)
+        return not options.get("include_usage") and bool(habits.asks_for_usage)
 
     def _guess_input(self) -> int:
         if not self._payload:
