@@ -65,6 +65,13 @@ class AzureOpenAI(OpenAICompatible):
     list_proves: bool = False
     api_version: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check what the operator wrote; only the v1 API is where an SDK looks."""
+        super().__post_init__()
+
+        if self.api_version is not None:
+            self._set("sdk_kind", None)
+
     def models(
         self,
         sender: Sender,

@@ -88,6 +88,8 @@ class OpenAICompatible(OpenAIProvider):
         default_factory=lambda: types.MappingProxyType({})
     )
     embedding_model: str | None = None
+    # The Chat Completions wire carries no state between turns.
+    binds_state: bool = False
     errors: ErrorTable | None = "COMPATIBLE"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: types.MappingProxyType({})

@@ -147,7 +147,7 @@ def _whole(outgoing: Outgoing, hangup: Hangup) -> Perform[RelayAnswer]:
         return read_relayed(
             _relay(outgoing, hangup, route, sender, api_key, deadline),
             IdCleaner(api_key),
-            dialect=route.provider.dialect,
+            dialect=route.provider.error_table,
             read=read,
             cap=VECTORS_CAP,
         )

@@ -13,6 +13,7 @@ import openai
 import pytest
 from google import genai
 
+from flask_byok import AzureOpenAI
 from flask_byok import errors
 from flask_byok import OpenAICompatible
 from flask_byok.sdk import kinds
@@ -69,6 +70,19 @@ def test_a_compatible_vendor_has_the_same_sdk(
     assert "".join(OPENAI.stream(host.client.sdk()))
     row = host.attempts()[-1]
     assert (row.provider, row.source, row.state) == ("GROQ", "system", "done")
+
+
+def test_no_sdk_looks_where_dated_deployments_are(host: CallHost) -> None:
+    """The official SDK would not write the version into the address."""
+    dated = AzureOpenAI(
+        base_url="https://contoso.openai.azure.com/openai",
+        default_models={"default": "our-deployment"},
+        api_version="2024-10-21",
+    )
+    host.byok.register_provider(dated)
+
+    with pytest.raises(errors.SetupError, match="No official SDK speaks"):
+        host.client.sdk("AZURE")
 
 
 def test_a_company_key_that_is_not_active_still_pays(host: CallHost) -> None:
