@@ -22,7 +22,9 @@ from .answers import to_page
 from .builder import Material
 from .builder import PageBuilder
 from .context import page_context
+from .csvfile import render_csv
 from .guard import Refused
+from .history import READ_BACK
 from .outcome import Outcome
 from .outcome import take
 from .page import RemovePage
@@ -30,7 +32,6 @@ from .removal import build_remove_page
 from .usage import last_days
 from .usage import RANGES
 from .usage import read_range
-from .usage import render_csv
 
 if t.TYPE_CHECKING:
     from ..vault.company import CompanyId
@@ -45,13 +46,15 @@ def show_page(company_id: CompanyId) -> Response:
     byok = current_byok
     status = byok.status(company_id)
     today = status.now.date()
-    days = read_range(request.args, today) or last_days(RANGES[0], today)
+    asked = read_range(request.args, today)
+    days = asked or last_days(RANGES[0], today)
     material = Material(
         status=status,
         allowances=byok.allowance(company_id),
         rows=byok.usage(company_id, days.since, days.until),
         days=days,
-        entries=byok.history(company_id),
+        is_range=asked is not None,
+        entries=byok.history(company_id, READ_BACK),
         outcome=take(byok.registry.ids),
         chosen=forms.known_provider(request.args, byok.registry),
     )

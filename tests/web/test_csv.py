@@ -10,8 +10,8 @@ import io
 import pytest
 
 from flask_byok.ledger.usage import UsageRow
-from flask_byok.web.usage import CSV_COLUMNS
-from flask_byok.web.usage import render_csv
+from flask_byok.web.csvfile import CSV_COLUMNS
+from flask_byok.web.csvfile import render_csv
 from tests.web.conftest import Host
 
 
