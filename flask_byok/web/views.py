@@ -26,6 +26,7 @@ from .guard import Refused
 from .outcome import Outcome
 from .outcome import take
 from .page import RemovePage
+from .recovery import find_recovered
 from .removal import build_remove_page
 from .usage import last_days
 from .usage import RANGES
@@ -35,8 +36,6 @@ from .usage import render_csv
 if t.TYPE_CHECKING:
     from ..vault.company import CompanyId
 
-_FORM_SLOT: t.Final = "byok_form"
-_ADMIN_KEYS: t.Final = ("sk-ant-admin", "sk-admin-")
 _POLICIES: t.Final = ("auto", "outage_only", "never")
 
 
@@ -44,6 +43,7 @@ def show_page(company_id: CompanyId) -> Response:
     """Show the settings page."""
     byok = current_byok
     status = byok.status(company_id)
+    outcome = take(byok.registry.ids)
     today = status.now.date()
     days = read_range(request.args, today) or last_days(RANGES[0], today)
     material = Material(
@@ -52,8 +52,10 @@ def show_page(company_id: CompanyId) -> Response:
         rows=byok.usage(company_id, days.since, days.until),
         days=days,
         entries=byok.history(company_id),
-        outcome=take(byok.registry.ids),
+        outcome=outcome,
         chosen=forms.known_provider(request.args, byok.registry),
+        # After an action the page has something else to say.
+        recovered=find_recovered(status) if outcome is None else None,
     )
     page = PageBuilder(byok.settings, byok.registry, material).build()
     return make_response(render_template("byok/settings.html", **page_context(page)))

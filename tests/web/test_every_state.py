@@ -55,7 +55,6 @@ TEXTS: t.Final[dict[str, tuple[str, ...]]] = {
         "Busy: OpenAI limits your account until",
         "AI features wait until then.",
         "~byok-notice-body",
-        "~AI features are off",
     ),
     "other-key": (
         "Your Claude key, for now",
