@@ -35,6 +35,7 @@ if t.TYPE_CHECKING:
     from ..providers.registry import Registry
     from ..service.types import Allowance
     from ..service.types import CompanyStatus
+    from ..vault.types import CredentialInfo
 
 #: Models offered below the model field, of all providers together.
 _MOST_OFFERED: t.Final = 200
@@ -65,6 +66,7 @@ class Material:
     :param is_range: whether the address asks for days that can be shown.
     :param entries: the history, newest first, further back than the page lists it.
     :param chosen: the provider the address asks for (``?provider=``).
+    :param recovered: a key that works again, to be told this once.
     """
 
     status: CompanyStatus
@@ -75,6 +77,7 @@ class Material:
     is_range: bool = True
     outcome: Outcome | None = None
     chosen: str = ""
+    recovered: CredentialInfo | None = None
 
     @property
     def today(self) -> dt.date:
@@ -145,11 +148,23 @@ class PageBuilder:
         if outcome is not None and outcome.code in _SLUGS:
             return _SLUGS[outcome.code]
 
-        return standing.slug if self._status.vault_open else "not-set-up"
+        if not self._status.vault_open:
+            return "not-set-up"
+
+        return "recovered" if self._tells_recovery(standing) else standing.slug
+
+    def _tells_recovery(self, standing: Standing) -> bool:
+        """Anything that is wrong now is more pressing."""
+        return self._material.recovered is not None and standing.title is None
 
     def _notice(self, notices: NoticeMaker, standing: Standing) -> Notice | None:
         outcome = self._material.outcome
         told = None if outcome is None else notices.after(outcome)
+        recovered = self._material.recovered
+
+        if recovered is not None and self._tells_recovery(standing):
+            told = told or notices.recovered(recovered)
+
         return told or notices.standing(standing)
 
     def _cards(self) -> t.Iterator[KeyCard]:

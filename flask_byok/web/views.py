@@ -28,6 +28,7 @@ from .history import READ_BACK
 from .outcome import Outcome
 from .outcome import take
 from .page import RemovePage
+from .recovery import find_recovered
 from .removal import build_remove_page
 from .usage import last_days
 from .usage import RANGES
@@ -36,8 +37,6 @@ from .usage import read_range
 if t.TYPE_CHECKING:
     from ..vault.company import CompanyId
 
-_FORM_SLOT: t.Final = "byok_form"
-_ADMIN_KEYS: t.Final = ("sk-ant-admin", "sk-admin-")
 _POLICIES: t.Final = ("auto", "outage_only", "never")
 
 
@@ -45,6 +44,7 @@ def show_page(company_id: CompanyId) -> Response:
     """Show the settings page."""
     byok = current_byok
     status = byok.status(company_id)
+    outcome = take(byok.registry.ids)
     today = status.now.date()
     asked = read_range(request.args, today)
     days = asked or last_days(RANGES[0], today)
@@ -55,8 +55,10 @@ def show_page(company_id: CompanyId) -> Response:
         days=days,
         is_range=asked is not None,
         entries=byok.history(company_id, READ_BACK),
-        outcome=take(byok.registry.ids),
+        outcome=outcome,
         chosen=forms.known_provider(request.args, byok.registry),
+        # After an action the page has something else to say.
+        recovered=find_recovered(status) if outcome is None else None,
     )
     page = PageBuilder(byok.settings, byok.registry, material).build()
     return make_response(render_template("byok/settings.html", **page_context(page)))
