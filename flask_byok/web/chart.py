@@ -62,7 +62,7 @@ def draw_chart(days: cabc.Sequence[DayCount], names: Names) -> Chart | None:
         title=names.say("Requests per day: your keys, and the key provided by {app}"),
         description=names.say(
             "The highest day is {day} with {own} requests on your keys and {provided} "
-            "on the key provided by {app}. All days together: {all_own} on your keys, "
+            "on the key provided by {app}. In all these days: {all_own} on your keys, "
             "{all_provided} on the key provided by {app}.",
             day=str(highest.day),
             own=highest.own,

@@ -168,9 +168,7 @@ TEXTS: t.Final[dict[str, tuple[str, ...]]] = {
         "~Ada",
         "~gpt",
     ),
-    "no-company": (
-        "You are not in a company here, so there is nothing to set up.",
-    ),
+    "no-company": ("You are not in a company here, so there is nothing to set up.",),
     "no-access-check": (
         "Only administrators of your company can change the AI settings.",
     ),
