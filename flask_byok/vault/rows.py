@@ -54,6 +54,7 @@ _INFO_TIMES = (
     "last_ok_at",
     "opened_at",
     "open_until",
+    "closed_at",
     "unreadable_at",
     "tested_at",
 )

@@ -153,6 +153,7 @@ class CredentialInfo:
     :param circuit: ``closed`` or ``open``.
     :param reason: why the circuit is open.
     :param open_until: when the key is tried again; aware UTC.
+    :param closed_at: when the circuit closed last; aware UTC.
     :param unreadable_at: since when the stored key does not open; else ``None``.
     :param unreadable_reason: why, in the words of :exc:`StoredKeyUnreadable`.
     :param model_blocks: JSON text of the models that are blocked for this key.
@@ -177,6 +178,7 @@ class CredentialInfo:
     reason: str | None
     opened_at: dt.datetime | None
     open_until: dt.datetime | None
+    closed_at: dt.datetime | None
     unreadable_at: dt.datetime | None
     unreadable_reason: str | None
     model_blocks: str | None

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import typing as t
+
+from markupsafe import Markup
+
 from ..proxies import current_byok
 from .guard import csrf_field
 from .guard import csrf_token
 from .texts import say
+
+_INDENTED: t.Final = re.compile(r"\s*\n\s*")
+_SPACED: t.Final = re.compile("<(?:pre|textarea)", re.IGNORECASE)
 
 
 def page_context(page: object) -> dict[str, object]:
@@ -23,4 +31,16 @@ def page_context(page: object) -> dict[str, object]:
         "byok_csrf_field": csrf_field(),
         "byok_csrf_token": csrf_token,
         "byok_say": say,
+        "byok_compact": compact,
     }
+
+
+def compact(html: Markup) -> Markup:
+    """Take indentation and empty lines out: they are a third of a page.
+
+    Where white space is text, in a host's own part, all of it stays.
+    """
+    if _SPACED.search(html):
+        return html
+
+    return Markup(_INDENTED.sub("\n", html))

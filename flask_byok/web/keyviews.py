@@ -39,7 +39,6 @@ if t.TYPE_CHECKING:
     from ..vault.company import CompanyId
 
 _FORM_SLOT: t.Final = "byok_form"
-_POLICIES: t.Final = ("auto", "outage_only", "never")
 
 
 def change_key(company_id: CompanyId) -> Response:

@@ -60,6 +60,16 @@ class NoticeMaker:
         maker = self._makers.get(outcome.code)
         return None if maker is None else maker(outcome, self._names(outcome.provider))
 
+    def recovered(self, info: CredentialInfo) -> Notice:
+        """Say, once, that a key works again."""
+        names = self._names(info.provider)
+        line = names.say(
+            "Your {provider} key works again since {time}.",
+            time=info.closed_at or info.last_ok_at or info.updated_at,
+        )
+        title = names.say("Your {provider} key works again")
+        return Notice(tone="ok", title=title, lines=(line,))
+
     def standing(self, standing: Standing) -> Notice | None:
         """Say what is wrong now; ``None`` when nothing is."""
         if standing.title is None:

@@ -142,6 +142,7 @@ def _message(slug: str) -> MessagePage:
 def _denied() -> DeniedPage | None:
     """Tell a member whose key serves; ``None`` for somebody without a company."""
     lines = [say("Only administrators of your company can change the AI settings.")]
+    state = "denied" if current_byok.has_access_check else "no-access-check"
 
     try:
         status = current_byok.status(current_byok.load_company())
@@ -156,7 +157,7 @@ def _denied() -> DeniedPage | None:
             "Nobody can tell a member more: %(error)s.",
             error=type(error).__name__,
         )
-        return DeniedPage(state="denied", lines=tuple(lines))
+        return DeniedPage(state=state, lines=tuple(lines))
 
     settings, registry = current_byok.settings, current_byok.registry
     standing = build_standing(status, (), settings, registry)
@@ -165,4 +166,4 @@ def _denied() -> DeniedPage | None:
         names = Names.of(settings, registry.get(status.provider))
         lines.append(names.say("AI features use {provider}."))
 
-    return DeniedPage(state="denied", lines=tuple(lines), badge=standing.badge)
+    return DeniedPage(state=state, lines=tuple(lines), badge=standing.badge)

@@ -22,21 +22,21 @@ from .answers import to_page
 from .builder import Material
 from .builder import PageBuilder
 from .context import page_context
+from .csvfile import render_csv
 from .guard import Refused
+from .history import READ_BACK
 from .outcome import Outcome
 from .outcome import take
 from .page import RemovePage
+from .recovery import find_recovered
 from .removal import build_remove_page
 from .usage import last_days
 from .usage import RANGES
 from .usage import read_range
-from .usage import render_csv
 
 if t.TYPE_CHECKING:
     from ..vault.company import CompanyId
 
-_FORM_SLOT: t.Final = "byok_form"
-_ADMIN_KEYS: t.Final = ("sk-ant-admin", "sk-admin-")
 _POLICIES: t.Final = ("auto", "outage_only", "never")
 
 
@@ -44,16 +44,21 @@ def show_page(company_id: CompanyId) -> Response:
     """Show the settings page."""
     byok = current_byok
     status = byok.status(company_id)
+    outcome = take(byok.registry.ids)
     today = status.now.date()
-    days = read_range(request.args, today) or last_days(RANGES[0], today)
+    asked = read_range(request.args, today)
+    days = asked or last_days(RANGES[0], today)
     material = Material(
         status=status,
         allowances=byok.allowance(company_id),
         rows=byok.usage(company_id, days.since, days.until),
         days=days,
-        entries=byok.history(company_id),
-        outcome=take(byok.registry.ids),
+        is_range=asked is not None,
+        entries=byok.history(company_id, READ_BACK),
+        outcome=outcome,
         chosen=forms.known_provider(request.args, byok.registry),
+        # After an action the page has something else to say.
+        recovered=find_recovered(status) if outcome is None else None,
     )
     page = PageBuilder(byok.settings, byok.registry, material).build()
     return make_response(render_template("byok/settings.html", **page_context(page)))
