@@ -34,7 +34,9 @@ from .errors import VaultClosed as VaultClosed
 from .extension import BYOK as BYOK
 from .keyservices.aws import AwsKms as AwsKms
 from .keyservices.transit import VaultTransit as VaultTransit
+from .providers.azure import AzureOpenAI as AzureOpenAI
 from .providers.base import Provider as Provider
+from .providers.compatible import OpenAICompatible as OpenAICompatible
 from .providers.types import ChatChunk as ChatChunk
 from .providers.types import ChatResponse as ChatResponse
 from .providers.types import Embeddings as Embeddings

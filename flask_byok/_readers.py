@@ -26,6 +26,9 @@ _PROVIDER_ID = re.compile(r"[A-Z0-9_]{1,32}")
 _API_KEY = re.compile(r"[\x21-\x7e]{8,2048}")
 _MODEL = re.compile(r"[\x21-\x7e]{1,200}")
 _MOST_DOLLARS = 1_000_000_000
+_NEAR_NAME = re.compile(
+    r"[a-z][a-z0-9_-]*|([a-z0-9_-]+\.)*[a-z][a-z0-9_-]*\.(internal|local|lan)"
+)
 _URL_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -284,10 +287,12 @@ def base_urls(name: str, value: t.Any) -> dict[str, str]:
     }
 
 
-def base_url(name: str, value: t.Any) -> str:
+def base_url(name: str, value: t.Any, *, private: bool = False) -> str:
     """Read one URL of the operator's, without a slash at the end.
 
     It is judged as the connecting library reads it, not as it looks.
+
+    :param private: also take http to an address or a name of a private network.
     """
     if not isinstance(value, str) or re.search(r"[\x00-\x20\x7f-\U0010ffff\\]", value):
         raise ConfigError(f"'{name}' must be a URL of plain ASCII without spaces.")
@@ -305,7 +310,14 @@ def base_url(name: str, value: t.Any) -> str:
             f"'{name}' must not hold a user name, a password, a query or a fragment."
         )
 
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and private and not _is_near(url.host):
+        raise ConfigError(
+            f"'{name}' must be https; http is for this machine and for private "
+            "networks: a private address, a name without a dot, or one that ends in "
+            ".internal, .local or .lan."
+        )
+
+    if url.scheme == "http" and not private and not _is_loopback(url.host):
         raise ConfigError(f"'{name}' must be https; http is for this machine alone.")
 
     return value.rstrip("/")
@@ -319,3 +331,17 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _is_near(host: str) -> bool:
+    """Tell whether a host can only be this machine or one of a private network."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        # Without a dot a number is an address, too: it must begin with a letter.
+        return bool(_NEAR_NAME.fullmatch(host.lower()))
+
+    address = getattr(address, "ipv4_mapped", None) or address
+    # Clouds give out credentials at link-local addresses.
+    is_open = address.is_link_local or address.is_unspecified or address.is_multicast
+    return address.is_private and not is_open

@@ -32,6 +32,7 @@ from .vault.types import CredentialInfo
 from .web.blueprint import build_blueprint
 from .wiring import AppState
 from .wiring import build_state
+from .wiring import register_provider
 from .wiring import TableMaker
 
 if t.TYPE_CHECKING:
@@ -71,7 +72,7 @@ class BYOK:
         )
         self._tables = TableMaker(credential_class)
         self._db = db
-        self._providers: list[Provider] = []
+        self._providers: dict[str, Provider] = {}
         self._company_loader: cabc.Callable[[], CompanyId | None] | None = None
         self._access_check: cabc.Callable[[], bool] | None = None
         self._actor_loader: cabc.Callable[[], str | None] | None = None
@@ -99,7 +100,7 @@ class BYOK:
                 "Pass it: 'BYOK(db=db)' or 'byok.init_app(app, db=db)'."
             )
 
-        state = build_state(app, db, self._tables, self._providers)
+        state = build_state(app, db, self._tables, [*self._providers.values()])
         self._states[app] = state
         app.extensions["byok"] = self
         app.register_blueprint(build_blueprint(state.settings))
@@ -174,11 +175,25 @@ class BYOK:
         return None if self._actor_loader is None else self._actor_loader()
 
     def register_provider(self, provider: Provider) -> None:
-        """Add a provider, for every app of this extension."""
-        self._providers.append(provider)
+        """Add a provider, for every app of this extension: those to come, too.
+
+        Settings may name it only when it is registered before ``init_app``. An
+        address that differs between apps goes into ``BYOK_PROVIDER_URLS``. One with
+        the id of a built-in provider takes its place.
+
+        :raises SetupError: when another provider was registered under this id.
+        :raises ConfigError: when nothing says which model ``default`` means there.
+        """
+        if self._providers.get(provider.id, provider) != provider:
+            raise SetupError(
+                f"The provider {provider.id} is registered already, and differently. "
+                "Register it once; set an address per app in BYOK_PROVIDER_URLS."
+            )
 
         for state in self._states.values():
-            state.registry.register(provider)
+            register_provider(state.registry, state.settings, provider)
+
+        self._providers[provider.id] = provider
 
     def client_for(self, company_id: CompanyId) -> AIClient:
         """Give the AI client of a company: for jobs, threads and commands."""

@@ -21,6 +21,7 @@ from .events import log_event
 from .failover.circuit import Circuits
 from .failover.engine import Engine
 from .failover.rooms import Rooms
+from .failover.routes import DEFAULT
 from .failover.routes import Planner
 from .failover.telling import Teller
 from .keyservices.texts import build_services
@@ -36,6 +37,7 @@ from .service.companies import Companies
 from .service.connection import Connections
 from .service.desk import Desk
 from .service.doctor import Doctor
+from .service.endings import warn_of_ends
 from .service.limits import CheckLimiter
 from .service.saving import Saving
 from .service.sweeping import Sweeper
@@ -141,6 +143,7 @@ def build_state(
     hide_secrets(app, settings)
     warn_of_debug(app)
     warn_of_impatient_workers(settings.timeout)
+    warn_of_ends(settings, registry)
     database = Database(engine_getter(app, db, settings.bind_key))
     state = _assemble(app, db, settings, registry, tables, database)
     tidy_at_the_end(app, database, state.sweeper)
@@ -247,16 +250,37 @@ def build_registry(settings: Settings, providers: cabc.Sequence[Provider]) -> Re
         for provider_id in getattr(settings, setting):
             if provider_id not in known:
                 raise ConfigError(
-                    f"'BYOK_{setting.upper()}' names a provider that is not "
-                    f"registered. Known are: {', '.join(known)}."
+                    f"'BYOK_{setting.upper()}' names {provider_id}, which is not "
+                    "registered. Call 'byok.register_provider(…)' before 'init_app', "
+                    f"or correct the name. Known are: {', '.join(known)}."
                 )
 
-    return Registry(
-        provider.with_base_url(settings.provider_urls[provider.id])
-        if provider.id in settings.provider_urls
-        else provider
-        for provider in known.values()
-    )
+    registry = Registry()
+
+    for provider in known.values():
+        register_provider(registry, settings, provider)
+
+    return registry
+
+
+def register_provider(
+    registry: Registry, settings: Settings, provider: Provider
+) -> None:
+    """Let an app know a provider, at the address its operator set.
+
+    :raises ConfigError: when nothing says which model a call without one means there.
+    """
+    names = {**provider.default_models, **settings.models.get(provider.id, {})}
+
+    if not names.get(DEFAULT):
+        raise ConfigError(
+            f"The provider {provider.id} has no model for '{DEFAULT}'. Give it "
+            f"'default_models={{\"{DEFAULT}\": \"…\"}}', or name one in "
+            f"'BYOK_MODELS[\"{provider.id}\"]'."
+        )
+
+    url = settings.provider_urls.get(provider.id)
+    registry.register(provider if url is None else provider.with_base_url(url))
 
 
 def build_keyring(settings: Settings, app_secret: str | bytes | None) -> Keyring | None:

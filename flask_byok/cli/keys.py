@@ -54,7 +54,10 @@ def credentials(company: str | None, as_json: bool) -> None:
 
 @byok_cli.command("test")
 @click.argument("company")
-@click.option("--provider", help="OPENAI, GEMINI or CLAUDE; else the key in use.")
+@click.option(
+    "--provider",
+    help="OPENAI, GEMINI, CLAUDE or a registered one; else the key in use.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def test(company: str, provider: str | None, as_json: bool) -> None:
     """Test the stored key of COMPANY with the provider.
@@ -120,6 +123,12 @@ def _render_report(report: ConnectionReport) -> str:
         f"  may list models {report.list}",
         f"  may generate    {report.generate}",
     ]
+
+    if report.answered_model is not None:
+        lines.append(f"  answers as      {report.answered_model}")
+
+    if report.model_shuts_down_on is not None:
+        lines.append(f"  model ends      {report.model_shuts_down_on.isoformat()}")
 
     if report.reason is not None:
         facts = [report.reason, report.code, report.missing]

@@ -28,13 +28,19 @@ from .rules import known_code
 from .rules import read_facts
 from .rules import Rule
 from .rules_claude import CLAUDE
+from .rules_compatible import COMPATIBLE
 from .rules_gemini import GEMINI
 from .rules_openai import OPENAI
 from .verdict import Verdict as Verdict
 
 #: The error table of each dialect.
 DIALECTS: t.Final[cabc.Mapping[str, Dialect]] = types.MappingProxyType(
-    {"OPENAI": OPENAI, "CLAUDE": CLAUDE, "GEMINI": GEMINI}
+    {
+        "OPENAI": OPENAI,
+        "CLAUDE": CLAUDE,
+        "GEMINI": GEMINI,
+        "COMPATIBLE": COMPATIBLE,
+    }
 )
 
 _KINDS: t.Final[cabc.Mapping[FailureKind, Rule]] = types.MappingProxyType(
@@ -98,7 +104,8 @@ _MOST_SCOPES: t.Final = 4
 def classify(failure: Failure, *, dialect: str, now: dt.datetime) -> Verdict:
     """Judge one failed attempt.
 
-    :param dialect: whose error table applies: ``OPENAI``, ``CLAUDE`` or ``GEMINI``.
+    :param dialect: whose error table applies: ``OPENAI``, ``CLAUDE``, ``GEMINI``
+        or ``COMPATIBLE``.
     :param now: aware, UTC, of the database's clock.
     :raises KeyError: no such dialect.
     """

@@ -5,7 +5,9 @@ from __future__ import annotations
 import abc
 import collections.abc as cabc
 import dataclasses
+import datetime as dt
 import re
+import types
 import typing as t
 
 from ..secret import Secret
@@ -40,7 +42,11 @@ PROBE = ChatRequest(
 #: Pages of a list of models read at most.
 PAGE_LIMIT = 20
 
+#: Whose table of errors applies; ``COMPATIBLE`` is that of vendors on OPENAI's wire.
+DialectName = t.Literal["OPENAI", "CLAUDE", "GEMINI", "COMPATIBLE"]
+
 _LAST_FOUR = re.compile(r"[A-Za-z0-9_-]{20,}")
+_DATE_AT_END = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,11 @@ class Provider(abc.ABC):
     :param embedding_model: ``None`` when the provider has none.
     :param dialect: whose error table applies.
     :param default_output_cap: output tokens assumed of a call that sets no limit.
+    :param sdk_kind: whose official SDK speaks this wire; ``None`` for none.
+    :param list_proves: whether a list of models that is given proves the key. Where it
+        is public, a check goes straight to the generation.
+    :param model_ends: the day a model shuts down, UTC, where it is known without a
+        list; models by their id, without a date at its end.
     """
 
     id: str
@@ -70,8 +81,20 @@ class Provider(abc.ABC):
     mask_prefixes: tuple[str, ...] = ()
     default_models: cabc.Mapping[str, str]
     embedding_model: str | None = None
-    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"]
+    dialect: DialectName
     default_output_cap: int = 4096
+    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = None
+    list_proves: bool = True
+    model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
+        default_factory=lambda: types.MappingProxyType({})
+    )
+
+    def ends_on(self, model: str) -> dt.date | None:
+        """Tell the day a model shuts down, UTC; ``None`` when it is not known.
+
+        :param model: an id; a date at its end does not matter.
+        """
+        return self.model_ends.get(model) or self.model_ends.get(undated(model))
 
     def with_base_url(self, url: str) -> Provider:
         """Give a copy that speaks to another address.
@@ -279,3 +302,8 @@ class Provider(abc.ABC):
             model=cleaner.model(parsed.model, model),
             request_id=request_id or cleaner.request_id(parsed.request_id),
         ), None
+
+
+def undated(model: str) -> str:
+    """Give the id of a model without the date, or the ``latest``, at its end."""
+    return _DATE_AT_END.sub("", model)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
+import datetime as dt
 import types
 import typing as t
 import urllib.parse
 
 from ..secret import Secret
+from .base import DialectName
 from .base import PAGE_LIMIT
 from .base import Provider
 from .claude_wire import MessagesWire
 from .deadline import Deadline
+from .endings import CLAUDE_ENDS
 from .http import Auth
 from .http import LIST_CAP
 from .http import Sender
+from .model_lists import read_claude_model
 from .types import ChatRequest
 from .types import EmbedAnswer
 from .types import ModelInfo
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_object
 from .wire import read_objects
 from .wire import read_text
 from .wire import Wire
@@ -48,7 +50,11 @@ class ClaudeProvider(Provider):
             {"default": "claude-sonnet-5-5", "fast": "claude-haiku-5-5"}
         )
     )
-    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "CLAUDE"
+    dialect: DialectName = "CLAUDE"
+    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "anthropic"
+    model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
+        default_factory=lambda: CLAUDE_ENDS
+    )
     version: str = "2023-06-01"
 
     def models(
@@ -77,11 +83,10 @@ class ClaudeProvider(Provider):
             payload = self._read_object(answer, cleaner)
 
             for entry in read_objects(payload.get("data")):
-                model = cleaner.listed_model(entry.get("id"))
+                info = read_claude_model(entry, cleaner)
 
-                if model is not None and not _is_retired(entry):
-                    label = cleaner.label(entry.get("display_name"))
-                    found[model] = ModelInfo(id=model, label=label)
+                if info is not None:
+                    found[info.id] = info
 
             last = read_text(payload.get("last_id"))
 
@@ -113,7 +118,3 @@ class ClaudeProvider(Provider):
     def _build_headers(self, accept: str = "application/json") -> dict[str, str]:
         return {**super()._build_headers(accept), "anthropic-version": self.version}
 
-
-def _is_retired(entry: Json) -> bool:
-    lifecycle = entry.get("lifecycle")
-    return "retired" in (lifecycle, read_object(lifecycle).get("status"))

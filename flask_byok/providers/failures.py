@@ -63,7 +63,10 @@ def read_error(
 
     if isinstance(error, str):
         # Vendors that are compatible with OPENAI, and not quite.
-        error = {"message": error}
+        error = {"message": error, "code": outer.get("code")}
+    elif error is None and _is_bare(outer, status, dialect):
+        message = read_text(outer.get("message")) or read_text(outer.get("detail"))
+        error = {**outer, "message": message}
 
     if not isinstance(error, dict):
         return None
@@ -73,7 +76,7 @@ def read_error(
     return Failure(
         kind="answer",
         status=status,
-        reasons=_read_reasons(error, details),
+        reasons=_read_reasons(error, details, dialect),
         type=_word(error.get("type")) or _word(error.get("status")),
         param=_word(error.get("param")),
         text=read_text(error.get("message"))[:TEXT_LIMIT].lower(),
@@ -122,9 +125,24 @@ def find_request_id(headers: cabc.Mapping[str, str], cleaner: IdCleaner) -> str 
     return cleaner.request_id(headers.get("x-request-id") or headers.get("request-id"))
 
 
-def _read_reasons(error: Json, details: object) -> tuple[str, ...]:
+def _is_bare(outer: Json, status: int, dialect: str) -> bool:
+    """Tell whether a body is the error itself, as some compatible vendors write it."""
+    if outer.get("object") == "error":
+        return True
+
+    is_error = status >= 400 and dialect == "COMPATIBLE"
+    return is_error and ("message" in outer or "detail" in outer)
+
+
+def _read_reasons(error: Json, details: object, dialect: str) -> tuple[str, ...]:
     """Collect the machine words: code, CLAUDE's error_code, GEMINI's reasons."""
-    words = [error.get("code"), read_object(details).get("error_code")]
+    code = error.get("code")
+
+    # Compatible vendors may put the status there, as a number. GEMINI always does.
+    if type(code) is int and dialect != "GEMINI":
+        code = str(code)
+
+    words = [code, read_object(details).get("error_code")]
     words.extend(entry.get("reason") for entry in read_objects(details))
     return tuple(word for word in map(_word, words) if word is not None)
 

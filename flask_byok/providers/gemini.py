@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
+import datetime as dt
 import types
 import typing as t
 import urllib.parse
 
 from ..secret import Secret
+from .base import DialectName
 from .base import PAGE_LIMIT
 from .base import Provider
 from .deadline import Deadline
+from .endings import GEMINI_ENDS
 from .gemini_wire import GenerateWire
 from .gemini_wire import quote_model
 from .http import Auth
 from .http import LIST_CAP
 from .http import Sender
 from .http import VECTORS_CAP
+from .model_lists import read_gemini_model
 from .types import AttemptFailed
 from .types import ChatRequest
 from .types import EmbedAnswer
@@ -25,7 +29,6 @@ from .types import Failure
 from .types import ModelInfo
 from .types import Usage
 from .wire import IdCleaner
-from .wire import Json
 from .wire import read_count
 from .wire import read_object
 from .wire import read_objects
@@ -54,7 +57,11 @@ class GeminiProvider(Provider):
         )
     )
     embedding_model: str | None = "gemini-embedding-2"
-    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "GEMINI"
+    dialect: DialectName = "GEMINI"
+    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "google"
+    model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
+        default_factory=lambda: GEMINI_ENDS
+    )
 
     def models(
         self,
@@ -82,7 +89,7 @@ class GeminiProvider(Provider):
             payload = self._read_object(answer, cleaner)
 
             for entry in read_objects(payload.get("models")):
-                info = _parse_model(entry, cleaner)
+                info = read_gemini_model(entry, cleaner)
 
                 if info is not None:
                     found[info.id] = info
@@ -147,29 +154,3 @@ class GeminiProvider(Provider):
     def _build_auth(self, api_key: Secret) -> Auth:
         return Auth("x-goog-api-key", api_key)
 
-
-def _parse_model(entry: Json, cleaner: IdCleaner) -> ModelInfo | None:
-    model = cleaner.listed_model(read_text(entry.get("name")).removeprefix("models/"))
-
-    if model is None:
-        return None
-
-    methods = entry.get("supportedGenerationMethods")
-    kinds = set()
-
-    if isinstance(methods, list):
-        if "generateContent" in methods and not _speaks_or_draws(model):
-            kinds.add("chat")
-
-        if "embedContent" in methods:
-            kinds.add("embed")
-
-    return ModelInfo(
-        id=model,
-        label=cleaner.label(entry.get("displayName")),
-        kinds=frozenset(kinds or {"other"}),
-    )
-
-
-def _speaks_or_draws(model: str) -> bool:
-    return "-tts" in model or "-image" in model

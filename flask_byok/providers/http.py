@@ -40,11 +40,16 @@ _SENDABLE = re.compile(r"[\x21-\x7e]{8,2048}")
 
 
 class Auth(t.NamedTuple):
-    """How a provider wants its key: header name, key, and what stands before it."""
+    """How a provider wants its key: header name, key, and what stands before it.
+
+    :param plain_http: the operator lets this key travel without TLS, on a network of
+        its own.
+    """
 
     header: str
     api_key: Secret
     prefix: str = ""
+    plain_http: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -254,7 +259,7 @@ def _prepare(parts: _Parts) -> requests.PreparedRequest:
     if not _SENDABLE.fullmatch(api_key):
         raise _not_sendable("api_key")
 
-    if not _is_safe(url):
+    if not _is_safe(url, auth.plain_http):
         raise _not_sendable("request")
 
     prepared = requests.PreparedRequest()
@@ -279,9 +284,9 @@ def _origin(url: str) -> str:
     return url[: url.index("/", 8)]
 
 
-def _is_safe(url: str) -> bool:
-    """Tell whether a key may go there: TLS, or this very machine."""
-    if url.startswith("https://"):
+def _is_safe(url: str, plain_http: bool) -> bool:
+    """Tell whether a key may go there: TLS, or this machine, or the operator's word."""
+    if url.startswith("https://") or (plain_http and url.startswith("http://")):
         return True
 
     host = urllib.parse.urlsplit(url).hostname if url.startswith("http://") else None

@@ -1,21 +1,25 @@
-"""OPENAI, and vendors that speak its Chat Completions."""
+"""OPENAI. Vendors that speak as it does: :mod:`flask_byok.providers.compatible`."""
 
 from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
+import datetime as dt
 import re
 import types
 import typing as t
 
 from ..secret import Secret
+from .base import DialectName
 from .base import PAGE_LIMIT
 from .base import Provider
 from .deadline import Deadline
+from .endings import OPENAI_ENDS
 from .http import Auth
 from .http import LIST_CAP
 from .http import Sender
 from .http import VECTORS_CAP
+from .model_lists import read_day
 from .openai_chat import ChatWire
 from .openai_responses import ResponsesWire
 from .types import AttemptFailed
@@ -42,25 +46,8 @@ _ATE_THE_CAP = "could not finish the message because max_tokens"
 class OpenAIProvider(Provider):
     """The Responses wire by default, Chat Completions where ``stop`` is asked for.
 
-    A compatible vendor is one object of this class::
-
-        OpenAIProvider(
-            id="VENDOR",
-            label="Vendor",
-            vendor="Vendor Inc.",
-            base_url="https://api.vendor.example/v1",
-            key_page_url="https://vendor.example/keys",
-            permission_help="…",
-            prefix_hints=(),
-            mask_prefixes=(),
-            default_models={"default": "…", "fast": "…"},
-            embedding_model=None,
-            api="chat",
-            chat_wire=ChatWire(cap_field="max_tokens", system_role="system"),
-        )
-
     :param api: ``chat`` never uses Responses.
-    :param chat_wire: the vendor's habits on Chat Completions.
+    :param chat_wire: habits on Chat Completions.
     """
 
     id: str = "OPENAI"
@@ -79,7 +66,11 @@ class OpenAIProvider(Provider):
         )
     )
     embedding_model: str | None = "text-embedding-3-small"
-    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "OPENAI"
+    dialect: DialectName = "OPENAI"
+    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "openai"
+    model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
+        default_factory=lambda: OPENAI_ENDS
+    )
     api: t.Literal["responses", "chat"] = "responses"
     chat_wire: ChatWire = ChatWire()
 
@@ -123,7 +114,11 @@ class OpenAIProvider(Provider):
         payload = self._read_object(answer, cleaner)
 
         return tuple(
-            ModelInfo(id=model, kinds=_guess_kinds(model))
+            ModelInfo(
+                id=model,
+                kinds=_guess_kinds(model),
+                shuts_down_on=read_day(entry.get("shutdown_date")),
+            )
             for entry in read_objects(payload.get("data"))
             if (model := cleaner.listed_model(entry.get("id"))) is not None
         )
@@ -144,7 +139,7 @@ class OpenAIProvider(Provider):
         answer = self._send(
             sender,
             "POST",
-            "/embeddings",
+            self._embeddings_path(model),
             {"model": model, "input": list(texts), "encoding_format": "float"},
             api_key=api_key,
             deadline=deadline,
@@ -170,6 +165,9 @@ class OpenAIProvider(Provider):
             return self.chat_wire
 
         return ResponsesWire()
+
+    def _embeddings_path(self, model: str) -> str:
+        return "/embeddings"
 
     def _build_auth(self, api_key: Secret) -> Auth:
         return Auth("Authorization", api_key, "Bearer ")

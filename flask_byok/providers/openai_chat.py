@@ -166,7 +166,7 @@ class _ChatReader(StreamReader):
 
     def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
         """Read one chunk."""
-        if payload.get("error"):
+        if payload.get("error") or payload.get("object") == "error":
             self.fail(payload)
 
         self.model = payload.get("model") or self.model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
+import datetime as dt
 import typing as t
 
 FinishReason = t.Literal["stop", "length", "tool_calls", "content_filter", "other"]
@@ -235,11 +236,21 @@ class ModelInfo:
 
     :param kinds: of ``chat``, ``embed``, ``other``; a soft guess where the provider
         does not say.
+    :param can: what the list says it can do besides: of ``vision``, ``documents``,
+        ``tools``, ``schema``, ``reasoning``. Empty where the list does not say.
+    :param shuts_down_on: the last day is the one before, UTC; ``None`` when no end is
+        known.
+    :param input_limit: tokens it reads at most; ``None`` where the list does not say.
+    :param output_limit: tokens it writes at most, likewise.
     """
 
     id: str
     label: str = ""
     kinds: frozenset[str] = frozenset({"chat"})
+    can: frozenset[str] = frozenset()
+    shuts_down_on: dt.date | None = None
+    input_limit: int | None = None
+    output_limit: int | None = None
 
 
 FailureKind = t.Literal[

@@ -1,7 +1,8 @@
 """Asks a provider whether a key works: list, then a tiny generation, then judge.
 
 At most three requests under one deadline, never a retry, and nothing of the company is
-sent: a fixed prompt and a cap of 16 tokens.
+sent: a fixed prompt and a cap of 16 tokens. A list that everybody may read is not asked
+for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import typing as t
 from ..failover.classify import classify
 from ..failover.classify import Verdict as FailureVerdict
 from ..providers.base import Provider
+from ..providers.base import undated
 from ..providers.http import Deadline
 from ..providers.http import Sender
 from ..providers.types import AttemptFailed
@@ -22,6 +24,9 @@ from ..providers.types import ChatAnswer
 from ..providers.types import FailureKind
 from ..providers.types import ModelInfo
 from ..secret import Secret
+from .endings import find_end
+from .endings import read_facts
+from .endings import warn_of_end
 from .types import ConnectionReport
 from .types import Grade
 from .types import Verdict
@@ -50,6 +55,12 @@ class _Step(t.Generic[_T]):
     kind: FailureKind | None = None
     latency_ms: int | None = None
     is_vague: bool = False
+    is_skipped: bool = False
+
+    @property
+    def has_proved(self) -> bool:
+        """Whether the provider was asked, and gave what it was asked for."""
+        return self.failure is None and not self.is_skipped
 
     @property
     def letter(self) -> str | None:
@@ -72,7 +83,10 @@ class Checker:
         :param model: the model the app would use with this key.
         """
         deadline = Deadline(self._seconds)
-        listed = self._list(provider, api_key, deadline)
+        listed: _Step[tuple[ModelInfo, ...]] = _Step(is_skipped=True)
+
+        if provider.list_proves:
+            listed = self._list(provider, api_key, deadline)
 
         if _ends_the_check(listed):
             return self._report(provider, model, listed, None, None)
@@ -120,6 +134,9 @@ class Checker:
         answered = _answered(generated, other)
         failure = _telling_failure(listed, generated, other)
         answer = None if answered is None else answered.value
+        models = _in_order(listed.value)
+        ends_on = find_end(provider, model, models)
+        warn_of_end(provider, model, ends_on)
         return ConnectionReport(
             provider=provider.id,
             verdict=judge(listed, generated, other),
@@ -132,7 +149,10 @@ class Checker:
             tested_at=dt.datetime.now(dt.timezone.utc),
             latency_ms=None if answered is None else answered.latency_ms,
             answered_model=_answered_model(answer, model, other),
-            models=_ids(listed.value),
+            models=tuple(info.id[:200] for info in models),
+            model_facts=read_facts(provider, models),
+            model_shuts_down_on=ends_on,
+            list_asked=not listed.is_skipped,
             missing=None if failure is None else failure.missing,
             reason=None if failure is None else failure.reason,
             code=None if failure is None else failure.code,
@@ -244,10 +264,12 @@ def _answered(
 def _answered_model(
     answer: ChatAnswer | None, model: str, other: _Step[ChatAnswer] | None
 ) -> str | None:
-    if answer is None or other is None:
+    if answer is None or answer.model == model:
         return None
 
-    return answer.model if answer.model != model else None
+    # A name may stand for the newest of its dated models; that is the same model.
+    is_same = undated(answer.model) == undated(model)
+    return None if other is None and is_same else answer.model
 
 
 def _telling_failure(
@@ -265,7 +287,7 @@ def _telling_failure(
 
 def _knows_the_key(listed: _Step[t.Any], generated: _Step[t.Any] | None) -> bool:
     """Tell whether the provider showed that it accepts the key, busy or not."""
-    if listed.failure is None:
+    if listed.has_proved:
         return True
 
     failure = None if generated is None else generated.failure
@@ -280,7 +302,7 @@ def _grade_key(
     if generated is None or generated.letter == "A":
         return "fail" if "A" in [step.letter for step in steps] else "unknown"
 
-    if any(step.failure is None for step in steps):
+    if any(step.has_proved for step in steps):
         return "pass"
 
     if generated.letter in ("B", "C"):
@@ -293,6 +315,9 @@ def _grade_key(
 
 
 def _grade_list(listed: _Step[t.Any]) -> Grade:
+    if listed.is_skipped:
+        return "unknown"
+
     if listed.failure is None:
         return "pass"
 
@@ -312,10 +337,10 @@ def _grade_generate(generated: _Step[t.Any] | None) -> Grade:
     return "fail" if generated.letter in ("A", "B", "M") else "unknown"
 
 
-def _ids(listed: tuple[ModelInfo, ...] | None) -> tuple[str, ...]:
+def _in_order(listed: tuple[ModelInfo, ...] | None) -> list[ModelInfo]:
     """Put chat models first, keep their order, cut what is too much for a page."""
     found = sorted(listed or (), key=lambda info: "chat" not in info.kinds)
-    return tuple(info.id[:200] for info in found[:MOST_MODELS])
+    return found[:MOST_MODELS]
 
 
 def _request_id(

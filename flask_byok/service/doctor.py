@@ -27,6 +27,7 @@ from ..vault.models import Tables
 from ..vault.sealed_rows import open_all
 from ..vault.sealed_rows import UnreadableKey
 from ..vault.store import Store
+from .endings import app_endings
 
 Level = t.Literal["ok", "warning", "error"]
 
@@ -122,6 +123,19 @@ class Doctor:
             )
 
         yield from self._look_at_prices()
+        yield from self._look_at_models()
+
+    def _look_at_models(self) -> cabc.Iterator[Finding]:
+        """Look for models the app itself names whose end is near."""
+        today = dt.datetime.now(dt.timezone.utc).date()
+
+        for provider, ending in app_endings(self._settings, self._registry, today):
+            when = "has been" if ending.is_over else "is"
+            yield warning(
+                "models",
+                f"The model {ending.model} of {provider.id} {when} shut down on "
+                f"{ending.on.isoformat()}. Name another one in BYOK_MODELS.",
+            )
 
     def _look_at_prices(self) -> cabc.Iterator[Finding]:
         """Look for system models that a limit on money keeps from being used."""
@@ -193,6 +207,15 @@ class Doctor:
                 "or give the tables a file of their own (BYOK_BIND_KEY).",
             )
 
+        for provider_id, count in self._store.providers().items():
+            if provider_id not in self._registry:
+                yield warning(
+                    "stored-keys",
+                    f"Nobody registers the provider {provider_id} of {count} stored "
+                    "keys: they do not serve. Call 'byok.register_provider(…)', or "
+                    "remove them with 'flask byok remove'.",
+                )
+
         if self._keyring is None:
             return
 
@@ -258,7 +281,7 @@ class Doctor:
 
             if trouble is not None:
                 yield _unreached(provider, trouble, is_needed=system_key is not None)
-            elif system_key is None:
+            elif system_key is None or not provider.list_proves:
                 yield ok("providers", f"{provider_id} can be reached.")
             else:
                 yield self._try_system_key(provider, system_key)

@@ -30,6 +30,23 @@ SaveVerdict = t.Literal[
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ListedModel:
+    """What a list says of a model, beside that this key may use it.
+
+    :param kinds: of ``chat``, ``embed``, ``other``.
+    :param can: of ``vision``, ``documents``, ``tools``, ``schema``, ``reasoning``.
+    :param shuts_down_on: UTC; ``None`` when no end is known.
+    :param input_limit: tokens; ``None`` where the list does not say.
+    """
+
+    id: str
+    kinds: tuple[str, ...] = ("chat",)
+    can: tuple[str, ...] = ()
+    shuts_down_on: dt.date | None = None
+    input_limit: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionReport:
     """The graded result of a test request. Holds no key and no provider text.
 
@@ -44,6 +61,9 @@ class ConnectionReport:
     :param model: the model asked for.
     :param answered_model: the model that answered, when it is another one.
     :param models: ids this key may use, chat models first, at most 500.
+    :param model_facts: of those of them about which something is known.
+    :param model_shuts_down_on: the day ``model`` ends, UTC; ``None`` when none is known.
+    :param list_asked: ``False`` where a list proves nothing and was not asked for.
     :param missing: the missing permission by the provider's own name for it.
     :param reason: a reason word when something failed (``auth``, ``quota``, …).
     :param code: a code of our own table.
@@ -71,6 +91,9 @@ class ConnectionReport:
     until: dt.datetime | None = None
     request_id: str | None = None
     tokens: int | None = None
+    model_facts: tuple[ListedModel, ...] = ()
+    model_shuts_down_on: dt.date | None = None
+    list_asked: bool = True
 
     @property
     def is_valid(self) -> bool | None:

@@ -110,6 +110,17 @@ class Store:
         """
         return self.read_page(company)[1]
 
+    def providers(self) -> dict[str, int]:
+        """Count the stored keys of each provider, registered or not.
+
+        :raises StateUnavailable: when the rows cannot be read.
+        """
+        column = self._tables.credential.c.provider
+        query = sa.select(column, sa.func.count()).group_by(column).order_by(column)
+
+        with self._database.read() as conn:
+            return {provider: count for provider, count in conn.execute(query)}
+
     def companies(self) -> tuple[str, ...]:
         """List the companies that have a stored key, sorted.
 

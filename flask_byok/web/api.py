@@ -39,9 +39,17 @@ _POLICIES: t.Final = ("auto", "outage_only", "never")
 
 
 def list_credentials(company_id: CompanyId) -> Response:
-    """List the stored keys, masked."""
+    """List the stored keys, masked, and what a key may be saved for."""
+    settings, registry = current_byok.settings, current_byok.registry
     found = current_byok.credentials(company_id)
-    return _answer({"credentials": [jsonable.credential_json(info) for info in found]})
+    return _answer(
+        {
+            "credentials": [
+                jsonable.credential_json(info, settings, registry) for info in found
+            ],
+            "providers": [jsonable.provider_json(one, settings) for one in registry],
+        }
+    )
 
 
 def put_credential(company_id: CompanyId, provider: str) -> Response:
@@ -96,7 +104,9 @@ def _put(
 
 def _saved(result: SaveResult) -> Response:
     if result.saved:
-        return _answer(jsonable.save_json(result), 201 if result.created else 200)
+        byok = current_byok
+        value = jsonable.save_json(result, byok.settings, byok.registry)
+        return _answer(value, 201 if result.created else 200)
 
     members: dict[str, object] = {"verdict": result.verdict}
 

@@ -165,7 +165,7 @@ class PageBuilder:
         if recovered is not None and self._tells_recovery(standing):
             told = told or notices.recovered(recovered)
 
-        return told or notices.standing(standing)
+        return told or notices.standing(standing) or notices.ending()
 
     def _cards(self) -> t.Iterator[KeyCard]:
         for info in self._status.credentials:

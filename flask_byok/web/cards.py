@@ -14,12 +14,16 @@ from .page import Badge
 from .page import DetailsForm
 from .page import Fact
 from .page import KeyCard
+from .page import Option
 from .page import TestResult
 from .page import Tone
+from .models import end_line
+from .models import name_options
 from .reasons import Reason
 from .reasons import reason_in_words
 from .results import build_result
 from .standing import default_model
+from .standing import ending_of
 from .standing import key_service_line
 from .standing import model_in_use
 from .standing import state_line
@@ -33,6 +37,7 @@ from .trouble import Trouble
 if t.TYPE_CHECKING:
     from ..config import Settings
     from ..providers.registry import Registry
+    from ..service.endings import Ending
     from ..vault.types import CredentialInfo
     from .outcome import Outcome
 
@@ -49,7 +54,8 @@ def build_card(
 
     :param outcome: of the action that led here; it may concern this card.
     """
-    names = Names.of(settings, registry.get(info.provider))
+    provider = registry.get(info.provider)
+    names = Names.of(settings, provider)
     default = default_model(settings, registry, info.provider)
     model = model_in_use(settings, registry, info)
     trouble = find_trouble(info, model, now)
@@ -60,6 +66,7 @@ def build_card(
         model=model,
     )
     result = _result(info, names)
+    ending = ending_of(provider, info, model, now.date())
     return KeyCard(
         provider=info.provider,
         label=names.provider,
@@ -67,8 +74,14 @@ def build_card(
         active=info.active,
         badge=_badge(info, trouble),
         line=_line(info, trouble, reason),
-        facts=tuple(_facts(info, names, default, now.date())),
-        details=_details(info, names, default, result, outcome),
+        facts=tuple(_facts(info, names, default, now.date(), ending)),
+        details=_details(
+            info,
+            names,
+            default,
+            (*name_options(settings, provider), *(() if not result else result.models)),
+            outcome,
+        ),
         result=result,
         can_test=settings.is_vault_open and not _is_lost(info),
         replace_url=url_for("byok.page", provider=info.provider) + "#byok-key-form",
@@ -150,7 +163,11 @@ def _line_of_trouble(trouble: Trouble, reason: Reason) -> Markup:
 
 
 def _facts(
-    info: CredentialInfo, names: Names, default: str, today: dt.date
+    info: CredentialInfo,
+    names: Names,
+    default: str,
+    today: dt.date,
+    ending: Ending | None,
 ) -> t.Iterator[Fact]:
     yield Fact(label=say("Key"), text=masked(info.masked))
 
@@ -161,6 +178,9 @@ def _facts(
             label=say("Model"),
             text=names.say("{model}, the choice of {app}", model=default),
         )
+
+    if ending is not None:
+        yield Fact(label=say("Model ends"), text=end_line(ending, names))
 
     if info.expires_on is not None:
         yield Fact(label=say("Expires"), text=_expiry(info.expires_on, today))
@@ -193,7 +213,7 @@ def _details(
     info: CredentialInfo,
     names: Names,
     default: str,
-    result: TestResult | None,
+    models: tuple[Option, ...],
     outcome: Outcome | None,
 ) -> DetailsForm:
     mine = outcome if outcome is not None and outcome.card == info.provider else None
@@ -203,7 +223,7 @@ def _details(
         model_hint=names.say(
             "Leave empty to use {model}, the choice of {app}.", model=default
         ),
-        models=() if result is None else result.models,
+        models=models,
         expires_on="" if info.expires_on is None else info.expires_on.isoformat(),
         generation=info.generation,
         is_open=bool(errors),

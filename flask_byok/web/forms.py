@@ -9,6 +9,7 @@ import re
 import secrets
 import typing as t
 
+from .models import model_names
 from .outcome import Typed
 
 if t.TYPE_CHECKING:
@@ -112,13 +113,13 @@ def known_provider(form: _Form, registry: Registry) -> str:
 
 def known_models(settings: Settings, registry: Registry) -> frozenset[str]:
     """List the model names this app knows by itself."""
-    names: set[str] = set()
+    found: set[str] = set()
 
-    for provider in registry.ids:
-        names.update(settings.models.get(provider, {}).values())
-        names.update(registry.get(provider).default_models.values())
+    for provider in registry:
+        names = model_names(settings, provider)
+        found.update(names, names.values())
 
-    return frozenset(names)
+    return frozenset(found)
 
 
 def read_generation(form: _Form) -> int | None:

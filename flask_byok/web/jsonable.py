@@ -9,12 +9,19 @@ import datetime as dt
 import decimal
 import typing as t
 
+from ..service.endings import find_end_in_report
 from ..service.reports import parse_report
+from .models import model_names
+from .standing import model_in_use
 
 if t.TYPE_CHECKING:
+    from ..config import Settings
     from ..ledger.usage import UsageRow
+    from ..providers.base import Provider
+    from ..providers.registry import Registry
     from ..service.types import Allowance
     from ..service.types import ConnectionReport
+    from ..service.types import ListedModel
     from ..service.types import PolicyInfo
     from ..service.types import SaveResult
     from ..vault.types import CredentialInfo
@@ -22,14 +29,25 @@ if t.TYPE_CHECKING:
 Json: t.TypeAlias = "dict[str, t.Any]"
 
 
-def credential_json(info: CredentialInfo) -> Json:
-    """Write a stored key as managers may see it."""
+def credential_json(info: CredentialInfo, settings: Settings, registry: Registry) -> Json:
+    """Write a stored key as managers may see it.
+
+    Without the model's end where nobody registered the provider any more.
+    """
     report = parse_report(info.report)
+    ends_on = None
+
+    if info.provider in registry:
+        model = model_in_use(settings, registry, info)
+        provider = registry.get(info.provider)
+        ends_on = find_end_in_report(provider, model, report)
+
     return {
         "provider": info.provider,
         "masked": info.masked,
         "last4": info.last4,
         "model": info.model,
+        "model_shuts_down_on": _day(ends_on),
         "state": info.state,
         "state_reason": info.state_reason,
         "expires_on": _day(info.expires_on),
@@ -64,8 +82,10 @@ def report_json(report: ConnectionReport) -> Json:
         "latency_ms": report.latency_ms,
         "limit_ms": report.limit_ms,
         "model": report.model,
+        "model_shuts_down_on": _day(report.model_shuts_down_on),
         "answered_model": report.answered_model,
         "models": list(report.models),
+        "model_facts": [_fact_json(fact) for fact in report.model_facts],
         "missing": report.missing,
         "reason": report.reason,
         "code": report.code,
@@ -77,7 +97,27 @@ def report_json(report: ConnectionReport) -> Json:
     }
 
 
-def save_json(result: SaveResult) -> Json:
+def _fact_json(fact: ListedModel) -> Json:
+    return {
+        "id": fact.id,
+        "kinds": list(fact.kinds),
+        "can": list(fact.can),
+        "shuts_down_on": _day(fact.shuts_down_on),
+        "input_limit": fact.input_limit,
+    }
+
+
+def provider_json(provider: Provider, settings: Settings) -> Json:
+    """Write what a key may be saved for, and which models the app names there."""
+    return {
+        "provider": provider.id,
+        "label": provider.label,
+        "key_page_url": provider.key_page_url or None,
+        "model_names": model_names(settings, provider),
+    }
+
+
+def save_json(result: SaveResult, settings: Settings, registry: Registry) -> Json:
     """Write what became of a save."""
     return {
         "saved": result.saved,
@@ -87,7 +127,7 @@ def save_json(result: SaveResult) -> Json:
         "activated": result.activated,
         "credential": None
         if result.credential is None
-        else credential_json(result.credential),
+        else credential_json(result.credential, settings, registry),
         "report": None if result.report is None else report_json(result.report),
     }
 

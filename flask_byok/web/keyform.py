@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 from .forms import make_form_id
 from .forms import write_generations
+from .models import model_names
+from .models import name_options
 from .outcome import Outcome
 from .outcome import Typed
 from .page import KeyCard
@@ -115,20 +117,33 @@ class KeyFormBuilder:
         )
 
     def _offered_models(self) -> t.Iterator[Option]:
-        offered: dict[str, str] = {}
+        offered: dict[str, Markup] = {}
 
-        for provider_id in self._registry.ids:
-            provider = self._registry.get(provider_id)
+        for name, models in self._named_models().items():
+            offered[name] = say("{models}", models=Markup(", ").join(models))
 
-            for model in provider.default_models.values():
-                offered.setdefault(model, provider.label)
+        for provider in self._registry:
+            for model in model_names(self._settings, provider).values():
+                offered.setdefault(model, say("{provider}", provider=provider.label))
 
         for card in self._cards:
-            for model in () if card.result is None else card.result.models:
-                offered.setdefault(model, card.label)
+            for option in () if card.result is None else card.result.models:
+                label = say("{provider}", provider=card.label)
+                known = Markup(", ").join(filter(None, (label, option.text)))
+                offered.setdefault(option.value, known)
 
-        for model, label in list(offered.items())[:_MOST_OFFERED]:
-            yield Option(value=model, text=say("{provider}", provider=label))
+        for model, text in list(offered.items())[:_MOST_OFFERED]:
+            yield Option(value=model, text=text)
+
+    def _named_models(self) -> dict[str, list[Markup]]:
+        """Collect what the app's own names for models mean at each provider."""
+        named: dict[str, list[Markup]] = {}
+
+        for provider in self._registry:
+            for option in name_options(self._settings, provider):
+                named.setdefault(option.value, []).append(option.text)
+
+        return named
 
     def _help(self) -> t.Iterator[ProviderHelp]:
         for provider_id in self._registry.ids:
@@ -139,7 +154,9 @@ class KeyFormBuilder:
                     href=provider.key_page_url,
                     text=say("Create a key at {vendor}", vendor=provider.vendor),
                     external=True,
-                ),
+                )
+                if provider.key_page_url
+                else None,
                 needs=say("{help}", help=provider.permission_help),
             )
 

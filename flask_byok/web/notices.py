@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import datetime as dt
 import typing as t
 
 from flask import url_for
 from markupsafe import Markup
 
 from ..service.reports import parse_report
+from .models import end_line
 from .outcome import FIELD_ERRORS
 from .outcome import Outcome
 from .page import Link
 from .page import Notice
 from .reasons import reason_in_words
+from .removal import revoke_links
 from .standing import active_credential
 from .standing import default_model
+from .standing import ending_of
+from .standing import model_in_use
 from .standing import Standing
 from .standing import state_line
 from .texts import masked
@@ -80,6 +85,34 @@ class NoticeMaker:
             title=standing.title,
             lines=tuple(line for line in standing.notice if line),
             links=tuple(self._mending(standing.mend)),
+        )
+
+    def ending(self) -> Notice | None:
+        """Say that the model in use is about to end; ``None`` while it is not."""
+        active = active_credential(self._status)
+
+        if active is None or self._status.provider != active.provider:
+            return None
+
+        provider = self._registry.get(active.provider)
+        model = model_in_use(self._settings, self._registry, active)
+        today = self._status.now.astimezone(dt.timezone.utc).date()
+        ending = ending_of(provider, active, model, today)
+
+        if ending is None:
+            return None
+
+        title = "{model} has ended" if ending.is_over else "{model} ends on {date}"
+        return Notice(
+            tone="warn",
+            title=say(title, model=ending.model, date=ending.on),
+            lines=(end_line(ending, self._names(active.provider)),),
+            links=(
+                Link(
+                    href=f"#byok-key-{active.provider}",
+                    text=say("Choose another model"),
+                ),
+            ),
         )
 
     def _mending(self, words: cabc.Sequence[str]) -> t.Iterator[Link]:
@@ -340,13 +373,7 @@ class NoticeMaker:
                     "The key itself still works at {vendor} until you revoke it there."
                 ),
             ),
-            links=(
-                Link(
-                    href=provider.key_page_url,
-                    text=names.say("Revoke it at {vendor}"),
-                    external=True,
-                ),
-            ),
+            links=revoke_links(provider, names),
         )
 
     def _serves_now(self) -> Markup:

@@ -90,7 +90,8 @@ class TestResult:
 
     :param slug: ``test-ok``, ``test-remarks``, ``test-failed`` or ``test-unknown``.
     :param lines: what stands below the checks.
-    :param models: the models this key may use, chat models first.
+    :param models: the models this key may use, chat models first; the text of each
+        says what it can do and when it ends, and is empty when nobody knows.
     :param request_id: the vendor's own, for its support.
     """
 
@@ -100,17 +101,20 @@ class TestResult:
     tested_at: Markup
     checks: tuple[Check, ...]
     lines: tuple[Markup, ...] = ()
-    models: tuple[str, ...] = ()
+    models: tuple[Option, ...] = ()
     request_id: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class DetailsForm:
-    """Model and expiry date of a stored key."""
+    """Model and expiry date of a stored key.
+
+    :param models: what may be entered: the app's own names, then the key's models.
+    """
 
     model: str
     model_hint: Markup
-    models: tuple[str, ...]
+    models: tuple[Option, ...]
     expires_on: str
     generation: int
     is_open: bool = False
@@ -138,10 +142,13 @@ class KeyCard:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderHelp:
-    """Where a key is made, and what it must be allowed to do."""
+    """Where a key is made, and what it must be allowed to do.
+
+    :param create: ``None`` where there is no page for that.
+    """
 
     label: str
-    create: Link
+    create: Link | None
     needs: Markup
 
 

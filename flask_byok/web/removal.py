@@ -14,6 +14,7 @@ from .texts import Names
 
 if t.TYPE_CHECKING:
     from ..config import Settings
+    from ..providers.base import Provider
     from ..providers.registry import Registry
     from ..service.types import CompanyStatus
     from ..vault.types import CredentialInfo
@@ -40,12 +41,20 @@ def build_remove_page(
         ),
         generation=info.generation,
         keep_url=url_for("byok.page") + f"#byok-key-{provider}",
-        links=(
-            Link(
-                href=known.key_page_url,
-                text=names.say("Revoke it at {vendor}"),
-                external=True,
-            ),
+        links=revoke_links(known, names),
+    )
+
+
+def revoke_links(provider: Provider, names: Names) -> tuple[Link, ...]:
+    """Link to where a key is revoked; to nowhere when there is no such page."""
+    if not provider.key_page_url:
+        return ()
+
+    return (
+        Link(
+            href=provider.key_page_url,
+            text=names.say("Revoke it at {vendor}"),
+            external=True,
         ),
     )
 

@@ -7,6 +7,8 @@ import typing as t
 
 from markupsafe import Markup
 
+from ..service.endings import Ending
+from ..service.endings import near_ending
 from ..service.types import ConnectionReport
 from ..service.types import Grade
 from .page import Badge
@@ -15,6 +17,8 @@ from .page import TestResult
 from .page import Tone
 from .reasons import Reason
 from .reasons import reason_in_words
+from .models import build_options
+from .models import end_line
 from .texts import join
 from .texts import Names
 from .texts import say
@@ -34,8 +38,6 @@ _OVERALL: t.Final[dict[str, tuple[str, Tone, str]]] = {
     "rejected": ("test-failed", "error", "Not connected"),
     "could_not_ask": ("test-unknown", "info", "Could not test"),
 }
-
-_LONGEST_MODEL: t.Final = 200
 
 
 def build_result(
@@ -60,17 +62,20 @@ def build_result(
         tested_at=say("Tested {time}.", time=report.tested_at),
         checks=_checks(report, names, expires_on),
         lines=tuple(_lines(report, names, changed, typed)),
-        models=tuple(model[:_LONGEST_MODEL] for model in report.models),
+        models=tuple(build_options(report)),
         request_id=report.request_id,
     )
 
 
 def _overall(report: ConnectionReport, expires_on: dt.date | None) -> str:
-    grades = {report.key, report.latency, report.list, report.generate}
+    grades = {report.key, report.latency, report.generate}
 
-    if report.verdict == "working" and (
-        grades != {"pass"} or _is_past(report, expires_on)
-    ):
+    if report.list_asked:
+        grades.add(report.list)
+
+    is_clear = grades == {"pass"} and not _is_past(report, expires_on)
+
+    if report.verdict == "working" and (not is_clear or _ending(report) is not None):
         return "remarks"
 
     return report.verdict
@@ -92,6 +97,12 @@ def _checks(
             report.generate,
             _generate_text(report, reason),
         ),
+    )
+
+
+def _ending(report: ConnectionReport) -> Ending | None:
+    return near_ending(
+        report.model, report.model_shuts_down_on, report.tested_at.date()
     )
 
 
@@ -151,6 +162,9 @@ def _list_text(report: ConnectionReport) -> Markup:
     if report.list == "pass":
         return say("Yes, {n} models.", n=len(report.models))
 
+    if not report.list_asked:
+        return say("Not asked: the list says nothing about a key here.")
+
     if report.list == "unknown":
         return say("Not known.")
 
@@ -158,6 +172,9 @@ def _list_text(report: ConnectionReport) -> Markup:
 
 
 def _generate_text(report: ConnectionReport, reason: Reason) -> Markup:
+    if report.generate == "pass" and report.answered_model is not None:
+        return say("Yes. It answers as {model}.", model=report.answered_model)
+
     if report.generate == "pass":
         return say("Yes.")
 
@@ -186,6 +203,11 @@ def _lines(
 
     if report.verdict in ("rejected", "not_usable"):
         yield reason_in_words(report.reason, names, until=report.until).remedy
+
+    ending = _ending(report)
+
+    if ending is not None:
+        yield end_line(ending, names)
 
     if changed:
         yield say("This changed what is in use. Load the page again to see it.")

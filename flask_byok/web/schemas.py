@@ -32,6 +32,12 @@ _MODEL: t.Final[Schema] = {
     "description": "What 'default' means with this key; null for the app's choice.",
 }
 
+_ENDS_ON: t.Final[Schema] = {
+    "type": ["string", "null"],
+    "format": "date",
+    "description": "The day the model in use shuts down, UTC; null when none is known.",
+}
+
 
 def reference(name: str) -> Schema:
     """Point at a schema of the document."""
@@ -48,8 +54,24 @@ def build_schemas(providers: cabc.Sequence[str]) -> dict[str, Schema]:
         "Problem": _problem(),
         "Credential": _credential(provider),
         "Credentials": _object(
-            {"credentials": {"type": "array", "items": reference("Credential")}}
+            {
+                "credentials": {"type": "array", "items": reference("Credential")},
+                "providers": {"type": "array", "items": reference("Provider")},
+            }
         ),
+        "Provider": _object(
+            {
+                "provider": provider,
+                "label": _TEXT,
+                "key_page_url": _or_null(_TEXT),
+                "model_names": {
+                    "type": "object",
+                    "additionalProperties": _TEXT,
+                    "description": "The app's own names, which 'model' takes as well.",
+                },
+            }
+        ),
+        "ModelFacts": _model_facts(),
         "CredentialChange": _change(),
         "SaveResult": _object(
             {
@@ -131,6 +153,7 @@ def _credential(provider: Schema) -> Schema:
             "masked": {**_TEXT, "examples": ["sk-...abcd"]},
             "last4": {"type": "string", "maxLength": 4},
             "model": {"type": ["string", "null"]},
+            "model_shuts_down_on": _ENDS_ON,
             "state": {
                 "type": "string",
                 "enum": ["unchecked", "working", "not_usable", "no_model"],
@@ -203,8 +226,14 @@ def _report(provider: Schema) -> Schema:
             "latency_ms": _or_null(_COUNT),
             "limit_ms": _COUNT,
             "model": _TEXT,
+            "model_shuts_down_on": _ENDS_ON,
             "answered_model": _or_null(_TEXT),
             "models": {"type": "array", "items": _TEXT, "maxItems": 500},
+            "model_facts": {
+                "type": "array",
+                "items": reference("ModelFacts"),
+                "maxItems": 500,
+            },
             "missing": _or_null(_TEXT),
             "reason": _or_null(_TEXT),
             "code": _or_null(_TEXT),
@@ -213,6 +242,20 @@ def _report(provider: Schema) -> Schema:
             "request_id": _or_null(_TEXT),
             "tokens": _or_null(_COUNT),
             "tested_at": _TIME,
+        }
+    )
+
+
+def _model_facts() -> Schema:
+    kinds = ["chat", "embed", "other"]
+    abilities = ["vision", "documents", "tools", "schema", "reasoning"]
+    return _object(
+        {
+            "id": _TEXT,
+            "kinds": {"type": "array", "items": {"type": "string", "enum": kinds}},
+            "can": {"type": "array", "items": {"type": "string", "enum": abilities}},
+            "shuts_down_on": _ENDS_ON,
+            "input_limit": _or_null(_COUNT),
         }
     )
 

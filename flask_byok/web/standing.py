@@ -14,6 +14,10 @@ import typing as t
 from markupsafe import Markup
 
 from ..errors import is_passing
+from ..service.endings import Ending
+from ..service.endings import find_end_in_report
+from ..service.endings import near_ending
+from ..service.reports import parse_report
 from .page import Badge
 from .page import Tone
 from .reasons import Reason
@@ -22,6 +26,7 @@ from .texts import Names
 
 if t.TYPE_CHECKING:
     from ..config import Settings
+    from ..providers.base import Provider
     from ..providers.registry import Registry
     from ..service.types import Allowance
     from ..service.types import CompanyStatus
@@ -178,3 +183,14 @@ def model_in_use(settings: Settings, registry: Registry, info: CredentialInfo) -
     named = settings.models.get(info.provider, {}).get(info.model)
     own = registry.get(info.provider).default_models.get(info.model)
     return named or own or info.model
+
+
+def ending_of(
+    provider: Provider, info: CredentialInfo, model: str, today: dt.date
+) -> Ending | None:
+    """Tell of the end of the model a key uses; ``None`` while it is far or unknown.
+
+    :param today: UTC.
+    """
+    end = find_end_in_report(provider, model, parse_report(info.report))
+    return near_ending(model, end, today)
