@@ -24,7 +24,7 @@ PIN += $(if $(LOWEST),$(shell sed -n '/^dependencies = \[/,/^\]/s/>=/==/p' pypro
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test mutants tables lint format types docs build try-wheel clean distclean
+.PHONY: help demo test mutants tables messages lint format types docs build try-wheel clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -50,6 +50,9 @@ tables: $(VENV)/.made-tests ## Write the tables of security cases, faults and mu
 	@$(BIN)/python -m tests.support.cases
 	@$(BIN)/python -m tests.support.faults
 	@$(BIN)/python -m tests.mutants --page
+
+messages: $(VENV)/.made-tests ## Bring the translations in line with the sentences
+	@$(BIN)/python -m tests.support.messages
 
 lint: $(VENV)/.made-style ## Check style, templates and import layers
 	$(BIN)/ruff check .

@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 from ..errors import is_passing
 from ..service.reports import parse_report
+from .models import end_line
+from .models import name_options
 from .page import Badge
 from .page import DetailsForm
 from .page import Fact
@@ -17,8 +19,6 @@ from .page import KeyCard
 from .page import Option
 from .page import TestResult
 from .page import Tone
-from .models import end_line
-from .models import name_options
 from .reasons import Reason
 from .reasons import reason_in_words
 from .results import build_result
@@ -29,8 +29,10 @@ from .standing import model_in_use
 from .standing import state_line
 from .texts import join
 from .texts import masked
+from .texts import N_
 from .texts import Names
 from .texts import say
+from .texts import say_count
 from .trouble import find_trouble
 from .trouble import Trouble
 
@@ -199,13 +201,16 @@ def _expiry(expires_on: dt.date, today: dt.date) -> Markup:
         )
 
     days = (expires_on - today).days
-    message = "{date}, tomorrow" if days == 1 else "{date}, in {days} days"
-    return say(message, date=expires_on, days=days)
+
+    if days == 1:
+        return say("{date}, tomorrow", date=expires_on)
+
+    return say_count("{date}, in {n} day", "{date}, in {n} days", days, date=expires_on)
 
 
 def _added(info: CredentialInfo) -> Markup:
     added, by = info.updated_at, info.updated_by
-    message = "{date} by {actor}" if by else "{date}"
+    message = N_("{date} by {actor}") if by else N_("{date}")
     return say(message, date=added.date(), actor=by or "")
 
 

@@ -16,8 +16,10 @@ import dataclasses
 import datetime as dt
 import typing as t
 
+from .texts import amount
 from .texts import Names
 from .texts import say
+from .texts import tell
 from .usageparts import Chart
 
 #: The height of the picture.
@@ -61,14 +63,14 @@ def draw_chart(days: cabc.Sequence[DayCount], names: Names) -> Chart | None:
     return Chart(
         title=names.say("Requests per day: your keys, and the key provided by {app}"),
         description=names.say(
-            "The highest day is {day} with {own} requests on your keys and {provided} "
-            "on the key provided by {app}. In all these days: {all_own} on your keys, "
+            "The highest day is {day} with {own} on your keys and {provided} on the "
+            "key provided by {app}. In all these days: {all_own} on your keys, "
             "{all_provided} on the key provided by {app}.",
-            day=str(highest.day),
-            own=highest.own,
-            provided=highest.provided,
-            all_own=sum(day.own for day in days),
-            all_provided=sum(day.provided for day in days),
+            day=tell("{day}", day=highest.day),
+            own=amount(highest.own, "requests"),
+            provided=amount(highest.provided, "requests"),
+            all_own=amount(sum(day.own for day in days), "requests"),
+            all_provided=amount(sum(day.provided for day in days), "requests"),
         ),
         width=len(days) * DAY,
         own="".join(bars.own),

@@ -10,7 +10,9 @@ from markupsafe import Markup
 from ..proxies import current_byok
 from .guard import csrf_field
 from .guard import csrf_token
+from .languages import current_language
 from .texts import say
+from .texts import say_count
 
 _INDENTED: t.Final = re.compile(r"\s*\n\s*")
 _SPACED: t.Final = re.compile("<(?:pre|textarea)", re.IGNORECASE)
@@ -22,6 +24,7 @@ def page_context(page: object) -> dict[str, object]:
     :param page: one of the dataclasses of :mod:`flask_byok.web.page`.
     """
     settings = current_byok.settings
+    language = current_language()
     nonce = None if settings.csp_nonce is None else settings.csp_nonce()
     return {
         "byok_page": page,
@@ -31,6 +34,9 @@ def page_context(page: object) -> dict[str, object]:
         "byok_csrf_field": csrf_field(),
         "byok_csrf_token": csrf_token,
         "byok_say": say,
+        "byok_say_count": say_count,
+        "byok_lang": language.tag,
+        "byok_dir": language.direction,
         "byok_compact": compact,
     }
 

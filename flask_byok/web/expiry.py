@@ -6,10 +6,11 @@ import dataclasses
 import datetime as dt
 import typing as t
 
+from markupsafe import Markup
+
 from .page import Tone
 from .texts import join
 from .texts import Names
-from .texts import say
 
 if t.TYPE_CHECKING:
     import collections.abc as cabc
@@ -43,36 +44,44 @@ def add_expiry(
 
     date, days = nearest.expires_on, (nearest.expires_on - today).days
     names = Names.of(settings, registry.get(nearest.provider))
-    is_past = days <= 0
-    title = "Your {provider} key expires soon"
-    line = (
-        "Your {provider} key expires on {date}, in {days} days. Create a new one at "
-        "{vendor} and replace it before then."
-    )
-
-    if days == _LAST_DAYS:
-        title = "Your {provider} key expires tomorrow"
-        line = (
-            "Your {provider} key expires on {date}, tomorrow. Create a new one at "
-            "{vendor} and replace it before then."
-        )
-    elif is_past:
-        title = "The date of your {provider} key has passed"
-        line = (
-            "The date you entered for your {provider} key, {date}, has passed. If the "
-            "key still works, change the date."
-        )
-
-    slug = "past-expiry" if is_past else "expiring"
-    told = names.say(line, date=date, days=days)
+    title, told = _words(names, date, days)
+    slug = "past-expiry" if days <= 0 else "expiring"
     return dataclasses.replace(
         standing,
         slug=slug if standing.slug == "working" else standing.slug,
         tone=_tone(days),
-        title=names.say(title),
+        title=title,
         notice=(told,),
         banner=join(standing.banner, told),
         mend=("replace",) if nearest.active else (),
+    )
+
+
+def _words(names: Names, date: dt.date, days: int) -> tuple[Markup, Markup]:
+    """Give the title of the notice, and its sentence."""
+    if days <= 0:
+        title = names.say("The date of your {provider} key has passed")
+        return title, names.say(
+            "The date you entered for your {provider} key, {date}, has passed. If the "
+            "key still works, change the date.",
+            date=date,
+        )
+
+    if days == _LAST_DAYS:
+        title = names.say("Your {provider} key expires tomorrow")
+        return title, names.say(
+            "Your {provider} key expires on {date}, tomorrow. Create a new one at "
+            "{vendor} and replace it before then.",
+            date=date,
+        )
+
+    return names.say("Your {provider} key expires soon"), names.say_count(
+        "Your {provider} key expires on {date}, in {n} day. Create a new one at "
+        "{vendor} and replace it before then.",
+        "Your {provider} key expires on {date}, in {n} days. Create a new one at "
+        "{vendor} and replace it before then.",
+        days,
+        date=date,
     )
 
 

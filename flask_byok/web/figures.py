@@ -10,7 +10,9 @@ from markupsafe import Markup
 
 from .texts import dollars
 from .texts import Names
+from .texts import percent as write_percent
 from .texts import say
+from .texts import say_count
 from .usageparts import Figures
 from .usageparts import Split
 from .usageparts import SplitLine
@@ -36,6 +38,7 @@ def add_up(rows: Rows) -> Figures:
     out = sum(row.output_tokens for row in rows)
     return Figures(
         requests=_number(requests),
+        unit=say_count("request", "requests", requests),
         failed=_number(failed),
         failed_share=percent(failed, requests),
         unknown=_number(unknown),
@@ -56,7 +59,7 @@ def percent(part: int, whole: int) -> Markup | None:
     share = 100 * part / whole
     digits = 1 if 0 < share < 10 or 99 <= share < 100 else 0
     shown = min(max(round(share, digits), 0.1), 99.9) if 0 < part < whole else share
-    return say("{share}%", share=f"{shown:.{digits}f}")
+    return write_percent(shown, digits)
 
 
 def _number(value: int) -> Markup:
@@ -74,7 +77,9 @@ def _cost(rows: Rows) -> Markup:
     cost = dollars(sum(priced, decimal.Decimal(0)))
 
     if unpriced:
-        return say("{cost} + {n} not priced", cost=cost, n=unpriced)
+        return say_count(
+            "{cost} + {n} not priced", "{cost} + {n} not priced", unpriced, cost=cost
+        )
 
     return say("{cost}", cost=cost)
 

@@ -12,6 +12,7 @@ from .episodes import Episode
 from .episodes import find_episodes
 from .reasons import reason_in_words
 from .texts import join
+from .texts import N_
 from .texts import Names
 from .texts import say
 from .usageparts import HistoryLine
@@ -31,24 +32,28 @@ READ_BACK: t.Final = 200
 COMMAND_LINE: t.Final = "cli"
 
 _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
-    "key_saved": "{provider} key saved.",
-    "key_replaced": "{provider} key replaced.",
-    "key_rejected": "{provider} key not saved: {vendor} did not accept it.",
-    "key_not_saved": "{provider} key not saved: {vendor} accepted it, but it could not "
-    "be used.",
-    "keys_refused": "Many keys were tried within an hour and not accepted.",
-    "key_removed": "{provider} key removed.",
-    "key_tested": "{provider} key tested.",
-    "key_unreadable": "{app_first} could not read the saved {provider} key.",
-    "details_changed": "Model or expiry date of the {provider} key changed.",
-    "active_changed": "AI features were set to use the {provider} key.",
-    "policy_changed": "The setting for failing keys was changed.",
-    "fallback_started": "Started using the key provided by {app}: the {provider} key "
-    "did not work.",
-    "fallback_ended": "The {provider} key works again and is used again.",
-    "key_expiring": "Reminder: the {provider} key expires soon.",
-    "budget_threshold": "80% of the allowance on the key provided by {app} was used.",
-    "budget_used_up": "The allowance on the key provided by {app} was used up.",
+    "key_saved": N_("{provider} key saved."),
+    "key_replaced": N_("{provider} key replaced."),
+    "key_rejected": N_("{provider} key not saved: {vendor} did not accept it."),
+    "key_not_saved": N_(
+        "{provider} key not saved: {vendor} accepted it, but it could not be used."
+    ),
+    "keys_refused": N_("Many keys were tried within an hour and not accepted."),
+    "key_removed": N_("{provider} key removed."),
+    "key_tested": N_("{provider} key tested."),
+    "key_unreadable": N_("{app_first} could not read the saved {provider} key."),
+    "details_changed": N_("Model or expiry date of the {provider} key changed."),
+    "active_changed": N_("AI features were set to use the {provider} key."),
+    "policy_changed": N_("The setting for failing keys was changed."),
+    "fallback_started": N_(
+        "Started using the key provided by {app}: the {provider} key did not work."
+    ),
+    "fallback_ended": N_("The {provider} key works again and is used again."),
+    "key_expiring": N_("Reminder: the {provider} key expires soon."),
+    "budget_threshold": N_(
+        "80% of the allowance on the key provided by {app} was used."
+    ),
+    "budget_used_up": N_("The allowance on the key provided by {app} was used up."),
 }
 
 _AUTOMATIC: t.Final = frozenset(
@@ -65,9 +70,9 @@ _AUTOMATIC: t.Final = frozenset(
 _WITH_REASON: t.Final = _AUTOMATIC | {"key_tested", "key_not_saved"}
 
 _POLICIES: t.Final[cabc.Mapping[str, str]] = {
-    "auto": "use the key provided by {app}",
-    "outage_only": "only in outages and rate limits",
-    "never": "do not use it",
+    "auto": N_("use the key provided by {app}"),
+    "outage_only": N_("only in outages and rate limits"),
+    "never": N_("do not use it"),
 }
 
 

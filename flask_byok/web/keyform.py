@@ -19,6 +19,8 @@ from .page import Link
 from .page import Option
 from .page import ProviderHelp
 from .standing import default_model
+from .texts import enumerate_parts
+from .texts import gettext
 from .texts import Names
 from .texts import say
 
@@ -113,14 +115,14 @@ class KeyFormBuilder:
         ]
         return self._app.say(
             "Leave empty to use the choice of {app}: {models}.",
-            models=Markup(", ").join(pairs),
+            models=enumerate_parts(pairs),
         )
 
     def _offered_models(self) -> t.Iterator[Option]:
         offered: dict[str, Markup] = {}
 
         for name, models in self._named_models().items():
-            offered[name] = say("{models}", models=Markup(", ").join(models))
+            offered[name] = say("{models}", models=enumerate_parts(models))
 
         for provider in self._registry:
             for model in model_names(self._settings, provider).values():
@@ -129,7 +131,7 @@ class KeyFormBuilder:
         for card in self._cards:
             for option in () if card.result is None else card.result.models:
                 label = say("{provider}", provider=card.label)
-                known = Markup(", ").join(filter(None, (label, option.text)))
+                known = enumerate_parts(filter(None, (label, option.text)))
                 offered.setdefault(option.value, known)
 
         for model, text in list(offered.items())[:_MOST_OFFERED]:
@@ -157,7 +159,7 @@ class KeyFormBuilder:
                 )
                 if provider.key_page_url
                 else None,
-                needs=say("{help}", help=provider.permission_help),
+                needs=say("{help}", help=gettext(provider.permission_help)),
             )
 
 

@@ -24,8 +24,10 @@ from .standing import model_in_use
 from .standing import Standing
 from .standing import state_line
 from .texts import masked
+from .texts import N_
 from .texts import Names
 from .texts import say
+from .texts import say_count
 
 if t.TYPE_CHECKING:
     from ..config import Settings
@@ -102,7 +104,9 @@ class NoticeMaker:
         if ending is None:
             return None
 
-        title = "{model} has ended" if ending.is_over else "{model} ends on {date}"
+        title = (
+            N_("{model} has ended") if ending.is_over else N_("{model} ends on {date}")
+        )
         return Notice(
             tone="warn",
             title=say(title, model=ending.model, date=ending.on),
@@ -238,10 +242,10 @@ class NoticeMaker:
             tone="warn",
             title=say("Nothing was checked or saved"),
             lines=(
-                say(
-                    "Too many keys were checked in a minute. Try again in {seconds} "
-                    "seconds.",
-                    seconds=outcome.number or 60,
+                say_count(
+                    "Too many keys were checked in a minute. Try again in {n} second.",
+                    "Too many keys were checked in a minute. Try again in {n} seconds.",
+                    outcome.number or 60,
                 ),
             ),
         )

@@ -14,6 +14,7 @@ import typing as t
 from flask import session
 from markupsafe import Markup
 
+from .texts import N_
 from .texts import Names
 from .texts import say
 
@@ -22,56 +23,66 @@ _SLOT: t.Final = "byok_outcome"
 #: By code of a field error: the field, and the sentence that stands at the field and
 #: in the summary.
 FIELD_ERRORS: t.Final[cabc.Mapping[str, tuple[str, str]]] = {
-    "no_provider": ("provider", "Choose a provider."),
-    "empty": ("api_key", "Enter an API key."),
+    "no_provider": ("provider", N_("Choose a provider.")),
+    "empty": ("api_key", N_("Enter an API key.")),
     "masked": (
         "api_key",
-        "This is the hidden form of a saved key. Paste the key itself.",
+        N_("This is the hidden form of a saved key. Paste the key itself."),
     ),
     "space": (
         "api_key",
-        "The key has a space or a line break in it. Copy it again in one piece.",
+        N_("The key has a space or a line break in it. Copy it again in one piece."),
     ),
     "character": (
         "api_key",
-        "The key has a character that API keys do not have, often a dash changed by a "
-        "text editor. Copy it from {vendor} again.",
+        N_(
+            "The key has a character that API keys do not have, often a dash changed "
+            "by a text editor. Copy it from {vendor} again."
+        ),
     ),
-    "short": ("api_key", "This is too short to be an API key."),
-    "long": ("api_key", "This is too long to be an API key."),
+    "short": ("api_key", N_("This is too short to be an API key.")),
+    "long": ("api_key", N_("This is too long to be an API key.")),
     "rejected": (
         "api_key",
-        "{vendor} did not accept this key. Check that you copied all of it, or create "
-        "a new one.",
+        N_(
+            "{vendor} did not accept this key. Check that you copied all of it, or "
+            "create a new one."
+        ),
     ),
     "rejected_admin": (
         "api_key",
-        "{vendor} did not accept this key. This looks like an admin key, which cannot "
-        "be used here.",
+        N_(
+            "{vendor} did not accept this key. This looks like an admin key, which "
+            "cannot be used here."
+        ),
     ),
     "expired": (
         "api_key",
-        "{vendor} says this key has expired. Create a new one.",
+        N_("{vendor} says this key has expired. Create a new one."),
     ),
     "bad_model": (
         "model",
-        "Enter the model's name in one piece, at most 200 characters, or leave it "
-        "empty.",
+        N_(
+            "Enter the model's name in one piece, at most 200 characters, or leave it "
+            "empty."
+        ),
     ),
     "model_is_key": (
         "model",
-        "This looks like an API key. Paste it into the field for the key.",
+        N_("This looks like an API key. Paste it into the field for the key."),
     ),
     "model_not_available": (
         "model",
-        "{vendor} does not give this key that model. The old one stays.",
+        N_("{vendor} does not give this key that model. The old one stays."),
     ),
     "model_not_tried": (
         "model",
-        "{vendor} could not be asked whether this key has that model. The old one "
-        "stays.",
+        N_(
+            "{vendor} could not be asked whether this key has that model. The old one "
+            "stays."
+        ),
     ),
-    "bad_date": ("expires_on", "Enter a date after today, or leave it empty."),
+    "bad_date": ("expires_on", N_("Enter a date after today, or leave it empty.")),
 }
 
 

@@ -25,6 +25,7 @@ from .page import Link
 from .page import MessagePage
 from .problem import KINDS
 from .problem import problem
+from .texts import N_
 from .texts import Names
 from .texts import say
 from .wording import build_standing
@@ -32,25 +33,27 @@ from .wording import build_standing
 _log = logging.getLogger(__name__)
 
 _TITLES: t.Final = {
-    "no-company": "No company",
-    "stale-form": "Nothing was saved",
-    "bad-request": "Nothing was saved",
-    "not-found": "There is no such key",
-    "not-allowed": "This address does not take that",
-    "too-large": "This is too large",
-    "unavailable": "Not available now",
+    "no-company": N_("No company"),
+    "stale-form": N_("Nothing was saved"),
+    "bad-request": N_("Nothing was saved"),
+    "not-found": N_("There is no such key"),
+    "not-allowed": N_("This address does not take that"),
+    "too-large": N_("This is too large"),
+    "unavailable": N_("Not available now"),
 }
 
 _LINES: t.Final = {
-    "no-company": "You are not in a company here, so there is nothing to set up.",
-    "stale-form": "This page was open too long. Nothing was saved. Paste the key "
-    "again.",
-    "bad-request": "The form was not understood. Nothing was saved. Open the page "
-    "again.",
-    "not-found": "Your company has no key of this provider.",
-    "not-allowed": "Nothing was changed.",
-    "too-large": "The form is larger than any key. Nothing was saved.",
-    "unavailable": "This page cannot be shown now. Nothing was changed.",
+    "no-company": N_("You are not in a company here, so there is nothing to set up."),
+    "stale-form": N_(
+        "This page was open too long. Nothing was saved. Paste the key again."
+    ),
+    "bad-request": N_(
+        "The form was not understood. Nothing was saved. Open the page again."
+    ),
+    "not-found": N_("Your company has no key of this provider."),
+    "not-allowed": N_("Nothing was changed."),
+    "too-large": N_("The form is larger than any key. Nothing was saved."),
+    "unavailable": N_("This page cannot be shown now. Nothing was changed."),
 }
 
 

@@ -11,17 +11,19 @@ from ..service.endings import Ending
 from ..service.endings import near_ending
 from ..service.types import ConnectionReport
 from ..service.types import Grade
+from .models import build_options
+from .models import end_line
 from .page import Badge
 from .page import Check
 from .page import TestResult
 from .page import Tone
 from .reasons import Reason
 from .reasons import reason_in_words
-from .models import build_options
-from .models import end_line
 from .texts import join
+from .texts import N_
 from .texts import Names
 from .texts import say
+from .texts import say_count
 
 _TONES: t.Final[dict[Grade, Tone]] = {
     "pass": "ok",
@@ -31,12 +33,12 @@ _TONES: t.Final[dict[Grade, Tone]] = {
 }
 
 _OVERALL: t.Final[dict[str, tuple[str, Tone, str]]] = {
-    "working": ("test-ok", "ok", "Connected"),
-    "remarks": ("test-remarks", "warn", "Connected, with remarks"),
-    "other_model": ("test-remarks", "warn", "Connected, with remarks"),
-    "not_usable": ("test-failed", "error", "Not connected"),
-    "rejected": ("test-failed", "error", "Not connected"),
-    "could_not_ask": ("test-unknown", "info", "Could not test"),
+    "working": ("test-ok", "ok", N_("Connected")),
+    "remarks": ("test-remarks", "warn", N_("Connected, with remarks")),
+    "other_model": ("test-remarks", "warn", N_("Connected, with remarks")),
+    "not_usable": ("test-failed", "error", N_("Not connected")),
+    "rejected": ("test-failed", "error", N_("Not connected")),
+    "could_not_ask": ("test-unknown", "info", N_("Could not test")),
 }
 
 
@@ -150,17 +152,17 @@ def _latency_text(report: ConnectionReport) -> Markup:
     if report.latency_ms is None:
         return say("Not measured.")
 
-    message = "{ms} ms (limit {limit} ms)"
+    message = N_("{ms} ms (limit {limit} ms)")
 
     if report.latency == "remark":
-        message = "Slow: {ms} ms (limit {limit} ms)"
+        message = N_("Slow: {ms} ms (limit {limit} ms)")
 
     return say(message, ms=report.latency_ms, limit=report.limit_ms)
 
 
 def _list_text(report: ConnectionReport) -> Markup:
     if report.list == "pass":
-        return say("Yes, {n} models.", n=len(report.models))
+        return say_count("Yes, {n} model.", "Yes, {n} models.", len(report.models))
 
     if not report.list_asked:
         return say("Not asked: the list says nothing about a key here.")
@@ -219,7 +221,8 @@ def _lines(
         )
 
     if report.tokens is not None:
-        yield names.say(
+        yield names.say_count(
+            "This test used about {n} token of your account at {vendor}.",
             "This test used about {n} tokens of your account at {vendor}.",
-            n=report.tokens,
+            report.tokens,
         )

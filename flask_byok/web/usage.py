@@ -24,6 +24,7 @@ from .texts import amount
 from .texts import join
 from .texts import Names
 from .texts import say
+from .texts import say_count
 from .usageparts import Chart
 from .usageparts import Meter
 from .usageparts import Range
@@ -218,7 +219,7 @@ def _ranges(days: DayRange, today: dt.date) -> t.Iterator[Range]:
                 until=offered.until.isoformat(),
                 _anchor="byok-usage",
             ),
-            text=say("{n} days", n=number),
+            text=say_count("{n} day", "{n} days", number),
             selected=offered == days,
         )
 

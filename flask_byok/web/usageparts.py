@@ -12,7 +12,7 @@ from markupsafe import Markup
 class Figures:
     """What one payer's requests came to. Every text is ready to print.
 
-    :param requests: attempts that are over.
+    :param requests: attempts that are over; ``unit`` is the word behind their number.
     :param failed: of these, refused or never answered.
     :param failed_share: the same in percent; ``None`` without a request.
     :param unknown: of these, sent and never heard of again.
@@ -22,6 +22,7 @@ class Figures:
     """
 
     requests: Markup
+    unit: Markup
     failed: Markup
     failed_share: Markup | None
     unknown: Markup

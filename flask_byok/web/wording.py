@@ -22,6 +22,7 @@ from .standing import Standing
 from .standing import state_line
 from .texts import amount
 from .texts import join
+from .texts import N_
 from .texts import Names
 from .texts import say
 from .trouble import find_trouble
@@ -187,12 +188,12 @@ class _Words:
         )
 
     def rate_limited(self) -> Standing:
-        message = "Busy: {reason}. The key provided by {app} is used meanwhile."
+        message = N_("Busy: {reason}. The key provided by {app} is used meanwhile.")
         badge = self._provided_for_now()
 
         # It passes by itself, so it is no alarm even where nothing else may answer.
         if self._status.serving is None:
-            message = "Busy: {reason}. AI features wait until then."
+            message = N_("Busy: {reason}. AI features wait until then.")
             badge = Badge(tone="warn", text=say("AI is off"))
 
         line = self._key.say(message, reason=self._reason.words)
