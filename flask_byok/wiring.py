@@ -36,11 +36,13 @@ from .service.companies import Companies
 from .service.connection import Connections
 from .service.desk import Desk
 from .service.doctor import Doctor
+from .service.drafting import Drafting
 from .service.limits import CheckLimiter
 from .service.saving import Saving
 from .service.sweeping import Sweeper
 from .service.upkeep import Upkeep
 from .vault.database import Database
+from .vault.drafts import Drafts
 from .vault.keyring import Keyring
 from .vault.models import build_tables
 from .vault.models import Tables
@@ -69,6 +71,7 @@ class AppState:
     engine: Engine
     connections: Connections
     saving: Saving
+    drafting: Drafting
     companies: Companies
     desk: Desk
     doctor: Doctor
@@ -189,6 +192,7 @@ def _assemble(
         registry=registry,
         database=database,
         store=store,
+        drafts=Drafts(database, tables),
         keyring=keyring,
         engine=engine,
         planner=planner,
@@ -205,6 +209,7 @@ def _assemble(
         ),
     )
     companies = Companies(desk)
+    saving = Saving(desk, companies)
     return AppState(
         settings=settings,
         registry=registry,
@@ -215,7 +220,8 @@ def _assemble(
         sender=sender,
         engine=engine,
         connections=Connections(desk),
-        saving=Saving(desk, companies),
+        saving=saving,
+        drafting=Drafting(desk, saving),
         companies=companies,
         desk=desk,
         doctor=Doctor(
@@ -229,7 +235,7 @@ def _assemble(
             prices=ledger.prices,
         ),
         upkeep=Upkeep(desk, tables),
-        sweeper=Sweeper(database, ledger, teller.notices),
+        sweeper=Sweeper(database, ledger, teller.notices, desk.drafts),
         accounts=Accounts(desk),
     )
 

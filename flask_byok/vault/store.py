@@ -23,6 +23,7 @@ from .ring_rows import ensure_check_value
 from .ring_rows import refuse_other_ring
 from .ring_watch import RingWatch
 from .rows import read_company
+from .rows import read_draft
 from .rows import read_infos
 from .rows import state_query
 from .saving import CHANGED
@@ -35,6 +36,7 @@ from .saving import set_company
 from .saving import update_seen
 from .types import CompanyState
 from .types import CredentialInfo
+from .types import DraftInfo
 from .types import SealedKey
 
 _NONE = "This company has no stored key of that provider."
@@ -57,14 +59,17 @@ class Store:
         self._tables = tables
         self._state_query = state_query(tables)
         self._page_query = state_query(tables, shown=True)
+        self._draft_query = state_query(tables, shown=True, drafted=True)
         self._ring_watch: RingWatch | None = None
 
     def watch(self, keyring: Keyring) -> None:
         """Compare this ring with the database at the first read of each process."""
         self._ring_watch = RingWatch(lambda: self.keyring_problems(keyring))
 
-    def _fetch(self, query: Query, company: str) -> list[tuple[t.Any, ...]]:
-        rows = self._database.fetch(query, {"company": company})
+    def _fetch(
+        self, query: Query, company: str, **more: str
+    ) -> list[tuple[t.Any, ...]]:
+        rows = self._database.fetch(query, {"company": company, **more})
 
         if self._ring_watch is not None:
             self._ring_watch.look_once()
@@ -98,6 +103,25 @@ class Store:
         try:
             state = read_company(company, rows, self._database.moved)
             return state, read_infos(company, rows)
+        except (TypeError, ValueError):
+            pass
+
+        raise StateUnavailable(_UNREADABLE_ROW)
+
+    def read_drafted_page(
+        self, company: str, draft_id: str
+    ) -> tuple[CompanyState, tuple[CredentialInfo, ...], DraftInfo | None]:
+        """Read the same and a draft of this company, by one query.
+
+        :return: the draft is ``None`` when the company has none of that id.
+        :raises StateUnavailable: when it cannot be read.
+        """
+        rows = self._fetch(self._draft_query, company, draft=draft_id)
+
+        try:
+            state = read_company(company, rows, self._database.moved)
+            infos = read_infos(company, rows)
+            return state, infos, read_draft(company, rows[0])
         except (TypeError, ValueError):
             pass
 

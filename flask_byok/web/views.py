@@ -22,6 +22,7 @@ from .answers import to_page
 from .builder import Material
 from .builder import PageBuilder
 from .context import page_context
+from .draftslot import read_status
 from .guard import Refused
 from .outcome import Outcome
 from .outcome import take
@@ -42,7 +43,7 @@ _POLICIES: t.Final = ("auto", "outage_only", "never")
 def show_page(company_id: CompanyId) -> Response:
     """Show the settings page."""
     byok = current_byok
-    status = byok.status(company_id)
+    status = read_status(company_id)
     outcome = take(byok.registry.ids)
     today = status.now.date()
     days = read_range(request.args, today) or last_days(RANGES[0], today)
