@@ -38,6 +38,7 @@ from .service.desk import Desk
 from .service.doctor import Doctor
 from .service.drafting import Drafting
 from .service.limits import CheckLimiter
+from .service.reminders import Reminders
 from .service.saving import Saving
 from .service.sweeping import Sweeper
 from .service.upkeep import Upkeep
@@ -77,6 +78,7 @@ class AppState:
     doctor: Doctor
     upkeep: Upkeep
     sweeper: Sweeper
+    reminders: Reminders
     accounts: Accounts
 
 
@@ -210,6 +212,7 @@ def _assemble(
     )
     companies = Companies(desk)
     saving = Saving(desk, companies)
+    reminders = Reminders(database, tables.credential, ledger.audit, teller)
     return AppState(
         settings=settings,
         registry=registry,
@@ -235,7 +238,8 @@ def _assemble(
             prices=ledger.prices,
         ),
         upkeep=Upkeep(desk, tables),
-        sweeper=Sweeper(database, ledger, teller.notices, desk.drafts),
+        sweeper=Sweeper(database, ledger, teller.notices, reminders, desk.drafts),
+        reminders=reminders,
         accounts=Accounts(desk),
     )
 

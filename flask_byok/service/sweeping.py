@@ -23,6 +23,7 @@ from ..vault.database import Database
 from ..vault.database import DuplicateRow
 from ..vault.database import WriteBusy
 from ..vault.drafts import Drafts
+from .reminders import Reminders
 
 #: Days an attempt is kept as a row of its own.
 KEEP_DAYS: t.Final = 90
@@ -95,11 +96,17 @@ class Sweeper:
     """Does the chores of one app."""
 
     def __init__(
-        self, database: Database, ledger: Ledger, notices: Notices, drafts: Drafts
+        self,
+        database: Database,
+        ledger: Ledger,
+        notices: Notices,
+        reminders: Reminders,
+        drafts: Drafts,
     ) -> None:
         self._database = database
         self._ledger = ledger
         self._notices = notices
+        self._reminders = reminders
         self._drafts = drafts
 
     def chores(self, keep_days: int = KEEP_DAYS) -> tuple[Chore, ...]:
@@ -118,6 +125,9 @@ class Sweeper:
 
         def send_notices(now: dt.datetime, most: int, wait: float) -> int:
             return self._notices.sweep(now, most=most)
+
+        def remind(now: dt.datetime, most: int, wait: float) -> int:
+            return self._reminders.sweep(now, most=most)
 
         def end_drafts(now: dt.datetime, most: int, wait: float) -> int:
             return self._drafts.sweep(now, most=most, wait=wait)
@@ -140,6 +150,12 @@ class Sweeper:
                 by_itself=False,
                 count=self._notices.count,
                 step=send_notices,
+            ),
+            Chore(
+                name="reminders",
+                by_itself=False,
+                count=self._reminders.count,
+                step=remind,
             ),
             Chore(
                 name="drafts",
@@ -179,10 +195,12 @@ class Sweeper:
             logging.INFO,
             "sweep_ended",
             "A sweep ended: %(settled)d attempts settled, %(rolled_up)d rolled up, "
-            "%(notices)d notices sent, %(drafts)d drafts of keys deleted.",
+            "%(notices)d notices and %(reminders)d reminders sent, %(drafts)d drafts "
+            "of keys deleted.",
             settled=report.done["settled"],
             rolled_up=report.done["rolled_up"],
             notices=report.done["notices"],
+            reminders=report.done["reminders"],
             drafts=report.done["drafts"],
         )
 

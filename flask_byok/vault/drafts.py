@@ -1,4 +1,4 @@
-"""Keys that were pasted and are not saved yet: sealed like stored ones, and short-lived.
+"""Keys that were pasted and are not saved yet: sealed like stored ones, short-lived.
 
 No AI call reads this table. A row is found by its random id alone, which the pasting
 browser session holds, and only together with the company it belongs to.

@@ -104,6 +104,8 @@ class CredentialMixin(CircuitMixin):
     created_by: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     updated_at: orm.Mapped[dt.datetime] = orm.mapped_column(time_type(), nullable=False)
     updated_by: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    #: The last reminder of ``expires_on`` that was sent: 14, 7 or 1 days.
+    reminded_days: orm.Mapped[int | None] = orm.mapped_column(sa.Integer)
     test_report: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
     tested_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(time_type())
 

@@ -34,6 +34,7 @@ _SHOWN = (
     "updated_by",
     "test_report",
     "tested_at",
+    "reminded_days",
 )
 _SHOWN_AT = _CIRCUIT_AT + len(CIRCUIT_COLUMNS)
 _DRAFT_AT = _SHOWN_AT + len(_SHOWN)
@@ -64,6 +65,7 @@ _INFO = (
     "reason",
     "unreadable_reason",
     "model_blocks",
+    "reminded_days",
 )
 _INFO_TIMES = (
     "created_at",

@@ -197,19 +197,24 @@ class Store:
         :raises CredentialNotFound: when there is no such key.
         :raises CredentialChanged: when somebody saved it meanwhile.
         """
-        credential_id = self._find(connection, company, provider).id
+        stored = self._find(connection, company, provider)
 
-        if seen_id not in (None, credential_id):
+        if seen_id not in (None, stored.id):
             raise CredentialChanged(CHANGED)
 
-        values = {
+        values: dict[str, t.Any] = {
             "model": model,
             "expires_on": expires_on,
             "updated_at": self._database.now(connection),
             "updated_by": actor,
         }
+
+        # Another date is reminded of anew.
+        if stored.expires_on != expires_on:
+            values["reminded_days"] = None
+
         table = self._tables.credential
-        return update_seen(connection, table, credential_id, seen_generation, values)
+        return update_seen(connection, table, stored.id, seen_generation, values)
 
     def save_report(
         self,
@@ -278,9 +283,9 @@ class Store:
         *,
         lock: bool = False,
     ) -> sa.Row[t.Any]:
-        """Find a stored key: its id and its generation."""
+        """Find a stored key: its id, its generation and its date."""
         columns = self._tables.credential.c
-        names = ("id", "generation", "company_id", "provider")
+        names = ("id", "generation", "company_id", "provider", "expires_on")
         select = sa.select(*(columns[name] for name in names)).where(
             columns.company_id == company, columns.provider == provider
         )

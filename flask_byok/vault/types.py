@@ -199,6 +199,7 @@ class CredentialInfo:
     :param unreadable_reason: why, in the words of :exc:`StoredKeyUnreadable`.
     :param model_blocks: JSON text of the models that are blocked for this key.
     :param report: JSON text of the last test, in our own words; ``None`` before it.
+    :param reminded_days: the last reminder of ``expires_on``: 14, 7 or 1 days.
     """
 
     provider: str
@@ -225,3 +226,4 @@ class CredentialInfo:
     model_blocks: str | None
     report: str | None
     tested_at: dt.datetime | None
+    reminded_days: int | None

@@ -37,10 +37,15 @@ _ACTIONS: t.Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-_NAMED_MODEL: t.Final = (
-    "{vendor} accepts this key, but {model} is not available to it. Choose another "
-    "model."
-)
+#: By verdict: why the key is not saved. The others are made of what else is known.
+_WHY: t.Final[dict[str, str]] = {
+    "other_provider": "This looks like a key for {other}. Nothing was sent.",
+    "other_model": "{vendor} accepts this key, but {model} is not available to it. "
+    "Choose another model.",
+    "could_not_ask": "{vendor} could not be asked whether this key works.",
+    "check_limit": "It was not checked: too many keys were checked in a minute, or the "
+    "counter of checks does not answer.",
+}
 _UNNAMED_MODEL: t.Final = (
     "{vendor} accepts this key, but the chosen model is not available to it. Choose "
     "another model."
@@ -135,14 +140,12 @@ class _Builder:
         if verdict == "not_usable":
             return self._why_not_usable()
 
-        messages = {
-            "other_provider": "This looks like a key for {other}. Nothing was sent.",
-            "other_model": _NAMED_MODEL if self._is_known else _UNNAMED_MODEL,
-            "could_not_ask": "{vendor} could not be asked whether this key works.",
-            "check_limit": "It was not checked: too many keys were checked in a "
-            "minute, or the counter of checks does not answer.",
-        }
-        return self._names.say(messages[verdict], other=self._other, model=self._model)
+        message = _WHY[verdict]
+
+        if verdict == "other_model" and not self._is_known:
+            message = _UNNAMED_MODEL
+
+        return self._names.say(message, other=self._other, model=self._model)
 
     def _why_not_usable(self) -> Markup:
         report = self._report

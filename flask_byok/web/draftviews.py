@@ -1,4 +1,4 @@
-"""What becomes of a pasted key that cannot be saved at once: kept, decided, discarded."""
+"""What becomes of a pasted key that is not saved at once: kept, decided, discarded."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from .standing import active_credential
 from .standing import default_model
 from .standing import Standing
 from .standing import state_line
-from .texts import masked
 from .texts import Names
 from .texts import say
 

@@ -16,6 +16,7 @@ from ..errors import CredentialChanged
 from ..errors import CredentialNotFound
 from ..errors import PolicyLocked
 from ..proxies import current_byok
+from ..vault.company import company_text
 from . import forms
 from .answers import require_stored
 from .answers import to_page
@@ -44,6 +45,7 @@ def show_page(company_id: CompanyId) -> Response:
     """Show the settings page."""
     byok = current_byok
     status = read_status(company_id)
+    byok.state.reminders.look(company_text(company_id), status.credentials, status.now)
     outcome = take(byok.registry.ids)
     today = status.now.date()
     days = read_range(request.args, today) or last_days(RANGES[0], today)
