@@ -91,12 +91,9 @@ class Drafting:
         self._desk = desk
         self._saving = saving
 
-    def keep(
-        self, wish: DraftWish, pasted: Secret, *, instead_of: str | None = None
-    ) -> DraftInfo:
+    def keep(self, wish: DraftWish, pasted: Secret) -> DraftInfo:
         """Seal a pasted key and keep it for a while.
 
-        :param instead_of: the session's draft so far, which ends.
         :raises ApiKeyFormatError: when the text cannot be an API key.
         :raises VaultClosed: when nothing can be sealed here.
         :raises StoredKeyUnreadable: when a key service does not answer.
@@ -123,10 +120,6 @@ class Drafting:
 
         with self._desk.database.write() as conn:
             self._desk.store.ensure_check_value(conn, self._desk.open_keyring())
-
-            if instead_of is not None:
-                self._desk.drafts.delete(conn, wish.company, instead_of)
-
             self._desk.drafts.insert(conn, draft, info.ends_at - LIFETIME)
 
         return info
@@ -174,13 +167,19 @@ class Drafting:
         moved = self._replace(draft, info, secret)
         return self._save(dataclasses.replace(step, generation=None), moved, secret)
 
-    def discard(self, company: str, draft_id: str) -> None:
-        """Delete a draft; one that has ended is none.
+    def discard(self, company: str, draft_id: str, actor: str | None) -> None:
+        """Delete a draft, unless it has ended or is somebody else's.
 
         :param company: the typed text.
         """
+        draft = self._desk.drafts.read(company, draft_id)
+
+        if draft is not None and draft.info.actor == actor:
+            self._delete(draft.info)
+
+    def _delete(self, info: DraftInfo) -> None:
         with self._desk.database.write() as conn:
-            self._desk.drafts.delete(conn, company, draft_id)
+            self._desk.drafts.delete(conn, info.company_id, info.id)
 
     def _find(self, step: DraftStep) -> SealedDraft:
         draft = self._desk.drafts.read(step.company, step.draft)
@@ -214,7 +213,7 @@ class Drafting:
             provider=info.provider,
             reason=failure.reason,
         )
-        self.discard(info.company_id, info.id)
+        self._delete(info)
         raise CredentialNotFound(_GONE)
 
     def _save(
@@ -241,7 +240,7 @@ class Drafting:
         )
 
         if result.verdict == "rejected":
-            self.discard(info.company_id, info.id)
+            self._delete(info)
         elif not result.saved:
             self._note(draft, result, step.model_for(info))
 

@@ -36,10 +36,11 @@ DRAFT_ACTIONS: t.Final = ("draft_check", "draft_use", "draft_switch", "draft_dis
 
 def end_draft(company_id: CompanyId) -> None:
     """Delete this session's draft: a new paste takes its place."""
-    mine = draft_id()
+    mine, byok = draft_id(), current_byok
 
     if mine is not None:
-        current_byok.state.drafting.discard(company_text(company_id), mine)
+        company = company_text(company_id)
+        byok.state.drafting.discard(company, mine, byok.load_actor())
         forget_draft()
 
 
@@ -69,7 +70,7 @@ def keep_draft(
     )
 
     try:
-        draft = byok.state.drafting.keep(wish, form.api_key, instead_of=draft_id())
+        draft = byok.state.drafting.keep(wish, form.api_key)
     except ApiKeyFormatError as error:
         return Outcome(
             code="fields",
