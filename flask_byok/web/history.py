@@ -59,11 +59,11 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
 _AUTOMATIC: t.Final = frozenset(
     {
         "key_unreadable",
+        "key_expiring",
         "keys_refused",
         "fallback_started",
         "fallback_ended",
         "budget_threshold",
-        "key_expiring",
     }
 )
 

@@ -77,9 +77,7 @@ def read_catalog(locale: str) -> Catalog:
 
 def make_catalog(locale: str) -> Catalog:
     """Make an empty catalogue of a language."""
-    catalog = Catalog(
-        locale=locale, domain=DOMAIN, header_comment=_HEADER, fuzzy=False
-    )
+    catalog = Catalog(locale=locale, domain=DOMAIN, header_comment=_HEADER, fuzzy=False)
     catalog.mime_headers = [
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Plural-Forms", LOCALES.get(locale, catalog.plural_forms)),
