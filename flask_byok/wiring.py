@@ -36,11 +36,14 @@ from .service.companies import Companies
 from .service.connection import Connections
 from .service.desk import Desk
 from .service.doctor import Doctor
+from .service.drafting import Drafting
 from .service.limits import CheckLimiter
+from .service.reminders import Reminders
 from .service.saving import Saving
 from .service.sweeping import Sweeper
 from .service.upkeep import Upkeep
 from .vault.database import Database
+from .vault.drafts import Drafts
 from .vault.keyring import Keyring
 from .vault.models import build_tables
 from .vault.models import Tables
@@ -69,11 +72,13 @@ class AppState:
     engine: Engine
     connections: Connections
     saving: Saving
+    drafting: Drafting
     companies: Companies
     desk: Desk
     doctor: Doctor
     upkeep: Upkeep
     sweeper: Sweeper
+    reminders: Reminders
     accounts: Accounts
 
 
@@ -189,6 +194,7 @@ def _assemble(
         registry=registry,
         database=database,
         store=store,
+        drafts=Drafts(database, tables),
         keyring=keyring,
         engine=engine,
         planner=planner,
@@ -205,6 +211,8 @@ def _assemble(
         ),
     )
     companies = Companies(desk)
+    saving = Saving(desk, companies)
+    reminders = Reminders(database, tables.credential, ledger.audit, teller)
     return AppState(
         settings=settings,
         registry=registry,
@@ -215,7 +223,8 @@ def _assemble(
         sender=sender,
         engine=engine,
         connections=Connections(desk),
-        saving=Saving(desk, companies),
+        saving=saving,
+        drafting=Drafting(desk, saving),
         companies=companies,
         desk=desk,
         doctor=Doctor(
@@ -229,7 +238,8 @@ def _assemble(
             prices=ledger.prices,
         ),
         upkeep=Upkeep(desk, tables),
-        sweeper=Sweeper(database, ledger, teller.notices),
+        sweeper=Sweeper(database, ledger, teller.notices, reminders, desk.drafts),
+        reminders=reminders,
         accounts=Accounts(desk),
     )
 

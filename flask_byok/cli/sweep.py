@@ -20,6 +20,8 @@ _SENTENCES: t.Final = {
     "settled": "{n:,} attempts nobody ended {verb} charged at their estimates.",
     "rolled_up": "{n:,} attempts older than {days} days {verb} added up per day.",
     "notices": "{n:,} notices about company keys {verb} sent.",
+    "reminders": "{n:,} reminders of keys that expire {verb} sent.",
+    "drafts": "{n:,} pasted keys that were never saved {verb} deleted.",
 }
 
 

@@ -136,6 +136,10 @@ ACTING: t.Final[cabc.Mapping[str, tuple[Step, ...]]] = {
     "draft-could-not-ask": (_saves(), _breaks("outage"), _key_form(OTHER_KEY)),
     "draft-other-provider": (_key_form("sk-ant-not-a-real-key-0001-AbCd"),),
     "draft-changed": (_saves(), _key_form(OTHER_KEY, generation="OPENAI:7")),
+    "draft-discarded": (
+        _key_form("sk-ant-not-a-real-key-0001-AbCd"),
+        _form("/key", action="draft_discard", provider="OPENAI"),
+    ),
     "field-error": (_saves(), _key_form("not-a-real-company-revoked-key-AbCd")),
     "field-error-card": (
         _saves(),

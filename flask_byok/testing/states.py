@@ -1,4 +1,4 @@
-"""Every state of the settings page, ready-made: for tests of pages and pictures of them.
+"""Every state of the settings page, ready-made: for tests of pages and pictures.
 
 A state is data: the settings an app needs for it, and steps that lead there. A step
 works on rows and faults, or on a page; pages are opened and forms posted by a

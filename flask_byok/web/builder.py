@@ -8,6 +8,7 @@ import datetime as dt
 import typing as t
 
 from .cards import build_card
+from .draftpanel import build_draft_panel
 from .history import build_lines
 from .keyform import KeyFormBuilder
 from .notices import NoticeMaker
@@ -37,14 +38,10 @@ if t.TYPE_CHECKING:
     from ..service.types import CompanyStatus
     from ..vault.types import CredentialInfo
 
-#: Models offered below the model field, of all providers together.
-_MOST_OFFERED: t.Final = 200
-
 #: By code of an outcome: the slug of the page that tells it.
 _SLUGS: t.Final[cabc.Mapping[str, str]] = {
     "fields": "field-error",
     "saved": "saved",
-    "refused": "not-saved",
     "changed": "changed",
     "check_limit": "check-limit",
     "counter_down": "check-limit",
@@ -56,6 +53,8 @@ _SLUGS: t.Final[cabc.Mapping[str, str]] = {
     "locked": "locked",
     "not_set_up": "not-set-up",
     "gone": "changed",
+    "draft_gone": "changed",
+    "draft_discarded": "draft-discarded",
 }
 
 
@@ -116,6 +115,9 @@ class PageBuilder:
             ).build(material.chosen)
             if self._status.vault_open
             else None,
+            draft=build_draft_panel(
+                self._status, self._settings, self._registry, material.outcome
+            ),
             policy=build_policy(self._status.policy, self._settings, self._registry),
             usage=self._usage(),
             history=build_lines(material.entries, self._settings, self._registry),
@@ -150,6 +152,9 @@ class PageBuilder:
 
         if not self._status.vault_open:
             return "not-set-up"
+
+        if self._status.draft is not None:
+            return "draft"
 
         return "recovered" if self._tells_recovery(standing) else standing.slug
 

@@ -9,7 +9,6 @@ import typing as t
 from .page import Tone
 from .texts import join
 from .texts import Names
-from .texts import say
 
 if t.TYPE_CHECKING:
     import collections.abc as cabc
@@ -28,6 +27,24 @@ _WARNING_DAYS: t.Final = 7
 _LAST_DAYS: t.Final = 1
 
 
+#: Title and sentence of each.
+_SOON: t.Final = (
+    "Your {provider} key expires soon",
+    "Your {provider} key expires on {date}, in {days} days. Create a new one at "
+    "{vendor} and replace it before then.",
+)
+_TOMORROW: t.Final = (
+    "Your {provider} key expires tomorrow",
+    "Your {provider} key expires on {date}, tomorrow. Create a new one at {vendor} and "
+    "replace it before then.",
+)
+_PAST: t.Final = (
+    "The date of your {provider} key has passed",
+    "The date you entered for your {provider} key, {date}, has passed. If the key "
+    "still works, change the date.",
+)
+
+
 def add_expiry(
     standing: Standing, status: CompanyStatus, settings: Settings, registry: Registry
 ) -> Standing:
@@ -44,24 +61,12 @@ def add_expiry(
     date, days = nearest.expires_on, (nearest.expires_on - today).days
     names = Names.of(settings, registry.get(nearest.provider))
     is_past = days <= 0
-    title = "Your {provider} key expires soon"
-    line = (
-        "Your {provider} key expires on {date}, in {days} days. Create a new one at "
-        "{vendor} and replace it before then."
-    )
+    title, line = _SOON
 
-    if days == _LAST_DAYS:
-        title = "Your {provider} key expires tomorrow"
-        line = (
-            "Your {provider} key expires on {date}, tomorrow. Create a new one at "
-            "{vendor} and replace it before then."
-        )
-    elif is_past:
-        title = "The date of your {provider} key has passed"
-        line = (
-            "The date you entered for your {provider} key, {date}, has passed. If the "
-            "key still works, change the date."
-        )
+    if is_past:
+        title, line = _PAST
+    elif days == _LAST_DAYS:
+        title, line = _TOMORROW
 
     slug = "past-expiry" if is_past else "expiring"
     told = names.say(line, date=date, days=days)

@@ -58,6 +58,22 @@ class DetailsInput:
     errors: tuple[str, ...]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DraftForm:
+    """What a button of a draft's panel was pressed with.
+
+    :param has_model: whether a model could be chosen; an empty one is the app's choice.
+    :param form_id: of the draft the person saw; ``None`` when the form does not say.
+    """
+
+    provider: str
+    model: str | None
+    has_model: bool
+    generation: int | None
+    form_id: str | None
+    errors: tuple[str, ...]
+
+
 def read_save(
     form: _Form, settings: Settings, registry: Registry, today: dt.date
 ) -> SaveForm:
@@ -101,6 +117,20 @@ def read_details(form: _Form, registry: Registry, today: dt.date) -> DetailsInpu
         expires_on=_date(expires_on),
         generation=_generation(form, provider),
         errors=tuple(_mistakes(model, expires_on, today, registry)),
+    )
+
+
+def read_draft(form: _Form, registry: Registry) -> DraftForm:
+    """Read the actions about a draft."""
+    provider, model = known_provider(form, registry), form.get("model", "").strip()
+    today = dt.date.min
+    return DraftForm(
+        provider=provider,
+        model=model or None,
+        has_model="model" in form,
+        generation=_generation(form, provider),
+        form_id=form.get("form_id"),
+        errors=tuple(_mistakes(model, "", today, registry)),
     )
 
 

@@ -40,6 +40,7 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
     "key_removed": "{provider} key removed.",
     "key_tested": "{provider} key tested.",
     "key_unreadable": "{app_first} could not read the saved {provider} key.",
+    "key_expiring": "Reminder: the {provider} key expires soon.",
     "details_changed": "Model or expiry date of the {provider} key changed.",
     "active_changed": "AI features were set to use the {provider} key.",
     "policy_changed": "The setting for failing keys was changed.",
@@ -54,6 +55,7 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
 _AUTOMATIC: t.Final = frozenset(
     {
         "key_unreadable",
+        "key_expiring",
         "keys_refused",
         "fallback_started",
         "fallback_ended",

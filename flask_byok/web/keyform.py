@@ -72,7 +72,6 @@ class KeyFormBuilder:
             ),
             form_id=make_form_id(),
             help=tuple(self._help()),
-            confirm=_confirm(mine),
             provider_error=errors.get("provider"),
             api_key_error=errors.get("api_key"),
             model_error=errors.get("model"),
@@ -142,10 +141,3 @@ class KeyFormBuilder:
                 ),
                 needs=say("{help}", help=provider.permission_help),
             )
-
-
-def _confirm(outcome: Outcome | None) -> Option | None:
-    if outcome is None or outcome.confirm is None:
-        return None
-
-    return Option(value=outcome.confirm, text=say("Save it all the same"))

@@ -19,6 +19,9 @@ from .texts import say
 
 _SLOT: t.Final = "byok_outcome"
 
+#: The ``card`` of mistakes in the panel of a draft.
+DRAFT_CARD: t.Final = "draft"
+
 #: By code of a field error: the field, and the sentence that stands at the field and
 #: in the summary.
 FIELD_ERRORS: t.Final[cabc.Mapping[str, tuple[str, str]]] = {
@@ -94,21 +97,16 @@ class Outcome:
     """What happened, in words of ours.
 
     :param errors: codes of :data:`FIELD_ERRORS`.
-    :param card: the provider whose card has the errors; ``None`` for the key form.
-    :param reason: a reason word.
-    :param other: another provider it is about.
+    :param card: the provider whose card has the errors; ``draft`` for the panel of a
+        draft, ``None`` for the key form.
     :param number: seconds to wait.
-    :param confirm: the verdict a person may go on in spite of.
     """
 
     code: str
     provider: str | None = None
     errors: tuple[str, ...] = ()
     card: str | None = None
-    reason: str | None = None
-    other: str | None = None
     number: int | None = None
-    confirm: str | None = None
     typed: Typed | None = None
 
     def field_errors(self, names: Names) -> dict[str, Markup]:
@@ -139,7 +137,8 @@ def take(known_providers: cabc.Container[str]) -> Outcome | None:
     except TypeError:
         return None
 
-    named = (outcome.provider, outcome.card, outcome.other)
+    card = None if outcome.card == DRAFT_CARD else outcome.card
+    named = (outcome.provider, card)
     known = all(name is None or name in known_providers for name in named)
     return outcome if known else None
 

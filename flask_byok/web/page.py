@@ -161,7 +161,6 @@ class KeyForm:
 
     :param generations: ``OPENAI:3 CLAUDE:1``: what was stored when the page was made.
     :param form_id: tells a second press of *Save* from a second save.
-    :param confirm: the verdict a person may go on in spite of, with its label.
     """
 
     options: tuple[Option, ...]
@@ -173,11 +172,45 @@ class KeyForm:
     generations: str
     form_id: str
     help: tuple[ProviderHelp, ...]
-    confirm: Option | None = None
     provider_error: Markup | None = None
     api_key_error: Markup | None = None
     model_error: Markup | None = None
     expires_on_error: Markup | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DraftButton:
+    """One decision about a draft.
+
+    :param action: ``draft_check``, ``draft_use``, ``draft_switch`` or
+        ``draft_discard``.
+    :param ending: what a screen reader says behind the text.
+    """
+
+    action: str
+    text: Markup
+    ending: Markup
+    is_main: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DraftPanel:
+    """A pasted key that is not saved yet, and what can be done about it.
+
+    :param buttons: the careful one first.
+    :param model: ``None`` where no model is to be chosen.
+    :param form_id: tells this draft from one that took its place.
+    """
+
+    provider: str
+    title: Markup
+    lines: tuple[Markup, ...]
+    buttons: tuple[DraftButton, ...]
+    generation: int
+    form_id: str
+    model: str | None = None
+    models: tuple[str, ...] = ()
+    model_error: Markup | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,6 +233,7 @@ class SettingsPage:
 
     :param state: the slug in ``data-byok-state``.
     :param form: ``None`` when no key can be saved here.
+    :param draft: ``None`` when this session has none.
     """
 
     state: str
@@ -208,6 +242,7 @@ class SettingsPage:
     serving: Serving
     keys: tuple[KeyCard, ...]
     form: KeyForm | None
+    draft: DraftPanel | None
     policy: PolicyForm
     usage: UsageSection
     history: tuple[HistoryLine, ...]

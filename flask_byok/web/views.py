@@ -16,6 +16,7 @@ from ..errors import CredentialChanged
 from ..errors import CredentialNotFound
 from ..errors import PolicyLocked
 from ..proxies import current_byok
+from ..vault.company import company_text
 from . import forms
 from .answers import require_stored
 from .answers import to_page
@@ -23,6 +24,7 @@ from .builder import Material
 from .builder import PageBuilder
 from .context import page_context
 from .csvfile import render_csv
+from .draftslot import read_status
 from .guard import Refused
 from .history import READ_BACK
 from .outcome import Outcome
@@ -43,7 +45,8 @@ _POLICIES: t.Final = ("auto", "outage_only", "never")
 def show_page(company_id: CompanyId) -> Response:
     """Show the settings page."""
     byok = current_byok
-    status = byok.status(company_id)
+    status = read_status(company_id)
+    byok.state.reminders.look(company_text(company_id), status.credentials, status.now)
     outcome = take(byok.registry.ids)
     today = status.now.date()
     asked = read_range(request.args, today)

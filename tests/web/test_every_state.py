@@ -105,14 +105,14 @@ TEXTS: t.Final[dict[str, tuple[str, ...]]] = {
     "draft": (
         "The new key is not saved yet",
         "Accepted by OpenAI, not usable yet: the account at OpenAI is out of credit",
-        "Your saved key not-...",
+        "Your saved key ...AbCd stays in use.",
         "The new key is kept, encrypted, until",
         "Check again",
         "Use it anyway",
         "Discard",
     ),
     "draft-other-model": (
-        "OpenAI accepts this key, but no-such-model is not available to it.",
+        "OpenAI accepts this key, but the chosen model is not available to it.",
         "Use this key",
         "Discard",
     ),
@@ -123,11 +123,12 @@ TEXTS: t.Final[dict[str, tuple[str, ...]]] = {
         "Discard",
     ),
     "draft-other-provider": (
-        "This looks like a Claude key.",
-        "It is a Claude key",
-        "It is an OpenAI key",
+        "This looks like a key for Claude. Nothing was sent.",
+        "It is a key for Claude",
+        "It is a key for OpenAI",
         "Discard",
     ),
+    "draft-discarded": ("The key you pasted is not kept.",),
     "draft-changed": (
         "Ada changed this key at",
         "Look at it before you save yours.",

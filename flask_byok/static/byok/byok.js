@@ -56,13 +56,7 @@
     });
   };
 
-  const setUpSave = () => {
-    const form = root.querySelector("[data-byok-save]");
-
-    if (!form) {
-      return;
-    }
-
+  const setUpSave = (form) => {
     const status = form.querySelector("[data-byok-saving]");
     let pressedAt = -Infinity;
 
@@ -140,6 +134,6 @@
 
   localTimes(root);
   setUpShow();
-  setUpSave();
+  root.querySelectorAll("form[data-byok-save]").forEach(setUpSave);
   root.querySelectorAll("form[data-byok-test]").forEach(setUpTest);
 })();
