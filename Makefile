@@ -13,6 +13,8 @@ LOWEST ?=
 # off = SQLite alone. BROWSER: auto, require or off.
 SERVERS ?= auto
 BROWSER ?= auto
+# LAYOUT: what the demo's settings page stands in: studio, bootstrap or bare.
+LAYOUT ?= studio
 
 VENV := .venv$(if $(SQLALCHEMY),-sa$(subst .,,$(SQLALCHEMY)))$(if $(LOWEST),-lowest)
 BIN := $(VENV)/bin
@@ -36,9 +38,10 @@ help: ## Show what can be made
 	@echo '  LOWEST=1              run them on the oldest promised versions, in .venv-lowest'
 	@echo '  SERVERS=require       fail when PostgreSQL, MariaDB or Redis is missing'
 	@echo '  BROWSER=require       fail when Chromium is missing'
+	@echo '  LAYOUT=bootstrap      show the demo settings page in a Bootstrap app; or LAYOUT=bare'
 
 demo: $(VENV)/.made-demo ## Start the example app with a provider simulator
-	@$(BIN)/python -m example_app.demo
+	@$(BIN)/python -m example_app.demo --layout $(LAYOUT)
 
 test: $(VENV)/.made-tests ## Run the whole test suite
 	@TEST_SERVERS=$(SERVERS) TEST_BROWSER=$(BROWSER) $(BIN)/python -m pytest $(ARGS)

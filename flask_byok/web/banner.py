@@ -30,6 +30,7 @@ class Banner:
     href: str
     link_text: Markup
     nonce: str | None
+    ui: str
     label: Markup
     lang: str
     direction: str
@@ -126,6 +127,7 @@ def _read_banner(company_id: t.Any) -> Banner | None:
         href=url_for("byok.page"),
         link_text=say("Open AI Configuration"),
         nonce=None if nonce is None else nonce(),
+        ui=byok.settings.ui,
         label=say("AI Configuration"),
         lang=language.tag,
         direction=language.direction,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import re
 import typing as t
 
@@ -13,6 +14,12 @@ from .guard import csrf_token
 from .languages import current_language
 from .texts import say
 from .texts import say_count
+
+#: By ``BYOK_UI``: where the small templates stand that draw fields and buttons.
+ELEMENTS: t.Final[cabc.Mapping[str, str]] = {
+    "plain": "byok/elements",
+    "bootstrap5": "byok/elements_bootstrap5",
+}
 
 _INDENTED: t.Final = re.compile(r"\s*\n\s*")
 _SPACED: t.Final = re.compile("<(?:pre|textarea)", re.IGNORECASE)
@@ -29,6 +36,8 @@ def page_context(page: object) -> dict[str, object]:
     return {
         "byok_page": page,
         "byok_base_template": settings.base_template,
+        "byok_ui": settings.ui,
+        "byok_elements": ELEMENTS[settings.ui],
         "byok_app_name": settings.app_name,
         "byok_nonce": nonce,
         "byok_csrf_field": csrf_field(),
