@@ -138,13 +138,12 @@ def find_catalog(folders: tuple[str, ...], *codes: str) -> Catalog:
     language = codes[-1]
     found: list[tuple[str, gettext.NullTranslations]] = []
 
-    for folder in [*folders, FOLDER]:
-        for code in [*codes, *_variants(pathlib.Path(folder), language)]:
-            if gettext.find(DOMAIN, folder, [code]) is not None:
-                sentences = gettext.translation(
-                    DOMAIN, folder, [code], class_=gettext.GNUTranslations
-                )
-                found.append((code, sentences))
+    for folder in [*map(pathlib.Path, folders), FOLDER]:
+        for code in [*codes, *_variants(folder, language)]:
+            path = folder / code / "LC_MESSAGES" / f"{DOMAIN}.mo"
+
+            if path.is_file():
+                found.append((code, _read(path)))
                 break
 
     if language == SOURCE and not found:
@@ -159,6 +158,11 @@ def find_catalog(folders: tuple[str, ...], *codes: str) -> Catalog:
         first.add_fallback(sentences)
 
     return Catalog(tag=code.replace("_", "-"), sentences=first)
+
+
+def _read(path: pathlib.Path) -> gettext.NullTranslations:
+    with path.open("rb") as file:
+        return gettext.GNUTranslations(file)
 
 
 def _variants(folder: pathlib.Path, language: str) -> list[str]:

@@ -7,6 +7,7 @@ the same; a changed sentence is a new one, and untranslated.
 from __future__ import annotations
 
 import collections.abc as cabc
+import functools
 import gettext
 import io
 import pathlib
@@ -54,7 +55,8 @@ def po_path(locale: str) -> pathlib.Path:
     return FOLDER / locale / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
-def collect() -> dict[str | tuple[str, str], list[Sentence]]:
+@functools.cache
+def collect() -> cabc.Mapping[str | tuple[str, str], list[Sentence]]:
     """Collect every sentence once, with the places it stands at."""
     found: dict[str | tuple[str, str], list[Sentence]] = {}
 

@@ -12,9 +12,11 @@
   const keyField = root.querySelector("#byok-api-key");
 
   const localTimes = (part) => {
-    const format = new Intl.DateTimeFormat(document.documentElement.lang || undefined, {
+    const language = root.closest("[lang]")?.lang || undefined;
+    const format = new Intl.DateTimeFormat(language, {
       dateStyle: "medium",
       timeStyle: "short",
+      numberingSystem: "latn",
     });
 
     for (const time of part.querySelectorAll("time[datetime*='T']")) {
