@@ -92,9 +92,10 @@ def test_nothing_sticks_out(
 def test_right_to_left(
     make_host: MakeHost, tmp_path: pathlib.Path, stall: Stall, eye: Eye
 ) -> None:
-    """Labels stand to the right, keys and names of models read left to right."""
+    """Labels stand to the right, today's bar to the left, keys read left to right."""
     host = make_host(prepare=translate("ar", tmp_path))
     host.save()
+    host.chat()
     stall.app, stall.html = host.app, host.client().get().data
     eye.open()
     sides = eye.page.evaluate(
@@ -104,6 +105,9 @@ def test_right_to_left(
         })"""
     )
     assert sides == ["rtl", "rtl", "ltr"]
+    bar = eye.page.locator(".byok-chart-own[d]").last.bounding_box()
+    assert bar is not None
+    assert bar["x"] + bar["width"] < 550
     title = eye.page.locator("h1").evaluate(
         "(node) => { const range = document.createRange(); "
         "range.selectNodeContents(node); const box = range.getBoundingClientRect(); "
