@@ -47,7 +47,6 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
     "fallback_started": "Started using the key provided by {app}: the {provider} key "
     "did not work.",
     "fallback_ended": "The {provider} key works again and is used again.",
-    "key_expiring": "Reminder: the {provider} key expires soon.",
     "budget_threshold": "80% of the allowance on the key provided by {app} was used.",
     "budget_used_up": "The allowance on the key provided by {app} was used up.",
 }
@@ -60,7 +59,6 @@ _AUTOMATIC: t.Final = frozenset(
         "fallback_started",
         "fallback_ended",
         "budget_threshold",
-        "key_expiring",
     }
 )
 
@@ -149,8 +147,8 @@ def _details(
     if entry.action == "details_changed":
         yield from _model_and_date(details)
 
-    if entry.action == "key_expiring" and details.get("days_left") is not None:
-        yield say("Days left: {days}.", days=details.get("days_left"))
+    if entry.action == "key_expiring" and details.get("days") is not None:
+        yield say("Days left: {days}.", days=details.get("days"))
 
     if entry.action == "key_tested" and details.get("verdict") == "working":
         yield say("It works.")
