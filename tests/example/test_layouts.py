@@ -125,7 +125,7 @@ def sign_in(app: flask.Flask) -> str:
     page = client.get("/sign-in").text
     token = page.split('name="csrf_token" value="')[1].split('"')[0]
     form = {"csrf_token": token, "email": ACCOUNTS[0].email, "password": PASSWORD}
-    assert client.post("/sign-in", data=form).status_code == 302
+    assert client.post("/sign-in", data=form).status_code == 303
     cookie = client.get_cookie(app.config["SESSION_COOKIE_NAME"])
     assert cookie is not None
     return f"{cookie.key}={cookie.value}"
