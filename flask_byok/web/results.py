@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ..service.types import ConnectionReport
 from ..service.types import Grade
+from .expiry import FIRST_DAYS
 from .page import Badge
 from .page import Check
 from .page import TestResult
@@ -69,7 +70,7 @@ def _overall(report: ConnectionReport, expires_on: dt.date | None) -> str:
     grades = {report.key, report.latency, report.list, report.generate}
 
     if report.verdict == "working" and (
-        grades != {"pass"} or _is_past(report, expires_on)
+        grades != {"pass"} or _is_near(report, expires_on)
     ):
         return "remarks"
 
@@ -82,7 +83,7 @@ def _checks(
     reason = reason_in_words(
         report.reason, names, until=report.until, model=report.model
     )
-    key_grade = "remark" if _is_past(report, expires_on) else report.key
+    key_grade = "remark" if _is_near(report, expires_on) else report.key
     return (
         _check(say("Key"), key_grade, _key_text(report, names, expires_on)),
         _check(say("Latency"), report.latency, _latency_text(report)),
@@ -110,6 +111,14 @@ def _is_past(report: ConnectionReport, expires_on: dt.date | None) -> bool:
         return False
 
     return expires_on <= report.tested_at.date()
+
+
+def _is_near(report: ConnectionReport, expires_on: dt.date | None) -> bool:
+    """Tell whether the declared date is worth a remark: it is near, or has passed."""
+    if expires_on is None or report.key not in ("pass", "remark"):
+        return False
+
+    return (expires_on - report.tested_at.date()).days <= FIRST_DAYS
 
 
 def _key_text(
