@@ -26,7 +26,7 @@ PIN += $(if $(LOWEST),$(shell sed -n '/^dependencies = \[/,/^\]/s/>=/==/p' pypro
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test mutants tables messages lint format types docs build try-wheel clean distclean
+.PHONY: help demo test mutants tables messages lint format types docs build try-wheel lighthouse clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -56,6 +56,12 @@ tables: $(VENV)/.made-tests ## Write the tables of security cases, faults and mu
 
 messages: $(VENV)/.made-tests ## Bring the translations in line with the sentences
 	@$(BIN)/python -m tests.support.messages
+
+lighthouse: tests/browser/node_modules/.made ## Install Lighthouse, which the tests then run (needs npm)
+
+tests/browser/node_modules/.made: tests/browser/package.json
+	@npm install --prefix tests/browser --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 lint: $(VENV)/.made-style ## Check style, templates and import layers
 	$(BIN)/ruff check .
@@ -91,7 +97,7 @@ clean: ## Remove what was built
 	find flask_byok example_app tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environments and the demo's database, too
-	rm -rf .venv .venv-sa* .venv-lowest instance example_app/instance
+	rm -rf .venv .venv-sa* .venv-lowest instance example_app/instance tests/browser/node_modules
 
 $(VENV)/.made:
 	@$(PYTHON) -c '' 2>/dev/null || { \

@@ -38,6 +38,9 @@ _SENTENCES: t.Final = {
 def sweep(keep_days: int, dry_run: bool, as_json: bool) -> None:
     """Charge attempts dead processes left, add old ones up per day, send notices.
 
+    Also sends reminders of keys that expire, and deletes pasted keys that nobody saved
+    within 15 minutes.
+
     Usage stays what it was: the sums of a day take the place of its attempts. The
     history is kept. Each batch is committed: run it daily, again after it was stopped,
     or in several places at once.

@@ -25,6 +25,14 @@ _INDENTED: t.Final = re.compile(r"\s*\n\s*")
 _SPACED: t.Final = re.compile("<(?:pre|textarea)", re.IGNORECASE)
 
 
+def own_or_ours(template: str) -> list[str]:
+    """Name where a page's template may stand: the host's own, which extends ours.
+
+    :param template: below ``byok/``: ``settings.html``.
+    """
+    return [f"byok/own/{template}", f"byok/{template}"]
+
+
 def page_context(page: object) -> dict[str, object]:
     """Give the names a template finds: each begins with ``byok_``.
 

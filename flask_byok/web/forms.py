@@ -43,7 +43,6 @@ class SaveForm:
     activate: bool
     generation: int | None
     form_id: str | None
-    confirm: str | None
     typed: Typed
     errors: tuple[str, ...]
 
@@ -97,7 +96,6 @@ def read_save(
         activate=_is_ticked(form, "activate"),
         generation=_generation(form, provider),
         form_id=_form_id(form),
-        confirm=form.get("confirm") or None,
         typed=Typed(
             provider=provider,
             model=model if model in known_models(settings, registry) else "",

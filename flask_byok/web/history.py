@@ -152,8 +152,8 @@ def _details(
     if entry.action == "details_changed":
         yield from _model_and_date(details)
 
-    if entry.action == "key_expiring" and details.get("days_left") is not None:
-        yield say("Days left: {days}.", days=details.get("days_left"))
+    if entry.action == "key_expiring" and details.get("days") is not None:
+        yield say("Days left: {days}.", days=details.get("days"))
 
     if entry.action == "key_tested" and details.get("verdict") == "working":
         yield say("It works.")

@@ -94,7 +94,6 @@ def _try_to_save(company_id: CompanyId, form: forms.SaveForm) -> Outcome:
             actor=current_byok.load_actor(),
             activate=form.activate,
             generation=form.generation,
-            confirm=form.confirm,
         )
     except ApiKeyFormatError as error:
         return _mistakes(form, (error.code,))

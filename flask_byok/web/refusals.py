@@ -16,6 +16,7 @@ from ..errors import SetupError
 from ..errors import StateUnavailable
 from ..events import log_event
 from ..proxies import current_byok
+from .context import own_or_ours
 from .context import page_context
 from .guard import is_api
 from .guard import Refused
@@ -123,9 +124,9 @@ def _answer(
 
     page = _denied() if slug == "denied" else None
     slug = "no-company" if slug == "denied" and page is None else slug
-    template = "byok/message.html" if page is None else "byok/denied.html"
+    template = "message.html" if page is None else "denied.html"
     context = page_context(page or _message(slug))
-    response = make_response(render_template(template, **context))
+    response = make_response(render_template(own_or_ours(template), **context))
     response.status_code = 400 if slug == "stale-form" else KINDS[slug].status
     response.headers.extend(headers or {})
     return response

@@ -11,6 +11,7 @@ from ..service.endings import Ending
 from ..service.endings import near_ending
 from ..service.types import ConnectionReport
 from ..service.types import Grade
+from .expiry import FIRST_DAYS
 from .models import build_options
 from .models import end_line
 from .page import Badge
@@ -75,7 +76,7 @@ def _overall(report: ConnectionReport, expires_on: dt.date | None) -> str:
     if report.list_asked:
         grades.add(report.list)
 
-    is_clear = grades == {"pass"} and not _is_past(report, expires_on)
+    is_clear = grades == {"pass"} and not _is_near(report, expires_on)
 
     if report.verdict == "working" and (not is_clear or _ending(report) is not None):
         return "remarks"
@@ -89,7 +90,7 @@ def _checks(
     reason = reason_in_words(
         report.reason, names, until=report.until, model=report.model
     )
-    key_grade = "remark" if _is_past(report, expires_on) else report.key
+    key_grade = "remark" if _is_near(report, expires_on) else report.key
     return (
         _check(say("Key"), key_grade, _key_text(report, names, expires_on)),
         _check(say("Latency"), report.latency, _latency_text(report)),
@@ -123,6 +124,14 @@ def _is_past(report: ConnectionReport, expires_on: dt.date | None) -> bool:
         return False
 
     return expires_on <= report.tested_at.date()
+
+
+def _is_near(report: ConnectionReport, expires_on: dt.date | None) -> bool:
+    """Tell whether the declared date is worth a remark: it is near, or has passed."""
+    if expires_on is None or report.key not in ("pass", "remark"):
+        return False
+
+    return (expires_on - report.tested_at.date()).days <= FIRST_DAYS
 
 
 def _key_text(

@@ -22,6 +22,7 @@ from .answers import require_stored
 from .answers import to_page
 from .builder import Material
 from .builder import PageBuilder
+from .context import own_or_ours
 from .context import page_context
 from .csvfile import render_csv
 from .draftslot import read_status
@@ -64,7 +65,8 @@ def show_page(company_id: CompanyId) -> Response:
         recovered=find_recovered(status) if outcome is None else None,
     )
     page = PageBuilder(byok.settings, byok.registry, material).build()
-    return make_response(render_template("byok/settings.html", **page_context(page)))
+    names = own_or_ours("settings.html")
+    return make_response(render_template(names, **page_context(page)))
 
 
 def change_policy(company_id: CompanyId) -> Response:
@@ -105,7 +107,8 @@ def ask_to_remove(company_id: CompanyId, provider: str) -> Response:
     status = byok.status(company_id)
     require_stored(company_id, status, provider)
     page: RemovePage = build_remove_page(status, provider, byok.settings, byok.registry)
-    return make_response(render_template("byok/remove.html", **page_context(page)))
+    names = own_or_ours("remove.html")
+    return make_response(render_template(names, **page_context(page)))
 
 
 def remove_key(company_id: CompanyId, provider: str) -> Response:

@@ -114,12 +114,12 @@ class Eye:
         if _ADVICE not in text:
             self.complaints.append(text)
 
-    def open(self) -> None:
-        """Open what the stall shows, in light colours."""
+    def open(self, path: str = "/shown") -> None:
+        """Open a page, of itself what the stall shows, in light colours."""
         self.complaints.clear()
         self.page.set_viewport_size({"width": 1100, "height": 900})
         self.page.emulate_media(color_scheme="light", forced_colors="none")
-        self.page.goto(f"{self.url}/shown")
+        self.page.goto(f"{self.url}{path}")
         self.page.evaluate(AXE_SCRIPT)
 
     def media(self, scheme: t.Any, forced: t.Any = "none") -> None:

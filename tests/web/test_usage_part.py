@@ -253,7 +253,7 @@ def test_the_history_says_what_and_who(host: Host) -> None:
         ("fallback_ended", {"reason": "auth"}, "works again and is used again."),
         ("budget_threshold", {"percent": 80}, "80% of the allowance on the key"),
         ("budget_threshold", {"percent": 100}, "was used up."),
-        ("key_expiring", {"days_left": 7}, "expires soon. Days left: 7."),
+        ("key_expiring", {"days": 7}, "expires soon. Days left: 7."),
         ("key_unreadable", {"reason": "unreadable"}, "could not read the saved OpenAI"),
     ]
     people = {"key_saved": "Ada", "key_removed": "cli"}
