@@ -285,7 +285,7 @@ def register_provider(
     if not names.get(DEFAULT):
         raise ConfigError(
             f"The provider {provider.id} has no model for '{DEFAULT}'. Give it "
-            f"'default_models={{\"{DEFAULT}\": \"…\"}}', or name one in "
+            f'\'default_models={{"{DEFAULT}": "…"}}\', or name one in '
             f"'BYOK_MODELS[\"{provider.id}\"]'."
         )
 

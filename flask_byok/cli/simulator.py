@@ -18,7 +18,14 @@ from .group import byok_cli
     show_default=True,
     help="Seconds between the pieces of a stream.",
 )
-def simulator(port: int, host: str, pace: float) -> None:
+@click.option(
+    "--vendor",
+    "vendors",
+    multiple=True,
+    metavar="ID",
+    help="Also serve a registered vendor, such as GROQ; may be repeated.",
+)
+def simulator(port: int, host: str, pace: float, vendors: tuple[str, ...]) -> None:
     """Run a local server that speaks as OpenAI, Gemini and Claude do.
 
     Prints the base URLs for BYOK_PROVIDER_URLS, then 'ready'. Keys that contain words
@@ -27,4 +34,4 @@ def simulator(port: int, host: str, pace: float) -> None:
     # Here alone: production never loads the test aids.
     from ..testing.simulator import run
 
-    sys.exit(run(host=host, port=port, pace=pace))
+    sys.exit(run(host=host, port=port, pace=pace, vendors=vendors))

@@ -111,7 +111,7 @@ class OpenStream:
     def _interrupt(self, failure: Failure) -> StreamInterrupted:
         self._end()
         now = self._state.now()
-        verdict = classify(failure, dialect=self.route.provider.dialect, now=now)
+        verdict = classify(failure, dialect=self.route.provider.error_table, now=now)
         change = self._rooms.circuits.failed(
             self._arrived.target, verdict, now, model=self.route.model
         )

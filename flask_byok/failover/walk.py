@@ -292,7 +292,7 @@ class Walk(t.Generic[T]):
         retried: bool,
     ) -> _Failed:
         verdict = classify(
-            failure, dialect=route.provider.dialect, now=self._state.now()
+            failure, dialect=route.provider.error_table, now=self._state.now()
         )
         attempt = self._notes.fail(route, verdict, latency_ms)
         self._watch.attempted(attempt)

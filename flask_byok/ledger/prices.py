@@ -20,11 +20,13 @@ from ..providers.types import Usage
 if t.TYPE_CHECKING:
     from genai_prices.types import PriceCalculation
 
-#: What the library calls the built-in providers; others by their id in lower case.
+#: What the library calls providers; others by their id in lower case.
 _VENDORS: t.Final[cabc.Mapping[str, str]] = {
     "OPENAI": "openai",
     "GEMINI": "google",
     "CLAUDE": "anthropic",
+    # A vendor of the documentation, by the id it has there.
+    "XAI": "x-ai",
 }
 
 #: So many prices are remembered; then all are looked up anew.

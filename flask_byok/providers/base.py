@@ -43,7 +43,7 @@ PROBE = ChatRequest(
 PAGE_LIMIT = 20
 
 #: Whose table of errors applies; ``COMPATIBLE`` is that of vendors on OPENAI's wire.
-DialectName = t.Literal["OPENAI", "CLAUDE", "GEMINI", "COMPATIBLE"]
+ErrorTable = t.Literal["OPENAI", "CLAUDE", "GEMINI", "COMPATIBLE"]
 
 _LAST_FOUR = re.compile(r"[A-Za-z0-9_-]{20,}")
 _DATE_AT_END = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
@@ -62,8 +62,9 @@ class Provider(abc.ABC):
     :param mask_prefixes: public prefixes that may stand in a mask, longest first.
     :param default_models: ``default`` and ``fast``.
     :param embedding_model: ``None`` when the provider has none.
-    :param dialect: whose error table applies.
+    :param dialect: whose wire it speaks.
     :param default_output_cap: output tokens assumed of a call that sets no limit.
+    :param errors: whose error table applies; ``None`` for the one of the dialect.
     :param sdk_kind: whose official SDK speaks this wire; ``None`` for none.
     :param list_proves: whether a list of models that is given proves the key. Where it
         is public, a check goes straight to the generation.
@@ -81,13 +82,19 @@ class Provider(abc.ABC):
     mask_prefixes: tuple[str, ...] = ()
     default_models: cabc.Mapping[str, str]
     embedding_model: str | None = None
-    dialect: DialectName
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"]
     default_output_cap: int = 4096
+    errors: ErrorTable | None = None
     sdk_kind: t.Literal["openai", "anthropic", "google"] | None = None
     list_proves: bool = True
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: types.MappingProxyType({})
     )
+
+    @property
+    def error_table(self) -> ErrorTable:
+        """Whose error table applies to what it answers."""
+        return self.errors or self.dialect
 
     def ends_on(self, model: str) -> dt.date | None:
         """Tell the day a model shuts down, UTC; ``None`` when it is not known.
@@ -165,7 +172,7 @@ class Provider(abc.ABC):
                     http.status,
                     http.headers,
                     http.read(ANSWER_CAP),
-                    dialect=self.dialect,
+                    dialect=self.error_table,
                     cleaner=cleaner,
                 )
             )
@@ -274,7 +281,7 @@ class Provider(abc.ABC):
             answer.status,
             answer.headers,
             answer.body,
-            dialect=self.dialect,
+            dialect=self.error_table,
             cleaner=cleaner,
         )
 

@@ -10,7 +10,6 @@ import typing as t
 import urllib.parse
 
 from ..secret import Secret
-from .base import DialectName
 from .base import PAGE_LIMIT
 from .base import Provider
 from .claude_wire import MessagesWire
@@ -50,7 +49,7 @@ class ClaudeProvider(Provider):
             {"default": "claude-sonnet-5-5", "fast": "claude-haiku-5-5"}
         )
     )
-    dialect: DialectName = "CLAUDE"
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "CLAUDE"
     sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "anthropic"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: CLAUDE_ENDS
@@ -117,4 +116,3 @@ class ClaudeProvider(Provider):
 
     def _build_headers(self, accept: str = "application/json") -> dict[str, str]:
         return {**super()._build_headers(accept), "anthropic-version": self.version}
-

@@ -12,7 +12,7 @@ import typing as t
 from .._readers import base_url as read_base_url
 from ..errors import ConfigError
 from ..secret import Secret
-from .base import DialectName
+from .base import ErrorTable
 from .base import PAGE_LIMIT
 from .deadline import Deadline
 from .http import Auth
@@ -31,6 +31,8 @@ from .wire import read_objects
 #: Stands in the id of a provider: in settings, rows, addresses and forms.
 _ID = re.compile(r"[A-Z0-9_]{1,32}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_HINT = re.compile(r"[\x21-\x7e]{2,16}")
+_MODEL = re.compile(r"[\x21-\x7e]{1,200}")
 _PREFIX = re.compile(r"([\x21-\x7e]+ )?")
 #: Headers that mean something else to a server than whose key this is.
 _NOT_FOR_KEYS = frozenset(
@@ -86,7 +88,7 @@ class OpenAICompatible(OpenAIProvider):
         default_factory=lambda: types.MappingProxyType({})
     )
     embedding_model: str | None = None
-    dialect: DialectName = "COMPATIBLE"
+    errors: ErrorTable | None = "COMPATIBLE"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: types.MappingProxyType({})
     )
@@ -102,8 +104,13 @@ class OpenAICompatible(OpenAIProvider):
     def __post_init__(self) -> None:
         """Check what the operator wrote, and fill in what was left out."""
         self._check()
+        self._set("base_url", self.base_url.rstrip("/"))
         self._set("vendor", self.vendor or self.label)
-        self._set("mask_prefixes", self.mask_prefixes or self.prefix_hints)
+        masks = self.mask_prefixes or self.prefix_hints
+        self._set("prefix_hints", _longest_first(self.prefix_hints))
+        self._set("mask_prefixes", _longest_first(masks))
+        self._set("default_models", types.MappingProxyType({**self.default_models}))
+        self._set("model_ends", types.MappingProxyType({**self.model_ends}))
         self._set("chat_wire", self._build_chat_wire())
 
     def models(
@@ -154,7 +161,19 @@ class OpenAICompatible(OpenAIProvider):
             raise ConfigError(f"The provider {self.id} needs a 'label' for people.")
 
         read_base_url(f"{self.id}.base_url", self.base_url, private=self.plain_http)
-        self._set("base_url", self.base_url.rstrip("/"))
+
+        # An empty one would fit every key, and every model's name.
+        if not all(map(_HINT.fullmatch, (*self.prefix_hints, *self.mask_prefixes))):
+            raise ConfigError(
+                f"'{self.id}.prefix_hints' and 'mask_prefixes' are tuples of how keys "
+                "begin: 2 to 16 characters each."
+            )
+
+        if not all(map(_MODEL.fullmatch, self.default_models.values())):
+            raise ConfigError(
+                f"'{self.id}.default_models' must map names to model ids without "
+                "spaces, such as 'default'."
+            )
 
         if self.key_page_url and not self.key_page_url.startswith("https://"):
             raise ConfigError(f"'{self.id}.key_page_url' must be an https URL.")
@@ -174,3 +193,7 @@ class OpenAICompatible(OpenAIProvider):
     def _set(self, name: str, value: object) -> None:
         # The dataclass is frozen for everybody but its own beginning.
         object.__setattr__(self, name, value)
+
+
+def _longest_first(prefixes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(prefixes, key=len, reverse=True))

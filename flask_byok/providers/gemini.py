@@ -10,7 +10,6 @@ import typing as t
 import urllib.parse
 
 from ..secret import Secret
-from .base import DialectName
 from .base import PAGE_LIMIT
 from .base import Provider
 from .deadline import Deadline
@@ -57,7 +56,7 @@ class GeminiProvider(Provider):
         )
     )
     embedding_model: str | None = "gemini-embedding-2"
-    dialect: DialectName = "GEMINI"
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "GEMINI"
     sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "google"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: GEMINI_ENDS
@@ -153,4 +152,3 @@ class GeminiProvider(Provider):
 
     def _build_auth(self, api_key: Secret) -> Auth:
         return Auth("x-goog-api-key", api_key)
-

@@ -259,7 +259,7 @@ def _prepare(parts: _Parts) -> requests.PreparedRequest:
     if not _SENDABLE.fullmatch(api_key):
         raise _not_sendable("api_key")
 
-    if not _is_safe(url, auth.plain_http):
+    if not _is_safe(url) and not auth.plain_http:
         raise _not_sendable("request")
 
     prepared = requests.PreparedRequest()
@@ -284,9 +284,9 @@ def _origin(url: str) -> str:
     return url[: url.index("/", 8)]
 
 
-def _is_safe(url: str, plain_http: bool) -> bool:
-    """Tell whether a key may go there: TLS, or this machine, or the operator's word."""
-    if url.startswith("https://") or (plain_http and url.startswith("http://")):
+def _is_safe(url: str) -> bool:
+    """Tell whether a key may go there: TLS, or this very machine."""
+    if url.startswith("https://"):
         return True
 
     host = urllib.parse.urlsplit(url).hostname if url.startswith("http://") else None

@@ -10,7 +10,6 @@ import types
 import typing as t
 
 from ..secret import Secret
-from .base import DialectName
 from .base import PAGE_LIMIT
 from .base import Provider
 from .deadline import Deadline
@@ -66,7 +65,7 @@ class OpenAIProvider(Provider):
         )
     )
     embedding_model: str | None = "text-embedding-3-small"
-    dialect: DialectName = "OPENAI"
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "OPENAI"
     sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "openai"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: OPENAI_ENDS

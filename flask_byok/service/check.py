@@ -181,7 +181,7 @@ def _step(provider: Provider, ask: cabc.Callable[[], _T]) -> _Step[_T]:
         return _Step(value=value, latency_ms=latency_ms)
 
     now = dt.datetime.now(dt.timezone.utc)
-    verdict = classify(failure, dialect=provider.dialect, now=now)
+    verdict = classify(failure, dialect=provider.error_table, now=now)
     # Without details it may be the capacity all customers share.
     is_vague = provider.dialect == "GEMINI" and verdict.letter == "D"
     return _Step(

@@ -300,7 +300,7 @@ class Doctor:
             return ok("providers", f"{provider.id} accepts the system key.")
 
         now = dt.datetime.now(dt.timezone.utc)
-        verdict = classify(failure, dialect=provider.dialect, now=now)
+        verdict = classify(failure, dialect=provider.error_table, now=now)
 
         if verdict.letter == "A":
             return error(

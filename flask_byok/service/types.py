@@ -63,7 +63,7 @@ class ConnectionReport:
     :param answered_model: the model that answered, when it is another one.
     :param models: ids this key may use, chat models first, at most 500.
     :param model_facts: of those of them about which something is known.
-    :param model_shuts_down_on: the day ``model`` ends, UTC; ``None`` when none is known.
+    :param model_shuts_down_on: the day ``model`` ends, UTC; ``None``: none is known.
     :param list_asked: ``False`` where a list proves nothing and was not asked for.
     :param missing: the missing permission by the provider's own name for it.
     :param reason: a reason word when something failed (``auth``, ``quota``, …).

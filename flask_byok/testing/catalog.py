@@ -60,6 +60,16 @@ MODELS: cabc.Mapping[str, tuple[str, ...]] = {
     "GEMINI": GEMINI_MODELS,
 }
 
+#: The days on which lists say that models end; as of 2026-11-23.
+SHUTDOWNS: cabc.Mapping[str, str] = {
+    "gpt-5-nano": "2026-12-11",
+    "gpt-4.1": "2027-01-14",
+    "gpt-4.1-mini": "2027-01-14",
+    "gpt-4o": "2027-01-14",
+    "gpt-4o-mini": "2027-01-14",
+    "claude-sonnet-4-5": "2026-11-30",
+}
+
 _DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
 
 #: A model of this form chooses a fault; see :mod:`flask_byok.testing.faults`.

@@ -8,6 +8,7 @@ import typing as t
 
 from .catalog import CLAUDE_MODELS
 from .catalog import knows_model
+from .catalog import SHUTDOWNS
 from .claude_answer import render
 from .claude_answer import render_stream
 from .claude_answer import write_event
@@ -173,6 +174,9 @@ def _model(name: str) -> dict[str, t.Any]:
         "id": name,
         "display_name": name.replace("-", " ").title(),
         "created_at": "2026-07-24T00:00:00Z",
+        "lifecycle": "deprecated" if name in SHUTDOWNS else "active",
+        "deprecated_at": "2026-09-01T00:00:00Z" if name in SHUTDOWNS else None,
+        "retires_at": f"{SHUTDOWNS[name]}T00:00:00Z" if name in SHUTDOWNS else None,
         "max_input_tokens": 1_000_000,
         "max_tokens": 128_000,
         "capabilities": {

@@ -9,7 +9,6 @@ import typing as t
 import urllib.parse
 
 from .exchange import Answer
-from .exchange import PROVIDERS
 from .faults import fault_names
 from .page import render_page
 from .style import STYLE
@@ -129,7 +128,7 @@ def _switch(simulator: Simulator, raw: bytes) -> Answer:
 def _state(simulator: Simulator) -> dict[str, t.Any]:
     return {
         "switches": [dataclasses.asdict(switch) for switch in simulator.faults],
-        "faults": {provider: fault_names(provider) for provider in PROVIDERS},
+        "faults": {provider: fault_names(provider) for provider in simulator.urls},
     }
 
 

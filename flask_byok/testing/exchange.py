@@ -7,11 +7,11 @@ import dataclasses
 import json
 import typing as t
 
-ProviderId = t.Literal["OPENAI", "CLAUDE", "GEMINI"]
 Operation = t.Literal["list", "count", "generate", "unknown"]
 PieceKind = t.Literal["preamble", "content", "tail", "end"]
 
-PROVIDERS: tuple[ProviderId, ...] = ("OPENAI", "CLAUDE", "GEMINI")
+#: The built-in ones; a simulator may serve vendors on OPENAI's wire besides.
+PROVIDERS = ("OPENAI", "CLAUDE", "GEMINI")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +26,7 @@ class Call:
     :param request_id: what the answer will carry as its id.
     """
 
-    provider: ProviderId
+    provider: str
     version: str
     method: str
     path: str

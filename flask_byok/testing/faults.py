@@ -28,6 +28,7 @@ from .exchange import ErrorRow
 from .exchange import Wire
 from .gemini_wire import GeminiWire
 from .openai_wire import OpenAIWire
+from .vendor_wire import VendorWire
 
 Scope = t.Literal["all", "generate", "list"]
 
@@ -79,6 +80,7 @@ TRAITS: cabc.Mapping[str, str] = {
     "retry_after_on_200": "A good answer with Retry-After (CLAUDE)",
     "failed": "200 whose status says failed (OPENAI)",
     "blocked_prompt": "200 without candidates (GEMINI)",
+    "other_model": "Another model answers, and says so (GEMINI)",
     "pup_limited": "200 that says the account is limited (GEMINI)",
 }
 
@@ -135,19 +137,25 @@ class Fault:
         return self.scope in ("all", call.operation)
 
 
-#: The three wires; they hold no state.
+#: The three wires and the one of all other vendors; they hold no state.
 WIRES: cabc.Mapping[str, Wire] = {
     "OPENAI": OpenAIWire(),
     "CLAUDE": ClaudeWire(),
     "GEMINI": GeminiWire(),
 }
+VENDOR_WIRE: Wire = VendorWire()
+
+
+def wire_of(provider: str) -> Wire:
+    """Give the wire a provider speaks."""
+    return WIRES.get(provider, VENDOR_WIRE)
 
 
 def find_fault(provider: str, name: str) -> Fault | None:
     """Find a provider's fault by its name; ``None`` when it has no such fault."""
     name = name.strip().lower().replace("-", "_")
     real = _ALIASES.get(name, name)
-    rows = WIRES[provider].rows
+    rows = wire_of(provider).rows
 
     if real in rows:
         return Fault(name=name, scope=rows[real].scope, row=rows[real])
@@ -170,7 +178,7 @@ def find_fault(provider: str, name: str) -> Fault | None:
 
 def fault_names(provider: str) -> list[str]:
     """List the names of a provider's faults, those of the contract first."""
-    rows = WIRES[provider].rows
+    rows = wire_of(provider).rows
     return [*dict.fromkeys([*KEY_WORDS, *rows, *BEHAVIOURS, *TRAITS])]
 
 

@@ -31,6 +31,7 @@ def byok_simulator(_byok_simulator_server: Simulator) -> cabc.Iterator[Simulator
     _byok_simulator_server.clear_faults()
     yield _byok_simulator_server
     _byok_simulator_server.clear_faults()
+    _byok_simulator_server.clear_vendors()
 
 
 @pytest.fixture

@@ -110,11 +110,13 @@ class GeminiWire:
             return _json(call, _embed(call.body, action))
 
         reply = reply_to(read_intent(call.body, call.model), traits)
+        # What is asked of a model past its end is answered by the next one.
+        model = GEMINI_MODELS[3] if "other_model" in traits else call.model
 
         if not call.streamed:
-            return _json(call, colour(render(reply, call.model), traits))
+            return _json(call, colour(render(reply, model), traits))
 
-        pieces = render_stream(reply, call.model, traits)
+        pieces = render_stream(reply, model, traits)
         headers = _headers(call)
 
         if call.query.get("alt") != "sse":

@@ -19,9 +19,8 @@ from .delivery import build_plan
 from .delivery import Plan
 from .exchange import Answer
 from .exchange import Call
-from .exchange import ProviderId
 from .exchange import Stream
-from .faults import WIRES
+from .faults import wire_of
 from .records import RecordedRequest
 from .retry_rows import DATE_MARK
 
@@ -34,11 +33,6 @@ DRIP_SECONDS = 0.1
 MAX_BODY = 64 * 1024 * 1024
 
 _Method = cabc.Callable[..., None]
-_PREFIXES: dict[str, ProviderId] = {
-    "openai": "OPENAI",
-    "claude": "CLAUDE",
-    "gemini": "GEMINI",
-}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -79,9 +73,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         raw = self._read_body()
         address = urllib.parse.urlsplit(self.path)
         segments = address.path.split("/", 3)
-        provider = _PREFIXES.get(segments[1]) if len(segments) == 4 else None
+        provider = segments[1].upper() if len(segments) == 4 else None
 
-        if provider is not None:
+        if provider in self.simulator.providers:
             self._serve_provider(provider, segments[2], "/" + segments[3], raw)
             return
 
@@ -96,9 +90,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         )
 
     def _serve_provider(
-        self, provider: ProviderId, version: str, path: str, raw: bytes
+        self, provider: str, version: str, path: str, raw: bytes
     ) -> None:
-        wire = WIRES[provider]
+        wire = wire_of(provider)
         call = wire.read(self._build_call(provider, version, path, raw))
         plan = build_plan(
             call,
@@ -117,9 +111,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.simulator.holds.keep(provider, call.api_key)
             self._write(plan)
 
-    def _build_call(
-        self, provider: ProviderId, version: str, path: str, raw: bytes
-    ) -> Call:
+    def _build_call(self, provider: str, version: str, path: str, raw: bytes) -> Call:
         address = urllib.parse.urlsplit(path)
         body: t.Any = None
 

@@ -13,6 +13,7 @@ from . import openai_responses
 from . import openai_responses_answer
 from .catalog import knows_model
 from .catalog import OPENAI_MODELS
+from .catalog import SHUTDOWNS
 from .exchange import Answer
 from .exchange import Call
 from .exchange import compact
@@ -42,6 +43,14 @@ class OpenAIWire:
     """Responses, Chat Completions, Embeddings and the model list."""
 
     rows: cabc.Mapping[str, ErrorRow] = ROWS
+
+    def knows(self, model: str) -> bool:
+        """Tell whether there is such a model."""
+        return knows_model("OPENAI", model)
+
+    def list_models(self, call: Call) -> list[dict[str, t.Any]]:
+        """Give the entries of the list of models."""
+        return [_model(name) for name in OPENAI_MODELS]
 
     def read(self, call: Call) -> Call:
         """Find the bearer, the model and what is asked for."""
@@ -148,12 +157,11 @@ class OpenAIWire:
         return Stream(status=200, headers=headers | _headers(call), pieces=pieces)
 
     def _models(self, call: Call) -> Answer:
-        known = [_model(name) for name in OPENAI_MODELS]
-
         if call.path == "/models":
+            known = self.list_models(call)
             return _json(call, {"object": "list", "data": known})
 
-        if not knows_model("OPENAI", call.model):
+        if not self.knows(call.model):
             raise Refusal(ROWS["model_not_found"])
 
         return _json(call, _model(call.model))
@@ -169,7 +177,7 @@ class OpenAIWire:
                 code="missing_required_parameter",
             )
 
-        if not knows_model("OPENAI", call.model):
+        if not self.knows(call.model):
             responses = call.path.startswith("/responses")
             raise Refusal(
                 ROWS["model_not_found_400" if responses else "model_not_found"]
@@ -179,7 +187,13 @@ class OpenAIWire:
 
 
 def _model(name: str) -> dict[str, t.Any]:
-    return {"id": name, "object": "model", "created": 1778037177, "owned_by": "system"}
+    return {
+        "id": name,
+        "object": "model",
+        "created": 1778037177,
+        "owned_by": "system",
+        "shutdown_date": SHUTDOWNS.get(name),
+    }
 
 
 def _embeddings(body: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import collections.abc as cabc
 import html
 
-from .exchange import PROVIDERS
+from .exchange import Wire
 from .faults import BEHAVIOURS
 from .faults import TRAITS
+from .faults import VENDOR_WIRE
 from .faults import WIRES
 from .records import RecordedRequest
 from .switches import Switch
@@ -62,7 +63,7 @@ does; no request leaves this machine.</p>
 <section class="cards" aria-label="Providers">{_cards(switches, urls)}</section>
 <section class="panel" aria-labelledby="break">
 <h2 id="break">Break a provider</h2>
-{_form()}
+{_form(tuple(urls))}
 </section>
 {_switches(switches)}
 <section class="panel" aria-labelledby="record">
@@ -83,30 +84,35 @@ does; no request leaves this machine.</p>
 def _cards(switches: cabc.Sequence[Switch], urls: cabc.Mapping[str, str]) -> str:
     cards = []
 
-    for provider in PROVIDERS:
+    for provider, url in urls.items():
         broken = [switch for switch in switches if switch.provider == provider]
         word = "Broken" if broken else "Working"
         kind = "bad" if broken else "good"
         cards.append(
             f'<article class="card {kind}" data-provider="{provider}">'
-            f'<h2>{_LABELS[provider]} <span class="badge">{word}</span></h2>'
-            f"<code>{_safe(urls[provider])}</code></article>"
+            f'<h2>{_label(provider)} <span class="badge">{word}</span></h2>'
+            f"<code>{_safe(url)}</code></article>"
         )
 
     return "".join(cards)
 
 
-def _form() -> str:
+def _label(provider: str) -> str:
+    return _safe(_LABELS.get(provider, provider))
+
+
+def _form(known: cabc.Sequence[str]) -> str:
     providers = "".join(
-        f'<option value="{one}">{_LABELS[one]}</option>' for one in PROVIDERS
+        f'<option value="{_safe(one)}">{_label(one)}</option>' for one in known
     )
+    everybody = "All three" if len(known) == len(_LABELS) else "All"
     return f"""<form method="post" action="/">
 <div class="row">
 <p><label for="provider">Provider</label>
-<select id="provider" name="provider"><option value="*">All three</option>{providers}
+<select id="provider" name="provider"><option value="*">{everybody}</option>{providers}
 </select></p>
 <p class="wide"><label for="fault">What happens</label>
-<select id="fault" name="fault">{_options()}</select></p>
+<select id="fault" name="fault">{_options(known)}</select></p>
 </div>
 <fieldset>
 <legend>To whom</legend>
@@ -122,19 +128,25 @@ contain</label>
 </form>"""
 
 
-def _options() -> str:
+def _options(known: cabc.Sequence[str]) -> str:
     parts = [_group("Most used", _COMMON)]
     others = {name: title for name, (_, title) in BEHAVIOURS.items()}
     parts.append(_group("Any provider", {**others, **TRAITS}))
 
-    for provider in PROVIDERS:
-        rows = {
-            name: f"{row.status} {name.replace('_', ' ')}"
-            for name, row in WIRES[provider].rows.items()
-        }
-        parts.append(_group(f"Only {_LABELS[provider]}", rows))
+    for provider, label in _LABELS.items():
+        parts.append(_group(f"Only {label}", _rows(WIRES[provider])))
+
+    if len(known) > len(_LABELS):
+        parts.append(_group("Only other vendors", _rows(VENDOR_WIRE)))
 
     return "".join(parts)
+
+
+def _rows(wire: Wire) -> dict[str, str]:
+    return {
+        name: f"{row.status} {name.replace('_', ' ')}"
+        for name, row in wire.rows.items()
+    }
 
 
 def _group(title: str, options: cabc.Mapping[str, str]) -> str:
@@ -150,7 +162,7 @@ def _switches(switches: cabc.Sequence[Switch]) -> str:
         return ""
 
     rows = "".join(
-        f"<tr><td>{_LABELS[switch.provider]}</td>"
+        f"<tr><td>{_label(switch.provider)}</td>"
         f"<td>{_safe(_COMMON.get(switch.fault, switch.fault))}</td>"
         f"<td>{_reach(switch)}</td><td>{_off_button(switch)}</td></tr>"
         for switch in switches
@@ -182,7 +194,7 @@ def _off_button(switch: Switch) -> str:
         f'<input type="hidden" name="reach" value="{"some" if keys else "all"}">'
         f'<input type="hidden" name="keys" value="{keys}">'
         f'<button name="action" value="off" class="quiet">Repair '
-        f"{_LABELS[switch.provider]}</button></form>"
+        f"{_label(switch.provider)}</button></form>"
     )
 
 

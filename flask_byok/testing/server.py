@@ -5,12 +5,14 @@ from __future__ import annotations
 import collections.abc as cabc
 import contextlib
 import http.server
+import re
 import socket
 import sys
 import threading
 import types
 import typing as t
 
+from .exchange import PROVIDERS
 from .handler import Handler
 from .holding import Hold
 from .holding import Holds
@@ -18,6 +20,10 @@ from .records import RecordedRequest
 from .records import RequestLog
 from .switches import Switch
 from .switches import Switchboard
+
+_VENDOR = re.compile(r"[A-Z0-9_]{1,32}")
+#: Stand at the beginning of the simulator's own addresses.
+_TAKEN = ("ELSEWHERE", "FAULTS", "REQUESTS")
 
 
 class Simulator:
@@ -38,6 +44,8 @@ class Simulator:
     :param port: 0 takes a free one.
     :param pace: seconds between two pieces of a stream's content.
     :param slow_seconds: what the fault ``slow`` waits before it answers.
+    :param vendors: ids of registered vendors to serve as well; any model of theirs
+        answers, unless its name begins with ``no-such``.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class Simulator:
         port: int = 0,
         pace: float = 0.0,
         slow_seconds: float = 6.0,
+        vendors: cabc.Iterable[str] = (),
     ) -> None:
         self.host = host
         self.pace = pace
@@ -54,12 +63,35 @@ class Simulator:
         self.switchboard: Switchboard = Switchboard()
         self.log: RequestLog = RequestLog()
         self.holds: Holds = Holds()
+        self._vendors: tuple[str, ...] = ()
         self._wanted_port = port
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._in_flight = 0
         self._lock = threading.Lock()
+
+        for vendor in vendors:
+            self.add_vendor(vendor)
+
+    def add_vendor(self, vendor: str) -> None:
+        """Serve one more vendor on OPENAI's wire, from now on.
+
+        :param vendor: its id, as registered: of ``A-Z``, ``0-9`` and ``_``.
+        :raises ValueError: when it is no such id, or has an address here already.
+        """
+        if not _VENDOR.fullmatch(vendor) or vendor in (*PROVIDERS, *_TAKEN):
+            raise ValueError("A vendor's id has characters of A-Z, 0-9 and '_'.")
+
+        self._know((*self._vendors, vendor))
+
+    def clear_vendors(self) -> None:
+        """Serve the built-in providers alone."""
+        self._know(())
+
+    def _know(self, vendors: tuple[str, ...]) -> None:
+        self._vendors = tuple(dict.fromkeys(vendors))
+        self.switchboard.know(self._vendors)
 
     def start(self) -> Simulator:
         """Open the port and serve in a thread of its own."""
@@ -123,12 +155,21 @@ class Simulator:
         return f"http://{host}:{self.port}/elsewhere"
 
     @property
+    def providers(self) -> tuple[str, ...]:
+        """The ids of all that are served here."""
+        return (*PROVIDERS, *self._vendors)
+
+    @property
     def urls(self) -> dict[str, str]:
         """The base URLs, as ``BYOK_PROVIDER_URLS`` takes them."""
+        vendors = {
+            vendor: f"{self.address}/{vendor.lower()}/v1" for vendor in self._vendors
+        }
         return {
             "OPENAI": f"{self.address}/openai/v1",
             "CLAUDE": f"{self.address}/claude/v1",
             "GEMINI": f"{self.address}/gemini/v1beta",
+            **vendors,
         }
 
     @property

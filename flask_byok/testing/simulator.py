@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 
-from .exchange import PROVIDERS
 from .server import Simulator as Simulator
 
 _EPILOG = """\
@@ -51,6 +50,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="what a key with 'slow' in it waits (6)",
     )
+    parser.add_argument(
+        "--vendor",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="also serve a registered vendor, such as GROQ; may be repeated",
+    )
     return parser
 
 
@@ -61,15 +67,30 @@ def main(arguments: cabc.Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     return run(
-        host=options.host, port=options.port, pace=options.pace, slow=options.slow
+        host=options.host,
+        port=options.port,
+        pace=options.pace,
+        slow=options.slow,
+        vendors=options.vendor,
     )
 
 
 def run(
-    *, host: str = "127.0.0.1", port: int = 0, pace: float = 0.0, slow: float = 6.0
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    pace: float = 0.0,
+    slow: float = 6.0,
+    vendors: cabc.Iterable[str] = (),
 ) -> int:
     """Serve until Ctrl-C or SIGTERM; must run in the main thread."""
-    simulator = Simulator(host=host, port=port, pace=pace, slow_seconds=slow)
+    try:
+        simulator = Simulator(
+            host=host, port=port, pace=pace, slow_seconds=slow, vendors=vendors
+        )
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
 
     try:
         simulator.start()
@@ -82,8 +103,8 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
 
-    for provider in PROVIDERS:
-        print(provider, simulator.urls[provider], flush=True)
+    for provider, url in simulator.urls.items():
+        print(provider, url, flush=True)
 
     print("ready", flush=True)
     stop.wait()

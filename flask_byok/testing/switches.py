@@ -29,6 +29,7 @@ class Switchboard:
     """Holds the switches of one simulator; may be used from several threads."""
 
     def __init__(self) -> None:
+        self._vendors: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._switches: list[Switch] = []
 
@@ -42,10 +43,12 @@ class Switchboard:
 
         :raises ValueError: no such provider, or none of them has such a fault.
         """
-        if provider != "*" and provider not in PROVIDERS:
+        known = (*PROVIDERS, *self._vendors)
+
+        if provider != "*" and provider not in known:
             raise ValueError(f"No provider is called {provider!r}; use *, OPENAI, …")
 
-        named = [one for one in PROVIDERS if provider in ("*", one)]
+        named = [one for one in known if provider in ("*", one)]
         keys = keys or None
 
         if fault is None:
@@ -67,6 +70,10 @@ class Switchboard:
                 self._switches.append(
                     Switch(provider=one, fault=fault, keys=keys, left=times)
                 )
+
+    def know(self, vendors: cabc.Iterable[str]) -> None:
+        """Say which vendors there are beside the built-in providers."""
+        self._vendors = tuple(vendors)
 
     def clear(self) -> None:
         """Switch everything off."""

@@ -29,7 +29,9 @@ if t.TYPE_CHECKING:
 Json: t.TypeAlias = "dict[str, t.Any]"
 
 
-def credential_json(info: CredentialInfo, settings: Settings, registry: Registry) -> Json:
+def credential_json(
+    info: CredentialInfo, settings: Settings, registry: Registry
+) -> Json:
     """Write a stored key as managers may see it.
 
     Without the model's end where nobody registered the provider any more.

@@ -126,6 +126,12 @@ def test_a_class_of_the_host_holds_the_keys() -> None:
 
 
 def test_a_vendor_is_one_object() -> None:
-    """The vendor printed on the page about providers can be registered."""
-    (block,) = examples.blocks("providers.md")
-    examples.run(block, {"byok": BYOK(db=flask_sqlalchemy.SQLAlchemy())})
+    """The vendors printed on the page about providers can be registered."""
+    vendor, azure, in_tests = examples.blocks("providers.md")
+    names: dict[str, t.Any] = {"byok": BYOK(db=flask_sqlalchemy.SQLAlchemy())}
+    examples.run(vendor, names)
+    examples.run(azure, names)
+    names["app"] = flask.Flask("host")
+    examples.run(in_tests, names)
+
+    assert set(names["app"].config["BYOK_PROVIDER_URLS"]) > {"ACME"}

@@ -177,7 +177,7 @@ def test_reported_errors_are_read(
 
 
 def test_machine_words_come_in_order_of_weight(serve: Serve, sender: Sender) -> None:
-    """First the code, then CLAUDE's error_code; numbers are no words."""
+    """First the code, then CLAUDE's error_code; a vendor's number is a word, too."""
     claude = {"type": "t", "message": "M", "details": {"error_code": "e"}}
     body = json.dumps({"type": "error", "error": claude, "request_id": "req_7"})
     failure = fail(serve, sender, "anthropic", answer_with(429, body.encode()))
@@ -190,7 +190,7 @@ def test_machine_words_come_in_order_of_weight(serve: Serve, sender: Sender) -> 
 
     body = json.dumps({"error": {"code": 429, "message": "vendor"}})
     failure = fail(serve, sender, "openai", answer_with(429, body.encode()))
-    assert failure.reasons == ()
+    assert failure.reasons == ("429",)
 
     body = json.dumps({"error": "Just words"})
     failure = fail(serve, sender, "openai", answer_with(402, body.encode()))

@@ -231,7 +231,7 @@ D: t.Final = Area(
         Case("D4", "a redirect to another port", "a failure; nobody hears of it"),
         Case("D5", "`.netrc`, proxies and CA bundles in the environment", "ignored"),
         Case("D6", "certificates of another name, maker or time", "refused"),
-        Case("D7", "plain http", "to this very machine alone"),
+        Case("D7", "plain http", "to this very machine, or where its operator says so"),
         Case("D8", "a byte now and then", "the deadline holds"),
         Case("D9", "a compressed bomb", "a cap on decoded bytes"),
         Case("D10", "huge headers, endless 1xx, bad lengths, nonsense", "bounded"),

@@ -35,6 +35,7 @@ def read_body(
     words = {
         "OPENAI": [error.get("code")],
         "CLAUDE": [details.get("error_code") if isinstance(details, dict) else None],
+        "COMPATIBLE": [error.get("code")],
         "GEMINI": [entry.get("reason") for entry in listed],
     }[dialect]
     return Failure(

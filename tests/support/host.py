@@ -12,6 +12,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_byok import BYOK
+from flask_byok import Provider
 from flask_byok.masterkeys import generate
 from flask_byok.testing import Simulator
 from flask_byok.vault.company import CompanyId
@@ -59,13 +60,23 @@ class Host:
         ]
 
 
-def make_host(url: str, simulator: Simulator, **config: t.Any) -> Host:
+def make_host(
+    url: str,
+    simulator: Simulator,
+    providers: cabc.Sequence[Provider] = (),
+    **config: t.Any,
+) -> Host:
     """Make an app with one company at a time, and its tables.
 
+    :param providers: registered before the app is.
     :param config: settings beside or instead of the usual; ``None`` leaves one out.
     """
     db = SQLAlchemy()
     byok = BYOK(db=db)
+
+    for provider in providers:
+        byok.register_provider(provider)
+
     app = Flask("host")
     usual = {
         "SECRET_KEY": "not-a-real-secret",

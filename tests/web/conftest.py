@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_byok import BYOK
+from flask_byok import Provider
 from flask_byok.masterkeys import generate
 from flask_byok.testing import Simulator
 from flask_byok.testing.fixtures import _byok_simulator_server as _byok_simulator_server
@@ -136,6 +137,7 @@ def make_host(sqlite_url: str, byok_simulator: Simulator) -> cabc.Iterator[MakeH
     def make(
         *,
         prepare: cabc.Callable[[flask.Flask], object] | None = None,
+        providers: cabc.Sequence[Provider] = (),
         **settings: t.Any,
     ) -> Host:
         app = flask.Flask("host")
@@ -155,6 +157,10 @@ def make_host(sqlite_url: str, byok_simulator: Simulator) -> cabc.Iterator[MakeH
             prepare(app)
 
         byok = BYOK(db=db)
+
+        for provider in providers:
+            byok.register_provider(provider)
+
         db.init_app(app)
         byok.init_app(app)
         _register(app, byok)

@@ -32,7 +32,8 @@ if t.TYPE_CHECKING:
 #: Leaks told; the rest is counted.
 _TOLD: t.Final = 20
 
-#: The header in which each provider wants the key, the only place for it.
+#: The header in which each provider wants the key, the only place for it; vendors
+#: beside these as OPENAI, unless the guard is told of another.
 _AUTH: t.Final[cabc.Mapping[str, str]] = {
     "OPENAI": "authorization",
     "GEMINI": "x-goog-api-key",
@@ -69,6 +70,7 @@ class LeakGuard(Finder):
         self.required: set[str] = set(SINKS)
         #: Files or folders whose frames hold the key by right.
         self.own_code: tuple[pathlib.Path, ...] = tuple(own_code)
+        self._carriers = dict(_AUTH)
         self._blind: list[str] = []
         self._attached = contextlib.ExitStack()
         self._at_the_end: list[cabc.Callable[[], None]] = []
@@ -132,7 +134,12 @@ class LeakGuard(Finder):
     def look_at_requests(self, requests: cabc.Iterable[t.Any]) -> None:
         """Look at what a simulated provider received, besides the key's own header."""
         for request in requests:
-            allowed = _AUTH.get(request.provider, "")
+            allowed = self._carriers.get(request.provider, "authorization")
+
+            # What a redirect brought must hold no key in any header.
+            if request.provider == "ELSEWHERE":
+                allowed = ""
+
             others = {n: v for n, v in request.headers.items() if n != allowed}
             self.look("requests", request.path, others, json.dumps(request.body))
 
@@ -223,8 +230,17 @@ class LeakGuard(Finder):
 
         self._at_the_end.append(self._attached.enter_context(watch_app(self, app)))
 
-    def attach_simulator(self, simulator: Simulator) -> None:
-        """Look at every request a provider simulator receives from now on."""
+    def attach_simulator(
+        self, simulator: Simulator, *, carriers: cabc.Mapping[str, str] | None = None
+    ) -> None:
+        """Look at every request a provider simulator receives from now on.
+
+        :param carriers: by the id of a registered vendor, the header that carries its
+            key, where that is not ``Authorization``.
+        """
+        for vendor, header in (carriers or {}).items():
+            self._carriers[vendor] = header.lower()
+
         self._attached.enter_context(
             simulator.log.watching(lambda request: self.look_at_requests([request]))
         )
