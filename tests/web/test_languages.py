@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import datetime as dt
 import html.parser
+import io
 import logging
 import pathlib
 import re
@@ -13,8 +14,10 @@ import typing as t
 import flask
 import flask_babel
 import pytest
+from babel.messages.pofile import read_po
 
 from flask_byok.testing.states import STATES
+from tests.support import examples
 from tests.support import messages
 from tests.support import pseudo
 from tests.web.conftest import Host
@@ -335,3 +338,30 @@ def test_an_app_without_a_name_reads_well(translated: cabc.Callable[..., Host]) 
     text = text_of(translated("de", BYOK_APP_NAME=None).client().get())
     assert "Die KI-Funktionen nutzen den von dieser App bereitgestellten" in text
     assert "this app" not in text.lower()
+
+
+def test_the_page_about_languages_runs(
+    make_host: MakeHost, tmp_path: pathlib.Path
+) -> None:
+    """Its set-up works as printed, and so does the catalogue of an own sentence."""
+    (set_up,) = examples.blocks("languages.md")
+    (source,) = examples.blocks("languages.md", "po")
+    catalog = read_po(io.StringIO(source), locale="de")
+    assert catalog.plural_forms == messages.LOCALES["de"]
+    write_host_catalogue(
+        tmp_path,
+        "byok",
+        {
+            t.cast("str", each.id): t.cast("str", each.string)
+            for each in catalog
+            if each.id
+        },
+    )
+
+    def prepare(app: flask.Flask) -> None:
+        app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(tmp_path)
+        examples.run(set_up, {"app": app})
+
+    page = make_host(prepare=prepare).client().get(headers={"Accept-Language": "de"})
+    assert "Was die KI kostet" in text_of(page)
+    assert html_tag(page) == ("de", "ltr")
