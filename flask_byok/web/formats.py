@@ -18,18 +18,23 @@ class Formats(t.Protocol):
 
     def moment(self, value: dt.datetime) -> str:
         """Write an aware time to the minute, with the name of its zone."""
+        ...
 
     def date(self, value: dt.date) -> str:
         """Write a date."""
+        ...
 
     def number(self, value: int) -> str:
         """Write a whole number."""
+        ...
 
     def money(self, value: decimal.Decimal, digits: int) -> str:
         """Write US dollars with so many digits after the point."""
+        ...
 
     def percent(self, share: float, digits: int) -> str:
         """Write a share of 0 to 100 with so many digits after the point."""
+        ...
 
 
 class IsoFormats:

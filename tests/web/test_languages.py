@@ -222,16 +222,24 @@ def test_dates_and_figures_are_the_readers(
 
 
 @pytest.mark.parametrize(
-    ("asked", "shown"),
-    [("pt", "pt-BR"), ("pt_PT", "pt-BR"), ("de_AT", "de"), ("fi", "en")],
+    ("asked", "shown", "date"),
+    [
+        ("pt", "pt-BR", "31 de jan. de 2099"),
+        ("pt_PT", "pt-BR", "31/01/2099"),
+        ("de_AT", "de", "31.01.2099"),
+        ("fi", "en", "Jan 31, 2099"),
+    ],
 )
 def test_the_nearest_language(
-    asked: str, shown: str, translated: cabc.Callable[..., Host]
+    asked: str, shown: str, date: str, translated: cabc.Callable[..., Host]
 ) -> None:
     """Another variant of a language is better than none; no page mixes two."""
-    page = translated(asked).client().get()
+    host = translated(asked)
+    host.save(expires_on=dt.date(2099, 1, 31))
+    page = host.client().get()
     assert html_tag(page)[0] == shown
     assert ("Settings" in text_of(page)) == (shown == "en")
+    assert date in page.text
 
 
 def test_two_apps_of_one_process(

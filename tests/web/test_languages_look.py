@@ -114,6 +114,3 @@ def test_right_to_left(
         "return innerWidth - box.right < box.left; }"
     )
     assert title is True
-    shown = eye.page.locator("time[datetime*=T]").first.text_content()
-    assert shown and not set(shown) & set("٠١٢٣٤٥٦٧٨٩")
-    assert set(shown) & set("0123456789")

@@ -16,7 +16,6 @@
     const format = new Intl.DateTimeFormat(language, {
       dateStyle: "medium",
       timeStyle: "short",
-      numberingSystem: "latn",
     });
 
     for (const time of part.querySelectorAll("time[datetime*='T']")) {
