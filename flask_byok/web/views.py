@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from flask import make_response
-from flask import render_template
 from flask import request
 from flask import Response
 
@@ -22,8 +21,7 @@ from .answers import require_stored
 from .answers import to_page
 from .builder import Material
 from .builder import PageBuilder
-from .context import own_or_ours
-from .context import page_context
+from .context import render_page
 from .csvfile import render_csv
 from .draftslot import read_status
 from .guard import Refused
@@ -65,8 +63,7 @@ def show_page(company_id: CompanyId) -> Response:
         recovered=find_recovered(status) if outcome is None else None,
     )
     page = PageBuilder(byok.settings, byok.registry, material).build()
-    names = own_or_ours("settings.html")
-    return make_response(render_template(names, **page_context(page)))
+    return make_response(render_page("settings.html", page))
 
 
 def change_policy(company_id: CompanyId) -> Response:
@@ -107,8 +104,7 @@ def ask_to_remove(company_id: CompanyId, provider: str) -> Response:
     status = byok.status(company_id)
     require_stored(company_id, status, provider)
     page: RemovePage = build_remove_page(status, provider, byok.settings, byok.registry)
-    names = own_or_ours("remove.html")
-    return make_response(render_template(names, **page_context(page)))
+    return make_response(render_page("remove.html", page))
 
 
 def remove_key(company_id: CompanyId, provider: str) -> Response:
