@@ -29,6 +29,7 @@ class Banner:
     href: str
     link_text: Markup
     nonce: str | None
+    ui: str
 
 
 class BannerSource:
@@ -105,4 +106,5 @@ def _read_banner(company_id: t.Any) -> Banner | None:
         href=url_for("byok.page"),
         link_text=say("Open AI Configuration"),
         nonce=None if nonce is None else nonce(),
+        ui=byok.settings.ui,
     )

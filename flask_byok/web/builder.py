@@ -22,8 +22,10 @@ from .policyform import build_policy
 from .standing import Standing
 from .texts import Names
 from .texts import say
-from .usage import build_table
 from .usage import DayRange
+from .usage import MOST_DAYS
+from .usage import UsageBuilder
+from .usageparts import UsageSection
 from .wording import build_standing
 
 if t.TYPE_CHECKING:
@@ -60,6 +62,8 @@ _SLUGS: t.Final[cabc.Mapping[str, str]] = {
 class Material:
     """All that a page is made of.
 
+    :param is_range: whether the address asks for days that can be shown.
+    :param entries: the history, newest first, further back than the page lists it.
     :param chosen: the provider the address asks for (``?provider=``).
     :param recovered: a key that works again, to be told this once.
     """
@@ -69,6 +73,7 @@ class Material:
     rows: cabc.Sequence[UsageRow]
     days: DayRange
     entries: cabc.Sequence[HistoryEntry]
+    is_range: bool = True
     outcome: Outcome | None = None
     chosen: str = ""
     recovered: CredentialInfo | None = None
@@ -114,14 +119,24 @@ class PageBuilder:
                 self._status, self._settings, self._registry, material.outcome
             ),
             policy=build_policy(self._status.policy, self._settings, self._registry),
-            usage=build_table(
-                material.rows,
-                material.days,
-                material.allowances,
-                self._app,
-                material.today,
-            ),
+            usage=self._usage(),
             history=build_lines(material.entries, self._settings, self._registry),
+        )
+
+    def _usage(self) -> UsageSection:
+        material = self._material
+        error = say(
+            "Choose days in their order, at most {n} of them. These are the last days.",
+            n=MOST_DAYS,
+        )
+        return UsageBuilder(
+            self._settings,
+            self._registry,
+            material.rows,
+            material.days,
+            material.entries,
+        ).build(
+            material.allowances, material.today, None if material.is_range else error
         )
 
     def _slug(self, standing: Standing, cards: tuple[KeyCard, ...]) -> str:

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
+import re
+import typing as t
+
+from flask import render_template
+from markupsafe import Markup
+
 from ..proxies import current_byok
 from .guard import csrf_field
 from .guard import csrf_token
 from .texts import say
+
+#: By ``BYOK_UI``: where the small templates stand that draw fields and buttons.
+ELEMENTS: t.Final[cabc.Mapping[str, str]] = {
+    "plain": "byok/elements",
+    "bootstrap5": "byok/elements_bootstrap5",
+}
+
+_INDENTED: t.Final = re.compile(r"\s*\n\s*")
+_SPACED: t.Final = re.compile("<(?:pre|textarea)", re.IGNORECASE)
+
+
+def render_page(template: str, page: object) -> str:
+    """Render a page: by the host's own template, which extends ours, or by ours.
+
+    :param template: below ``byok/``: ``settings.html``.
+    :param page: one of the dataclasses of :mod:`flask_byok.web.page`.
+    """
+    own, ours = f"byok/own/{template}", f"byok/{template}"
+    return render_template([own, ours], **page_context(page))
 
 
 def page_context(page: object) -> dict[str, object]:
@@ -18,9 +44,23 @@ def page_context(page: object) -> dict[str, object]:
     return {
         "byok_page": page,
         "byok_base_template": settings.base_template,
+        "byok_ui": settings.ui,
+        "byok_elements": ELEMENTS[settings.ui],
         "byok_app_name": settings.app_name,
         "byok_nonce": nonce,
         "byok_csrf_field": csrf_field(),
         "byok_csrf_token": csrf_token,
         "byok_say": say,
+        "byok_compact": compact,
     }
+
+
+def compact(html: Markup) -> Markup:
+    """Take indentation and empty lines out: they are a third of a page.
+
+    Where white space is text, in a host's own part, all of it stays.
+    """
+    if _SPACED.search(html):
+        return html
+
+    return Markup(_INDENTED.sub("\n", html))

@@ -10,6 +10,9 @@ import typing as t
 
 from markupsafe import Markup
 
+from .usageparts import HistoryLine
+from .usageparts import UsageSection
+
 #: How a badge, notice or check looks. Each has an icon and a word besides its colour.
 Tone = t.Literal["ok", "info", "warn", "error"]
 
@@ -225,46 +228,6 @@ class PolicyForm:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class UsageLine:
-    """One day. Own keys and the key provided by the app are never added up.
-
-    :param own_cost: an estimate in US dollars, or that it is not priced.
-    """
-
-    day: Markup
-    own_requests: int
-    own_failed: int
-    own_tokens: int
-    own_cost: Markup
-    provided_requests: int
-    provided_failed: int
-    provided_tokens: int
-    provided_cost: Markup
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class UsageTable:
-    """Requests, tokens and cost per day, newest first; ``total`` over all of them."""
-
-    lines: tuple[UsageLine, ...]
-    total: UsageLine
-    since: Markup
-    until: Markup
-    ranges: tuple[Option, ...]
-    csv_url: str
-    allowances: tuple[Markup, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class HistoryLine:
-    """One event: when, what, who."""
-
-    at: Markup
-    what: Markup
-    who: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class SettingsPage:
     """The whole page.
 
@@ -281,7 +244,7 @@ class SettingsPage:
     form: KeyForm | None
     draft: DraftPanel | None
     policy: PolicyForm
-    usage: UsageTable
+    usage: UsageSection
     history: tuple[HistoryLine, ...]
 
     @property
