@@ -6,6 +6,7 @@ import collections.abc as cabc
 import re
 import typing as t
 
+from flask import render_template
 from markupsafe import Markup
 
 from ..proxies import current_byok
@@ -25,12 +26,14 @@ _INDENTED: t.Final = re.compile(r"\s*\n\s*")
 _SPACED: t.Final = re.compile("<(?:pre|textarea)", re.IGNORECASE)
 
 
-def own_or_ours(template: str) -> list[str]:
-    """Name where a page's template may stand: the host's own, which extends ours.
+def render_page(template: str, page: object) -> str:
+    """Render a page: by the host's own template, which extends ours, or by ours.
 
     :param template: below ``byok/``: ``settings.html``.
+    :param page: one of the dataclasses of :mod:`flask_byok.web.page`.
     """
-    return [f"byok/own/{template}", f"byok/{template}"]
+    own, ours = f"byok/own/{template}", f"byok/{template}"
+    return render_template([own, ours], **page_context(page))
 
 
 def page_context(page: object) -> dict[str, object]:

@@ -68,7 +68,7 @@ class KeyFormBuilder:
             options=tuple(self._provider_options(chosen)),
             model=typed.model,
             model_hint=self._model_hint(),
-            models=tuple(self._offered_models()),
+            models=tuple(self._offered_models(chosen)),
             expires_on=typed.expires_on,
             activate=typed.activate,
             generations=write_generations(
@@ -117,7 +117,8 @@ class KeyFormBuilder:
             models=enumerate_parts(pairs),
         )
 
-    def _offered_models(self) -> t.Iterator[Option]:
+    def _offered_models(self, chosen: str) -> t.Iterator[Option]:
+        """Offer what the app knows, and the stored key's own list of one provider."""
         offered: dict[str, Markup] = {}
 
         for name, models in self._named_models().items():
@@ -128,10 +129,11 @@ class KeyFormBuilder:
                 offered.setdefault(model, say("{provider}", provider=provider.label))
 
         for card in self._cards:
-            for option in () if card.result is None else card.result.models:
-                label = say("{provider}", provider=card.label)
-                known = enumerate_parts(filter(None, (label, option.text)))
-                offered.setdefault(option.value, known)
+            if card.provider == chosen and card.result is not None:
+                for option in card.result.models:
+                    label = say("{provider}", provider=card.label)
+                    known = enumerate_parts(filter(None, (label, option.text)))
+                    offered.setdefault(option.value, known)
 
         for model, text in list(offered.items())[:_MOST_OFFERED]:
             yield Option(value=model, text=text)

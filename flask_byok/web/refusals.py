@@ -6,7 +6,6 @@ import logging
 import typing as t
 
 from flask import make_response
-from flask import render_template
 from flask import request
 from flask import Response
 from flask import url_for
@@ -16,8 +15,7 @@ from ..errors import SetupError
 from ..errors import StateUnavailable
 from ..events import log_event
 from ..proxies import current_byok
-from .context import own_or_ours
-from .context import page_context
+from .context import render_page
 from .guard import is_api
 from .guard import Refused
 from .guard import SAFE_METHODS
@@ -125,8 +123,7 @@ def _answer(
     page = _denied() if slug == "denied" else None
     slug = "no-company" if slug == "denied" and page is None else slug
     template = "message.html" if page is None else "denied.html"
-    context = page_context(page or _message(slug))
-    response = make_response(render_template(own_or_ours(template), **context))
+    response = make_response(render_page(template, page or _message(slug)))
     response.status_code = 400 if slug == "stale-form" else KINDS[slug].status
     response.headers.extend(headers or {})
     return response

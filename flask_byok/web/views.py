@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from flask import make_response
-from flask import render_template
 from flask import request
 from flask import Response
 
@@ -22,8 +21,7 @@ from .answers import require_stored
 from .answers import to_page
 from .builder import Material
 from .builder import PageBuilder
-from .context import own_or_ours
-from .context import page_context
+from .context import render_page
 from .csvfile import render_csv
 from .draftslot import read_status
 from .guard import Refused
@@ -47,14 +45,15 @@ def show_page(company_id: CompanyId) -> Response:
     """Show the settings page."""
     byok = current_byok
     status = read_status(company_id)
-    byok.state.reminders.look(company_text(company_id), status.credentials, status.now)
+    company = company_text(company_id)
+    byok.state.reminders.look(company, status.credentials, status.now)
     outcome = take(byok.registry.ids)
     today = status.now.date()
     asked = read_range(request.args, today)
     days = asked or last_days(RANGES[0], today)
     material = Material(
         status=status,
-        allowances=byok.allowance(company_id),
+        allowances=byok.state.companies.allowance(company, status.now),
         rows=byok.usage(company_id, days.since, days.until),
         days=days,
         is_range=asked is not None,
@@ -65,8 +64,7 @@ def show_page(company_id: CompanyId) -> Response:
         recovered=find_recovered(status) if outcome is None else None,
     )
     page = PageBuilder(byok.settings, byok.registry, material).build()
-    names = own_or_ours("settings.html")
-    return make_response(render_template(names, **page_context(page)))
+    return make_response(render_page("settings.html", page))
 
 
 def change_policy(company_id: CompanyId) -> Response:
@@ -107,8 +105,7 @@ def ask_to_remove(company_id: CompanyId, provider: str) -> Response:
     status = byok.status(company_id)
     require_stored(company_id, status, provider)
     page: RemovePage = build_remove_page(status, provider, byok.settings, byok.registry)
-    names = own_or_ours("remove.html")
-    return make_response(render_template(names, **page_context(page)))
+    return make_response(render_page("remove.html", page))
 
 
 def remove_key(company_id: CompanyId, provider: str) -> Response:
