@@ -216,9 +216,14 @@ class Companies:
         ]
         return found[0] if found else None
 
-    def allowance(self, company: str) -> list[Allowance]:
-        """Tell what is left of the budget this month."""
-        now = self._desk.store.read_state(company).now()
+    def allowance(
+        self, company: str, now: dt.datetime | None = None
+    ) -> list[Allowance]:
+        """Tell what is left of the budget this month.
+
+        :param now: by the database's clock, where it is known already.
+        """
+        now = now or self._desk.store.read_state(company).now()
         return [
             read_allowance(unit) for unit in self._desk.ledger.allowance(company, now)
         ]

@@ -64,7 +64,7 @@ class KeyFormBuilder:
             options=tuple(self._provider_options(chosen)),
             model=typed.model,
             model_hint=self._model_hint(),
-            models=tuple(self._offered_models()),
+            models=tuple(self._offered_models(chosen)),
             expires_on=typed.expires_on,
             activate=typed.activate,
             generations=write_generations(
@@ -113,7 +113,8 @@ class KeyFormBuilder:
             models=Markup(", ").join(pairs),
         )
 
-    def _offered_models(self) -> t.Iterator[Option]:
+    def _offered_models(self, chosen: str) -> t.Iterator[Option]:
+        """Offer what the app knows, and the stored key's own list of one provider."""
         offered: dict[str, str] = {}
 
         for provider_id in self._registry.ids:
@@ -123,8 +124,9 @@ class KeyFormBuilder:
                 offered.setdefault(model, provider.label)
 
         for card in self._cards:
-            for model in () if card.result is None else card.result.models:
-                offered.setdefault(model, card.label)
+            if card.provider == chosen and card.result is not None:
+                for model in card.result.models:
+                    offered.setdefault(model, card.label)
 
         for model, label in list(offered.items())[:_MOST_OFFERED]:
             yield Option(value=model, text=say("{provider}", provider=label))

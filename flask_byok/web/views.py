@@ -45,14 +45,15 @@ def show_page(company_id: CompanyId) -> Response:
     """Show the settings page."""
     byok = current_byok
     status = read_status(company_id)
-    byok.state.reminders.look(company_text(company_id), status.credentials, status.now)
+    company = company_text(company_id)
+    byok.state.reminders.look(company, status.credentials, status.now)
     outcome = take(byok.registry.ids)
     today = status.now.date()
     asked = read_range(request.args, today)
     days = asked or last_days(RANGES[0], today)
     material = Material(
         status=status,
-        allowances=byok.allowance(company_id),
+        allowances=byok.state.companies.allowance(company, status.now),
         rows=byok.usage(company_id, days.since, days.until),
         days=days,
         is_range=asked is not None,

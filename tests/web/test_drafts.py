@@ -341,7 +341,7 @@ def test_a_key_service_that_is_down(
 def test_a_row_somebody_tampered_with(
     host: Host, ada: Visitor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It does not open, is deleted and told in the log; so is one moved to a company."""
+    """It does not open, is deleted and told in the log."""
     ada.save(POOR)
 
     with host.app.app_context():
