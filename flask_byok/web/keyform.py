@@ -122,7 +122,7 @@ class KeyFormBuilder:
         offered: dict[str, Markup] = {}
 
         for name, models in self._named_models().items():
-            offered[name] = say("{models}", models=enumerate_parts(models))
+            offered[name] = enumerate_parts(models)
 
         for provider in self._registry:
             for model in model_names(self._settings, provider).values():
@@ -133,7 +133,7 @@ class KeyFormBuilder:
                 for option in card.result.models:
                     label = say("{provider}", provider=card.label)
                     known = enumerate_parts(filter(None, (label, option.text)))
-                    offered.setdefault(option.value, known)
+                    offered[option.value] = known
 
         for model, text in list(offered.items())[:_MOST_OFFERED]:
             yield Option(value=model, text=text)

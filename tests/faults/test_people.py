@@ -143,11 +143,11 @@ def test_netrc(
 @pytest.mark.fault(89, got="answer", served="c1 s1", seen=REJECTED)
 def test_model_of_its_own(make: Make) -> None:
     """What a company chose for its own key is not spent on the operator's."""
-    host = make(BYOK_MODELS={"OPENAI": {"default": "gpt-4.1"}})
-    host.store(model="gpt-4o")
+    host = make(BYOK_MODELS={"OPENAI": {"default": "gpt-6.1-sol"}})
+    host.store(model="gpt-6.1-terra")
     host.fail("revoked")
     models = [a.model for a in host.chat().attempts]
-    assert models == ["gpt-4o", "gpt-4.1"]
+    assert models == ["gpt-6.1-terra", "gpt-6.1-sol"]
 
 
 #: What would tell a company about the operator's account.

@@ -114,7 +114,7 @@ def cut_off(make: Make, address: str) -> FaultHost:
     before.store()
     return make(
         BYOK_PROVIDER_URLS={**before.simulator.urls, "OPENAI": address},
-        BYOK_MODELS={"OPENAI": {"alone": "gpt-4o-mini"}},
+        BYOK_MODELS={"OPENAI": {"alone": "gpt-5.6-luna"}},
     )
 
 

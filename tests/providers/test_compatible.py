@@ -28,8 +28,12 @@ from flask_byok.providers.types import Message
 from flask_byok.providers.types import ModelInfo
 from flask_byok.secret import Secret
 
+from . import official
 from .conftest import CANARY
 from .replay import answer_with
+from .replay import load
+from .test_recordings import facts
+from .test_recordings import HELLO
 from .test_requests import catch
 from .test_requests import Serve
 
@@ -357,3 +361,42 @@ def test_each_recipe_of_the_page_is_a_vendor(row: list[str]) -> None:
         },
     )
     assert made.base_url == base_url.strip("`") and len(recipes()) == 8
+
+
+def test_a_registered_row_reads_the_recordings(serve: Serve, sender: Sender) -> None:
+    """What OPENAI's own SDK reads in recorded answers, a vendor's object reads, too."""
+    usual: dict[str, t.Any] = {
+        "model": "asked-1",
+        "api_key": Secret(CANARY),
+        "deadline": Deadline(30),
+    }
+
+    for name in ("chat_basic_cache_usage", "chat_refusal_structured"):
+        server = serve(load(f"openai/{name}").behave())
+        near = vendor().with_base_url(f"{server.url}/v1")
+        answer = near.chat(sender, HELLO, **usual)
+        assert facts(answer) == official.READERS["openai-chat"](server.url)
+
+    server = serve(load("openai/chat_stream_include_usage").behave())
+    near = vendor().with_base_url(f"{server.url}/v1")
+    stream = near.open_stream(sender, HELLO, **usual)
+    assert list(stream)
+    assert facts(stream.answer) == official.STREAM_READERS["openai-chat"](server.url)
+
+
+def test_recorded_lists_say_what_models_can_do(serve: Serve, sender: Sender) -> None:
+    """CLAUDE's capabilities and GEMINI's methods, as they were sent."""
+
+    def read(provider: Provider, name: str) -> dict[str, ModelInfo]:
+        server = serve(load(name).behave())
+        found = provider.with_base_url(f"{server.url}/v1").models(
+            sender, api_key=Secret(CANARY), deadline=Deadline(5), pages=1
+        )
+        return {info.id: info for info in found}
+
+    opus = read(ClaudeProvider(), "anthropic/models_list")["claude-opus-5"]
+    assert opus.can == {"vision", "documents", "schema", "reasoning"}
+    assert (opus.input_limit, opus.output_limit) == (1_000_000, 128_000)
+    flash = read(GeminiProvider(), "gemini/models_list_page1")["gemini-2.5-flash"]
+    assert (flash.kinds, flash.can) == ({"chat"}, {"reasoning"})
+    assert flash.input_limit == 1_048_576
