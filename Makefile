@@ -13,6 +13,8 @@ LOWEST ?=
 # off = SQLite alone. BROWSER: auto, require or off.
 SERVERS ?= auto
 BROWSER ?= auto
+# LAYOUT: what the demo's settings page stands in: studio, bootstrap or bare.
+LAYOUT ?= studio
 
 VENV := .venv$(if $(SQLALCHEMY),-sa$(subst .,,$(SQLALCHEMY)))$(if $(LOWEST),-lowest)
 BIN := $(VENV)/bin
@@ -24,7 +26,7 @@ PIN += $(if $(LOWEST),$(shell sed -n '/^dependencies = \[/,/^\]/s/>=/==/p' pypro
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test mutants tables lint format types docs build try-wheel clean distclean
+.PHONY: help demo test mutants tables messages lint format types docs build try-wheel lighthouse clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -36,9 +38,10 @@ help: ## Show what can be made
 	@echo '  LOWEST=1              run them on the oldest promised versions, in .venv-lowest'
 	@echo '  SERVERS=require       fail when PostgreSQL, MariaDB or Redis is missing'
 	@echo '  BROWSER=require       fail when Chromium is missing'
+	@echo '  LAYOUT=bootstrap      show the demo settings page in a Bootstrap app; or LAYOUT=bare'
 
 demo: $(VENV)/.made-demo ## Start the example app with a provider simulator
-	@$(BIN)/python -m example_app.demo
+	@$(BIN)/python -m example_app.demo --layout $(LAYOUT)
 
 test: $(VENV)/.made-tests ## Run the whole test suite
 	@TEST_SERVERS=$(SERVERS) TEST_BROWSER=$(BROWSER) $(BIN)/python -m pytest $(ARGS)
@@ -50,6 +53,15 @@ tables: $(VENV)/.made-tests ## Write the tables of security cases, faults and mu
 	@$(BIN)/python -m tests.support.cases
 	@$(BIN)/python -m tests.support.faults
 	@$(BIN)/python -m tests.mutants --page
+
+messages: $(VENV)/.made-tests ## Bring the translations in line with the sentences
+	@$(BIN)/python -m tests.support.messages
+
+lighthouse: tests/browser/node_modules/.made ## Install Lighthouse, which the tests then run (needs npm)
+
+tests/browser/node_modules/.made: tests/browser/package.json
+	@npm install --prefix tests/browser --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 lint: $(VENV)/.made-style ## Check style, templates and import layers
 	$(BIN)/ruff check .
@@ -85,7 +97,7 @@ clean: ## Remove what was built
 	find flask_byok example_app tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environments and the demo's database, too
-	rm -rf .venv .venv-sa* .venv-lowest instance example_app/instance
+	rm -rf .venv .venv-sa* .venv-lowest instance example_app/instance tests/browser/node_modules
 
 $(VENV)/.made:
 	@$(PYTHON) -c '' 2>/dev/null || { \

@@ -15,6 +15,7 @@ from flask import Flask
 from . import accounts
 from . import breaker
 from . import commands
+from . import layouts
 from . import pages
 from . import security
 from . import settings
@@ -26,13 +27,17 @@ from .extensions import login_manager
 
 
 def create_app(
-    config: cabc.Mapping[str, t.Any] | None = None, *, instance_path: str | None = None
+    config: cabc.Mapping[str, t.Any] | None = None,
+    *,
+    instance_path: str | None = None,
+    layout: str | None = None,
 ) -> Flask:
     """Make the app.
 
     :param config: settings on top of the defaults. ``None``: those of the demo, which
         keeps its secrets and its database in the instance folder.
     :param instance_path: an absolute path, to keep the instance folder elsewhere.
+    :param layout: of the settings page; see :mod:`example_app.layouts`.
     """
     app = Flask(__name__, instance_path=instance_path)
     app.config.from_mapping(settings.DEFAULTS)
@@ -42,6 +47,10 @@ def create_app(
     else:
         app.config.from_mapping(config)
 
+    if layout is not None:
+        app.config["STUDIO_LAYOUT"] = layout
+
+    layouts.set_up_layout(app)
     db.init_app(app)
     csrf.init_app(app)
     login_manager.init_app(app)

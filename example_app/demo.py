@@ -26,6 +26,7 @@ from flask_byok.testing import Simulator
 from . import create_app
 from . import demo_keys
 from . import settings
+from .layouts import LAYOUTS
 from .people import ACCOUNTS
 from .people import COMPANIES
 from .people import PASSWORD
@@ -87,6 +88,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="keep database and secrets here instead of in the instance folder",
     )
     parser.add_argument(
+        "--layout",
+        choices=tuple(LAYOUTS),
+        default="studio",
+        help="what the settings page stands in (studio)",
+    )
+    parser.add_argument(
         "--reset", action="store_true", help="forget saved keys, texts and history"
     )
     return parser
@@ -111,7 +118,7 @@ def main(arguments: cabc.Sequence[str] | None = None) -> int:
             simulator = start_simulator(options.simulator_port, options.pace)
             stack.callback(simulator.stop)
 
-        app = build_app(folder, simulator, reset=options.reset)
+        app = build_app(folder, simulator, reset=options.reset, layout=options.layout)
         listener = stack.enter_context(open_port(options.port))
         port = listener.getsockname()[1]
         server = make_server(
@@ -144,10 +151,13 @@ def start_simulator(port: int, pace: float) -> Simulator:
         return Simulator(host=_HOST, pace=pace).start()
 
 
-def build_app(folder: str | None, simulator: Simulator | None, *, reset: bool) -> Flask:
+def build_app(
+    folder: str | None, simulator: Simulator | None, *, reset: bool, layout: str
+) -> Flask:
     """Make the app and its database.
 
     :param folder: the instance folder; ``None`` for the usual one.
+    :param layout: of the settings page.
     """
     place = pathlib.Path(folder or Flask("example_app").instance_path)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -161,7 +171,7 @@ def build_app(folder: str | None, simulator: Simulator | None, *, reset: bool) -
             path = f"{settings.database_path(place)}{ending}"
             pathlib.Path(path).unlink(missing_ok=True)
 
-    app = create_app(instance_path=folder)
+    app = create_app(instance_path=folder, layout=layout)
 
     with app.app_context():
         prepare_database()

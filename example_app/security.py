@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
+from flask import current_app
 from flask import Flask
 from flask import render_template
 from flask import request
@@ -16,6 +17,11 @@ from werkzeug.exceptions import HTTPException
 POLICY: t.Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+#: The pictures in Bootstrap's own style sheet stand in it as data.
+POLICY_WITH_BOOTSTRAP: t.Final = POLICY.replace(
+    "img-src 'self'", "img-src 'self' data:"
 )
 
 #: By status: a title and a sentence.
@@ -39,7 +45,10 @@ def protect(app: Flask) -> None:
 def add_headers(response: Response) -> Response:
     """Keep pages out of frames and caches, and everything foreign out of pages."""
     headers = response.headers
-    headers["Content-Security-Policy"] = POLICY
+    has_bootstrap = current_app.config["STUDIO_LAYOUT"] == "bootstrap"
+    headers["Content-Security-Policy"] = (
+        POLICY_WITH_BOOTSTRAP if has_bootstrap else POLICY
+    )
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
 

@@ -24,6 +24,7 @@ SIMULATOR_URL: t.Final = "http://127.0.0.1:8600"
 DEFAULTS: t.Final[cabc.Mapping[str, t.Any]] = {
     "APP_NAME": "Content Studio",
     "STUDIO_SIMULATOR_URL": None,
+    "STUDIO_LAYOUT": "studio",
     "SESSION_COOKIE_NAME": "content_studio",
     "SESSION_COOKIE_SAMESITE": "Lax",
     "BYOK_APP_NAME": "Content Studio",

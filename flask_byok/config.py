@@ -140,7 +140,7 @@ _READERS: t.Final[cabc.Mapping[str, cabc.Callable[[str, t.Any], t.Any]]] = {
     "url_prefix": read.url_prefix,
     "base_template": read.text,
     "app_name": read.text,
-    "ui": read.choice("plain"),
+    "ui": read.choice("plain", "bootstrap5"),
     "csp_nonce": read.function,
     "rate_limit": read.rate_limit,
     "rate_limit_storage": read.text,

@@ -61,6 +61,13 @@ our_side_failed: blinker.Signal = _signals.signal("byok-our-side-failed")
 #: ``until``: when the key is tried again, or ``None``. Times are aware UTC.
 notice_due: blinker.Signal = _signals.signal("byok-notice-due")
 
+#: The date a company declared for its key comes near: 14, 7 or 1 days are left, once
+#: each for a key and its date, over all workers; of steps that were missed only the
+#: latest. Found by ``flask byok sweep`` and when somebody opens the page. Passes
+#: ``company_id``, ``provider``, ``days_left`` (at most the step, at least 1) and
+#: ``expires_on``, a date in UTC.
+key_expiring: blinker.Signal = _signals.signal("byok-key-expiring")
+
 #: A company reached 80 or 100 percent of its allowance. Passes ``company_id``,
 #: ``percent``, ``unit`` (``requests``, ``tokens`` or ``money``), ``used``, ``limit``,
 #: both of money a ``Decimal`` in US dollars, and ``period`` (``"2026-11"``).

@@ -38,12 +38,15 @@ from .service.companies import Companies
 from .service.connection import Connections
 from .service.desk import Desk
 from .service.doctor import Doctor
+from .service.drafting import Drafting
 from .service.endings import warn_of_ends
 from .service.limits import CheckLimiter
+from .service.reminders import Reminders
 from .service.saving import Saving
 from .service.sweeping import Sweeper
 from .service.upkeep import Upkeep
 from .vault.database import Database
+from .vault.drafts import Drafts
 from .vault.keyring import Keyring
 from .vault.models import build_tables
 from .vault.models import Tables
@@ -72,11 +75,13 @@ class AppState:
     engine: Engine
     connections: Connections
     saving: Saving
+    drafting: Drafting
     companies: Companies
     desk: Desk
     doctor: Doctor
     upkeep: Upkeep
     sweeper: Sweeper
+    reminders: Reminders
     accounts: Accounts
     sdks: Sdks
 
@@ -196,6 +201,7 @@ def _assemble(
         registry=registry,
         database=database,
         store=store,
+        drafts=Drafts(database, tables),
         keyring=keyring,
         engine=engine,
         planner=planner,
@@ -212,6 +218,8 @@ def _assemble(
         ),
     )
     companies = Companies(desk)
+    saving = Saving(desk, companies)
+    reminders = Reminders(database, tables.credential, ledger.audit, teller)
     return AppState(
         settings=settings,
         registry=registry,
@@ -222,7 +230,8 @@ def _assemble(
         sender=sender,
         engine=engine,
         connections=Connections(desk),
-        saving=Saving(desk, companies),
+        saving=saving,
+        drafting=Drafting(desk, saving),
         companies=companies,
         desk=desk,
         doctor=Doctor(
@@ -236,7 +245,8 @@ def _assemble(
             prices=ledger.prices,
         ),
         upkeep=Upkeep(desk, tables),
-        sweeper=Sweeper(database, ledger, teller.notices),
+        sweeper=Sweeper(database, ledger, teller.notices, reminders, desk.drafts),
+        reminders=reminders,
         accounts=Accounts(desk),
         sdks=Sdks(engine, registry, settings),
     )

@@ -20,6 +20,8 @@ _SENTENCES: t.Final = {
     "settled": "{n:,} attempts nobody ended {verb} charged at their estimates.",
     "rolled_up": "{n:,} attempts older than {days} days {verb} added up per day.",
     "notices": "{n:,} notices about company keys {verb} sent.",
+    "reminders": "{n:,} reminders of keys that expire {verb} sent.",
+    "drafts": "{n:,} pasted keys that were never saved {verb} deleted.",
 }
 
 
@@ -35,6 +37,9 @@ _SENTENCES: t.Final = {
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def sweep(keep_days: int, dry_run: bool, as_json: bool) -> None:
     """Charge attempts dead processes left, add old ones up per day, send notices.
+
+    Also sends reminders of keys that expire, and deletes pasted keys that nobody saved
+    within 15 minutes.
 
     Usage stays what it was: the sums of a day take the place of its attempts. The
     history is kept. Each batch is committed: run it daily, again after it was stopped,

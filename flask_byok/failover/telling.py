@@ -308,6 +308,28 @@ class Teller:
             {"company_id": _host_id(company), "refusals": refusals, "actor": actor},
         )
 
+    def key_expiring(
+        self, company: str, provider: str, days_left: int, expires_on: dt.date
+    ) -> None:
+        """Tell that the date a company declared for its key comes near."""
+        log_event(
+            _log,
+            logging.INFO,
+            "key_expiring",
+            "The %(provider)s key of company %(company)s expires in %(days)d days, by "
+            "the date the company declared.",
+            provider=provider,
+            company=company,
+            days=days_left,
+        )
+        payload = {
+            "company_id": _host_id(company),
+            "provider": provider,
+            "days_left": days_left,
+            "expires_on": expires_on,
+        }
+        self._send(signals.key_expiring, payload)
+
     def allowance_crossed(self, crossing: Crossing) -> None:
         """Tell that a company has used most or all of its allowance this month."""
         payload = dataclasses.asdict(crossing)

@@ -27,6 +27,7 @@ Action = t.Literal[
     "key_removed",
     "key_tested",
     "key_unreadable",
+    "key_expiring",
     "details_changed",
     "active_changed",
     "policy_changed",

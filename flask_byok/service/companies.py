@@ -54,6 +54,8 @@ class Companies:
                 conn, company, provider_id, seen_generation=generation
             )
 
+            self._desk.drafts.delete_of_provider(conn, company, provider_id)
+
             if active is not None and active.provider == provider_id:
                 heir = self._heir(state, provider_id)
                 self._desk.store.set_active(conn, company, heir)
@@ -155,7 +157,28 @@ class Companies:
 
     def status(self, company: str) -> CompanyStatus:
         """Tell whose key serves now, and why not the company's."""
-        state, infos = self._desk.store.read_page(company)
+        return self._describe(*self._desk.store.read_page(company))
+
+    def drafted_status(
+        self, company: str, draft_id: str, actor: str | None
+    ) -> CompanyStatus:
+        """Tell the same, and of the draft of this browser session. One query.
+
+        :param draft_id: as the session holds it; the draft of somebody else, or one
+            that has ended, is not told.
+        """
+        state, infos, draft = self._desk.store.read_drafted_page(company, draft_id)
+        status = self._describe(state, infos)
+
+        if draft is None or draft.actor != actor or draft.ends_at <= status.now:
+            return status
+
+        known = draft.provider in self._desk.registry.ids
+        return dataclasses.replace(status, draft=draft if known else None)
+
+    def _describe(
+        self, state: CompanyState, infos: tuple[CredentialInfo, ...]
+    ) -> CompanyStatus:
         policy = self._policy(state)
         outlook = self._desk.engine.look_ahead(state)
         active = self._desk.planner.active(state)
@@ -193,9 +216,14 @@ class Companies:
         ]
         return found[0] if found else None
 
-    def allowance(self, company: str) -> list[Allowance]:
-        """Tell what is left of the budget this month."""
-        now = self._desk.store.read_state(company).now()
+    def allowance(
+        self, company: str, now: dt.datetime | None = None
+    ) -> list[Allowance]:
+        """Tell what is left of the budget this month.
+
+        :param now: by the database's clock, where it is known already.
+        """
+        now = now or self._desk.store.read_state(company).now()
         return [
             read_allowance(unit) for unit in self._desk.ledger.allowance(company, now)
         ]

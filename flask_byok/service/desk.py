@@ -27,6 +27,7 @@ from ..providers.base import Provider
 from ..providers.registry import Registry
 from ..secret import Secret
 from ..vault.database import Database
+from ..vault.drafts import Drafts
 from ..vault.keyring import Keyring
 from ..vault.store import Store
 from ..vault.types import CompanyState
@@ -64,6 +65,7 @@ class Desk:
     registry: Registry
     database: Database
     store: Store
+    drafts: Drafts
     keyring: Keyring | None
     engine: Engine
     planner: Planner

@@ -6,6 +6,8 @@ import dataclasses
 import datetime as dt
 import uuid
 
+import sqlalchemy as sa
+
 from ..errors import CredentialChanged
 from ..errors import CredentialNotFound
 from ..errors import StateUnavailable
@@ -15,6 +17,7 @@ from ..secret import Secret
 from ..vault.keyring import API_KEY
 from ..vault.keyring import Keyring
 from ..vault.keyring import SealContext
+from ..vault.saving import CHANGED
 from ..vault.types import CompanyState
 from ..vault.types import Credential
 from ..vault.types import CredentialInfo
@@ -36,7 +39,11 @@ from .types import SaveVerdict
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Save:
-    """What a person wants to be stored; the key itself travels apart."""
+    """What a person wants to be stored; the key itself travels apart.
+
+    :param checked: a check made before, which is not made again.
+    :param draft: the id of the draft that the key comes from; it ends with the save.
+    """
 
     company: str
     provider: Provider
@@ -46,6 +53,8 @@ class Save:
     activate: bool
     generation: int | None
     confirm: str | None
+    checked: ConnectionReport | None = None
+    draft: str | None = None
 
 
 class Saving:
@@ -67,8 +76,14 @@ class Saving:
         activate: bool = True,
         generation: int | None = None,
         confirm: str | None = None,
+        checked: ConnectionReport | None = None,
+        draft: str | None = None,
     ) -> SaveResult:
-        """Check a key, then store it; or change what stands beside a stored one."""
+        """Check a key, then store it; or change what stands beside a stored one.
+
+        :param checked: a check of this very key made before: nobody is asked again.
+        :param draft: the id of the draft that holds the key; storing ends it.
+        """
         wish = Save(
             company=company,
             provider=self._desk.registry.get(provider_id),
@@ -78,6 +93,8 @@ class Saving:
             activate=activate,
             generation=generation,
             confirm=confirm,
+            checked=checked,
+            draft=draft,
         )
         state = self._desk.store.read_state(company)
         stored = state.credential(provider_id)
@@ -103,9 +120,7 @@ class Saving:
         if other is not None and wish.confirm != "other_provider":
             return self._refused(wish, "other_provider", other_provider=other.id)
 
-        self._desk.count(wish.company, wish.actor)
-        model = self._desk.model(wish.provider, wish.model)
-        report = self._desk.checker.check(wish.provider, secret, model=model)
+        report = wish.checked or self._check(wish, secret)
 
         if not _may_store(report.verdict, stored, wish.confirm):
             return self._not_stored(wish, report)
@@ -127,6 +142,11 @@ class Saving:
             credential=self._read_stored(wish),
             report=report,
         )
+
+    def _check(self, wish: Save, secret: Secret) -> ConnectionReport:
+        self._desk.count(wish.company, wish.actor)
+        model = self._desk.model(wish.provider, wish.model)
+        return self._desk.checker.check(wish.provider, secret, model=model)
 
     def _read_stored(self, wish: Save) -> CredentialInfo | None:
         """Show what was just stored; it is stored, whether it can be read or not."""
@@ -181,6 +201,7 @@ class Saving:
         activated = _becomes_active(wish, self._desk.planner.active(state), report)
 
         with self._desk.database.write() as conn:
+            self._end_draft(conn, wish)
             self._desk.store.ensure_check_value(conn, self._desk.open_keyring())
             self._desk.store.put(
                 conn, sealed, seen_generation=_generation(stored), actor=wish.actor
@@ -199,6 +220,14 @@ class Saving:
             )
 
         return activated
+
+    def _end_draft(self, conn: sa.Connection, wish: Save) -> None:
+        """A draft is used once: whoever deletes it stores its key."""
+        if wish.draft is None:
+            return
+
+        if not self._desk.drafts.delete(conn, wish.company, wish.draft):
+            raise CredentialChanged(CHANGED)
 
     def _tell_replaced(
         self, stored: Credential | None, state: CompanyState, report: ConnectionReport

@@ -22,6 +22,8 @@ from ..ledger.usage import Ledger
 from ..vault.database import Database
 from ..vault.database import DuplicateRow
 from ..vault.database import WriteBusy
+from ..vault.drafts import Drafts
+from .reminders import Reminders
 
 #: Days an attempt is kept as a row of its own.
 KEEP_DAYS: t.Final = 90
@@ -93,10 +95,19 @@ class SweepStep:
 class Sweeper:
     """Does the chores of one app."""
 
-    def __init__(self, database: Database, ledger: Ledger, notices: Notices) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        notices: Notices,
+        reminders: Reminders,
+        drafts: Drafts,
+    ) -> None:
         self._database = database
         self._ledger = ledger
         self._notices = notices
+        self._reminders = reminders
+        self._drafts = drafts
 
     def chores(self, keep_days: int = KEEP_DAYS) -> tuple[Chore, ...]:
         """List the chores in their order.
@@ -114,6 +125,12 @@ class Sweeper:
 
         def send_notices(now: dt.datetime, most: int, wait: float) -> int:
             return self._notices.sweep(now, most=most)
+
+        def remind(now: dt.datetime, most: int, wait: float) -> int:
+            return self._reminders.sweep(now, most=most)
+
+        def end_drafts(now: dt.datetime, most: int, wait: float) -> int:
+            return self._drafts.sweep(now, most=most, wait=wait)
 
         return (
             Chore(
@@ -133,6 +150,18 @@ class Sweeper:
                 by_itself=False,
                 count=self._notices.count,
                 step=send_notices,
+            ),
+            Chore(
+                name="reminders",
+                by_itself=False,
+                count=self._reminders.count,
+                step=remind,
+            ),
+            Chore(
+                name="drafts",
+                by_itself=True,
+                count=self._drafts.count_ended,
+                step=end_drafts,
             ),
         )
 
@@ -166,10 +195,13 @@ class Sweeper:
             logging.INFO,
             "sweep_ended",
             "A sweep ended: %(settled)d attempts settled, %(rolled_up)d rolled up, "
-            "%(notices)d notices sent.",
+            "%(notices)d notices and %(reminders)d reminders sent, %(drafts)d drafts "
+            "of keys deleted.",
             settled=report.done["settled"],
             rolled_up=report.done["rolled_up"],
             notices=report.done["notices"],
+            reminders=report.done["reminders"],
+            drafts=report.done["drafts"],
         )
 
     def sweep_a_little(self) -> None:

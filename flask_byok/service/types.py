@@ -10,6 +10,7 @@ import typing as t
 from ..ledger.budget import UnitAllowance
 from ..ledger.prices import to_dollars
 from ..vault.types import CredentialInfo
+from ..vault.types import DraftInfo
 
 #: One graded check of a test.
 Grade = t.Literal["pass", "remark", "fail", "unknown"]
@@ -193,6 +194,7 @@ class CompanyStatus:
     :param since: since when, UTC.
     :param until: when it is tried again, UTC.
     :param vault_open: whether keys can be saved here.
+    :param draft: a pasted key that is not saved yet, for the session that pasted it.
     """
 
     now: dt.datetime
@@ -207,3 +209,4 @@ class CompanyStatus:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     vault_open: bool = True
+    draft: DraftInfo | None = None

@@ -8,7 +8,11 @@ import dataclasses
 import logging
 import typing as t
 
+import sqlalchemy as sa
+
 from ..events import log_event
+from ..vault.keyring import API_KEY
+from ..vault.keyring import DRAFT
 from ..vault.models import Tables
 from ..vault.ring_rows import retire
 from ..vault.rotation import BATCH
@@ -135,15 +139,27 @@ class Upkeep:
         self, report: RotationReport, batch: int, max_rows: int | None
     ) -> cabc.Iterator[Step]:
         if report.dry_run:
-            return self._rehearse(report, batch, max_rows)
+            yield from self._rehearse(report, batch, max_rows)
+            return
 
+        yield from self._rotation(self._tables.credential, API_KEY, batch, max_rows)
+        left = None if max_rows is None else max_rows - report.moved
+
+        # Few and short-lived; without them a master key could not be retired at once.
+        for step in self._rotation(self._tables.draft, DRAFT, batch, left):
+            yield dataclasses.replace(step, position=1.0)
+
+    def _rotation(
+        self, table: sa.Table, purpose: str, batch: int, most: int | None
+    ) -> cabc.Iterator[Step]:
         return Rotation(
             self._desk.database,
             self._desk.store,
-            self._tables.credential,
+            table,
             self._desk.open_keyring(),
             batch=batch,
-            most=max_rows,
+            most=most,
+            purpose=purpose,
         ).run()
 
     def _rehearse(
@@ -176,13 +192,21 @@ class Upkeep:
     def _look(
         self, size: int, *, not_under: str | None = None
     ) -> cabc.Iterator[Looked]:
-        return open_all(
-            self._desk.database,
-            self._tables.credential,
-            self._desk.open_keyring(),
-            not_under=not_under,
-            size=size,
-        )
+        for table, purpose in self._sealed():
+            for looked in open_all(
+                self._desk.database,
+                table,
+                self._desk.open_keyring(),
+                not_under=not_under,
+                size=size,
+                purpose=purpose,
+            ):
+                is_last = purpose == DRAFT
+                yield dataclasses.replace(looked, position=1.0) if is_last else looked
+
+    def _sealed(self) -> tuple[tuple[sa.Table, str], ...]:
+        """Give the tables that hold sealed keys, and what those are sealed for."""
+        return (self._tables.credential, API_KEY), (self._tables.draft, DRAFT)
 
     def retire(self, key_id: str) -> None:
         """Let nothing be sealed under a master key any more, in any process.
@@ -207,4 +231,9 @@ class Upkeep:
         )
 
     def _left(self, primary: str) -> dict[str, int]:
-        return count_left(self._desk.database, self._tables.credential, primary)
+        left: collections.Counter[str] = collections.Counter()
+
+        for table, _ in self._sealed():
+            left.update(count_left(self._desk.database, table, primary))
+
+        return dict(sorted(left.items()))

@@ -19,6 +19,9 @@ from .company import company_value
 #: What a stored key is sealed for. Anything else ever sealed takes its own purpose.
 API_KEY: t.Final = "api-key"
 
+#: What a key is sealed for that somebody pasted and has not saved yet.
+DRAFT: t.Final = "api-key-draft"
+
 #: Version 1, suite 1: a master key of the local ring. The wrap is a salt.
 LOCAL: t.Final = b"\x01\x01"
 
@@ -50,7 +53,7 @@ _RECORD: t.Final = re.compile(
 class SealContext:
     """What a sealed key is bound to, besides the app's namespace."""
 
-    #: ``api-key`` for a stored key.
+    #: ``api-key`` for a stored key, ``api-key-draft`` for one that is not saved yet.
     purpose: str
     #: The typed text of the company's id, such as ``i:42``.
     company: str

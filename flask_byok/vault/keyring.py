@@ -21,6 +21,7 @@ from ..masterkeys import KEY_ID
 from ..secret import Secret
 from .entry import Entry
 from .format import API_KEY as API_KEY
+from .format import DRAFT as DRAFT
 from .format import encode_context
 from .format import join
 from .format import judge_header

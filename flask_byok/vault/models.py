@@ -104,6 +104,8 @@ class CredentialMixin(CircuitMixin):
     created_by: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     updated_at: orm.Mapped[dt.datetime] = orm.mapped_column(time_type(), nullable=False)
     updated_by: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    #: The last reminder of ``expires_on`` that was sent: 14, 7 or 1 days.
+    reminded_days: orm.Mapped[int | None] = orm.mapped_column(sa.Integer)
     test_report: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
     tested_at: orm.Mapped[dt.datetime | None] = orm.mapped_column(time_type())
 
@@ -134,6 +136,7 @@ class Tables:
 
     company: sa.Table
     credential: sa.Table
+    draft: sa.Table
     system_key: sa.Table
     keyring: sa.Table
     attempt: sa.Table
@@ -161,6 +164,7 @@ def build_tables(
     return Tables(
         company=_plain(metadata, "byok_company", _company_columns),
         credential=credential,
+        draft=_plain(metadata, "byok_draft", _draft_columns),
         system_key=_mapped(metadata, SystemKeyMixin.__tablename__),
         keyring=_plain(metadata, "byok_keyring", _keyring_columns),
         attempt=_plain(metadata, "byok_attempt", _attempt_columns),
@@ -260,6 +264,29 @@ def _company_columns() -> tuple[sa.schema.SchemaItem, ...]:
         sa.Column("use_other_keys", sa.Boolean, nullable=False),
         sa.Column("removed_generation", sa.Integer),
         sa.Column("updated_at", time_type(), nullable=False),
+    )
+
+
+def _draft_columns() -> tuple[sa.schema.SchemaItem, ...]:
+    return (
+        sa.Column("id", word_type(36), primary_key=True),
+        sa.Column("company_id", word_type(COMPANY_LENGTH), nullable=False),
+        sa.Column("provider", word_type(32), nullable=False),
+        sa.Column("blob", sa.LargeBinary, nullable=False),
+        sa.Column("key_id", word_type(4), nullable=False),
+        # Of the sealed bytes: +1 whenever they are others.
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("actor", sa.String(255)),
+        sa.Column("verdict", word_type(16), nullable=False),
+        sa.Column("other_provider", word_type(32)),
+        sa.Column("model", word_type(200)),
+        sa.Column("expires_on", sa.Date),
+        sa.Column("activate", sa.Boolean, nullable=False),
+        sa.Column("test_report", sa.Text),
+        sa.Column("created_at", time_type(), nullable=False),
+        sa.Column("ends_at", time_type(), nullable=False),
+        sa.Index(conv("ix_byok_draft_company"), "company_id"),
+        sa.Index(conv("ix_byok_draft_ends"), "ends_at"),
     )
 
 

@@ -121,6 +121,10 @@ def retire(
 
 
 def _count_under(connection: sa.Connection, tables: Tables, key_id: str) -> int:
-    credential = tables.credential
-    count = sa.select(sa.func.count()).where(credential.c.key_id == key_id)
-    return connection.scalar(count.select_from(credential)) or 0
+    found = 0
+
+    for table in (tables.credential, tables.draft):
+        count = sa.select(sa.func.count()).where(table.c.key_id == key_id)
+        found += connection.scalar(count.select_from(table)) or 0
+
+    return found

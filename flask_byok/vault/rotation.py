@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ..errors import BYOKError
 from ..errors import RotationStopped
 from .database import Database
+from .keyring import API_KEY
 from .keyring import Keyring
 from .sealed_rows import page_query
 from .sealed_rows import position_of
@@ -69,6 +70,7 @@ class Rotation:
 
     :param batch: keys of one transaction.
     :param most: how many keys to move at most; ``None`` for all.
+    :param purpose: what the keys of the table are sealed for.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Rotation:
         *,
         batch: int = BATCH,
         most: int | None = None,
+        purpose: str = API_KEY,
     ) -> None:
         self._database = database
         self._store = store
@@ -87,6 +90,7 @@ class Rotation:
         self._keyring = keyring
         self._batch = batch
         self._most = most
+        self._purpose = purpose
         self._query = page_query(table, not_under=keyring.primary)
         self._swap = Swap(table, keyring.primary)
         self._told: set[str] = set()
@@ -157,7 +161,7 @@ class Rotation:
         One row of the page at most; those that do not open are passed over.
         """
         with self._database.read() as connection:
-            rows = read_page(connection, self._query, after, size)
+            rows = self._read(connection, self._query, after, size)
 
         for row in rows:
             if row.id not in self._told:
@@ -173,7 +177,7 @@ class Rotation:
         """Lock rows, seal them in memory, write and commit."""
         with self._database.write() as connection:
             self._store.ensure_check_value(connection, self._keyring)
-            rows = read_page(connection, query, after, size)
+            rows = self._read(connection, query, after, size)
             batch = self._seal(rows)
             moved = self._swap.write(connection, batch.resealed)
 
@@ -182,7 +186,7 @@ class Rotation:
     def _move_unlocked(self, after: str, size: int) -> tuple[Step, str | None]:
         """Read rows, seal them while nobody waits, write what is still the same."""
         with self._database.read() as connection:
-            rows = read_page(connection, self._query, after, size)
+            rows = self._read(connection, self._query, after, size)
 
         batch = self._seal(rows)
         moved = 0
@@ -193,6 +197,15 @@ class Rotation:
                 moved = self._swap.write(connection, batch.resealed)
 
         return self._end(rows, size, batch, moved)
+
+    def _read(
+        self,
+        connection: sa.Connection,
+        query: sa.Select[t.Any],
+        after: str,
+        size: int,
+    ) -> list[SealedRow]:
+        return read_page(connection, query, after, size, self._purpose)
 
     def _end(
         self, rows: list[SealedRow], size: int, batch: _Batch, moved: int

@@ -18,6 +18,7 @@ from .types import CircuitState
 from .types import CompanyState
 from .types import Credential
 from .types import CredentialInfo
+from .types import DraftInfo
 
 _COMPANY = ("company_id", "fallback", "active_provider", "use_other_keys")
 _SEALED = ("company_id", "provider", "blob", "key_id", "model", "expires_on", "state")
@@ -33,8 +34,25 @@ _SHOWN = (
     "updated_by",
     "test_report",
     "tested_at",
+    "reminded_days",
 )
 _SHOWN_AT = _CIRCUIT_AT + len(CIRCUIT_COLUMNS)
+_DRAFT_AT = _SHOWN_AT + len(_SHOWN)
+
+#: The columns of a draft that stand in :class:`DraftInfo`, in its order.
+DRAFT_COLUMNS: tuple[str, ...] = (
+    "id",
+    "company_id",
+    "provider",
+    "actor",
+    "verdict",
+    "other_provider",
+    "model",
+    "expires_on",
+    "activate",
+    "test_report",
+    "ends_at",
+)
 _INFO = (
     "last4",
     "model",
@@ -47,6 +65,7 @@ _INFO = (
     "reason",
     "unreadable_reason",
     "model_blocks",
+    "reminded_days",
 )
 _INFO_TIMES = (
     "created_at",
@@ -54,6 +73,7 @@ _INFO_TIMES = (
     "last_ok_at",
     "opened_at",
     "open_until",
+    "closed_at",
     "unreadable_at",
     "tested_at",
 )
@@ -73,24 +93,34 @@ CIRCUIT_TIMES: tuple[str, ...] = (
 )
 
 
-def state_query(tables: Tables, *, shown: bool = False) -> Query:
+def state_query(tables: Tables, *, shown: bool = False, drafted: bool = False) -> Query:
     """Build the one query a call makes before it sends anything.
 
     It answers with at least one row, for the clock, also for an unknown company.
 
     :param shown: read what managers may see of the keys, too.
+    :param drafted: read one draft of the company, as well; its id is the parameter
+        ``draft``. Needs ``shown``.
     """
     company, credential = tables.company.c, tables.credential.c
     one = sa.select(sa.literal_column("1").label("one")).subquery("o")
     asked = sa.bindparam("company", type_=sa.String())
     source = one.outerjoin(tables.company, company.company_id == asked)
     source = source.outerjoin(tables.credential, credential.company_id == asked)
+    draft = tables.draft.c
+
+    if drafted:
+        named = sa.bindparam("draft", type_=sa.String())
+        one_draft = sa.and_(draft.id == named, draft.company_id == asked)
+        source = source.outerjoin(tables.draft, one_draft)
+
     return Query(
         sa.select(
             db_now(),
             *(company[name] for name in _COMPANY),
             *(credential[name] for name in _SEALED + CIRCUIT_COLUMNS),
             *(credential[name] for name in _SHOWN if shown),
+            *(draft[name] for name in DRAFT_COLUMNS if drafted),
         ).select_from(source)
     )
 
@@ -173,7 +203,7 @@ def read_infos(
     """Build what managers may see from rows of :func:`state_query`, shown ones."""
     names = (*_SEALED, *CIRCUIT_COLUMNS, *_SHOWN)
     found = [
-        _read_info(dict(zip(names, row[_CREDENTIAL_AT:], strict=True)), row[3])
+        _read_info(dict(zip(names, row[_CREDENTIAL_AT:_DRAFT_AT], strict=True)), row[3])
         for row in rows
         if row[_CREDENTIAL_AT] == company
     ]
@@ -192,3 +222,19 @@ def _read_info(
         active=row["provider"] == active_provider,
         report=row["test_report"],
     )
+
+
+def read_draft(company: str, row: tuple[t.Any, ...]) -> DraftInfo | None:
+    """Read the draft at the end of a row of :func:`state_query`, if there is one."""
+    values = row[_DRAFT_AT:]
+    return build_draft(values) if values and values[1] == company else None
+
+
+def build_draft(values: cabc.Sequence[t.Any]) -> DraftInfo:
+    """Build a draft from the values of :data:`DRAFT_COLUMNS`."""
+    named = dict(zip(DRAFT_COLUMNS, values, strict=True))
+    report = named.pop("test_report")
+    named["expires_on"] = read_date(named["expires_on"])
+    named["activate"] = bool(named["activate"])
+    named["ends_at"] = read_time(named["ends_at"])
+    return DraftInfo(report=report, **named)

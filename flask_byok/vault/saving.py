@@ -63,6 +63,7 @@ def saved_values(
         "last4": sealed.last4,
         "model": sealed.model,
         "expires_on": sealed.expires_on,
+        "reminded_days": None,
         "state": sealed.state,
         "state_reason": sealed.state_reason,
         "test_report": sealed.report,

@@ -35,12 +35,14 @@ class SealedRow:
     key_id: str
     generation: int
     blob: bytes = dataclasses.field(repr=False)
+    #: What it is sealed for: ``api-key``, or ``api-key-draft`` in the table of drafts.
+    purpose: str = API_KEY
 
     @property
     def context(self) -> SealContext:
         """What the key is bound to."""
         return SealContext(
-            purpose=API_KEY,
+            purpose=self.purpose,
             company=self.company_id,
             provider=self.provider,
             record=self.id,
@@ -99,14 +101,18 @@ def page_query(table: sa.Table, *, not_under: str | None = None) -> sa.Select[t.
 
 
 def read_page(
-    connection: sa.Connection, query: sa.Select[t.Any], after: str, size: int
+    connection: sa.Connection,
+    query: sa.Select[t.Any],
+    after: str,
+    size: int,
+    purpose: str = API_KEY,
 ) -> list[SealedRow]:
-    """Read the rows of one page."""
+    """Read the rows of one page, all of them sealed for one purpose."""
     rows = connection.execute(query, {"after": after, "size": size})
-    return [_read_row(row) for row in rows]
+    return [_read_row(row, purpose) for row in rows]
 
 
-def _read_row(row: cabc.Iterable[t.Any]) -> SealedRow:
+def _read_row(row: cabc.Iterable[t.Any], purpose: str) -> SealedRow:
     record, company, provider, key_id, generation, blob = row
     return SealedRow(
         id=record,
@@ -115,6 +121,7 @@ def _read_row(row: cabc.Iterable[t.Any]) -> SealedRow:
         key_id=key_id,
         generation=generation,
         blob=read_blob(blob),
+        purpose=purpose,
     )
 
 
@@ -161,8 +168,9 @@ def open_all(
     *,
     not_under: str | None = None,
     size: int = 500,
+    purpose: str = API_KEY,
 ) -> cabc.Iterator[Looked]:
-    """Open every stored key, a page at a time, and change nothing.
+    """Open every key of a table, a page at a time, and change nothing.
 
     No lock is taken and no connection held between the pages.
 
@@ -175,7 +183,7 @@ def open_all(
 
     while after is not None:
         with database.read() as connection:
-            rows = read_page(connection, query, after, size)
+            rows = read_page(connection, query, after, size, purpose)
 
         after = rows[-1].id if len(rows) == size else None
         yield _look(keyring, rows, 1.0 if after is None else position_of(rows[-1]))

@@ -23,6 +23,7 @@ from .ring_rows import ensure_check_value
 from .ring_rows import refuse_other_ring
 from .ring_watch import RingWatch
 from .rows import read_company
+from .rows import read_draft
 from .rows import read_infos
 from .rows import state_query
 from .saving import CHANGED
@@ -35,6 +36,7 @@ from .saving import set_company
 from .saving import update_seen
 from .types import CompanyState
 from .types import CredentialInfo
+from .types import DraftInfo
 from .types import SealedKey
 
 _NONE = "This company has no stored key of that provider."
@@ -57,14 +59,17 @@ class Store:
         self._tables = tables
         self._state_query = state_query(tables)
         self._page_query = state_query(tables, shown=True)
+        self._draft_query = state_query(tables, shown=True, drafted=True)
         self._ring_watch: RingWatch | None = None
 
     def watch(self, keyring: Keyring) -> None:
         """Compare this ring with the database at the first read of each process."""
         self._ring_watch = RingWatch(lambda: self.keyring_problems(keyring))
 
-    def _fetch(self, query: Query, company: str) -> list[tuple[t.Any, ...]]:
-        rows = self._database.fetch(query, {"company": company})
+    def _fetch(
+        self, query: Query, company: str, **more: str
+    ) -> list[tuple[t.Any, ...]]:
+        rows = self._database.fetch(query, {"company": company, **more})
 
         if self._ring_watch is not None:
             self._ring_watch.look_once()
@@ -98,6 +103,25 @@ class Store:
         try:
             state = read_company(company, rows, self._database.moved)
             return state, read_infos(company, rows)
+        except (TypeError, ValueError):
+            pass
+
+        raise StateUnavailable(_UNREADABLE_ROW)
+
+    def read_drafted_page(
+        self, company: str, draft_id: str
+    ) -> tuple[CompanyState, tuple[CredentialInfo, ...], DraftInfo | None]:
+        """Read the same and a draft of this company, by one query.
+
+        :return: the draft is ``None`` when the company has none of that id.
+        :raises StateUnavailable: when it cannot be read.
+        """
+        rows = self._fetch(self._draft_query, company, draft=draft_id)
+
+        try:
+            state = read_company(company, rows, self._database.moved)
+            infos = read_infos(company, rows)
+            return state, infos, read_draft(company, rows[0])
         except (TypeError, ValueError):
             pass
 
@@ -184,19 +208,24 @@ class Store:
         :raises CredentialNotFound: when there is no such key.
         :raises CredentialChanged: when somebody saved it meanwhile.
         """
-        credential_id = self._find(connection, company, provider).id
+        stored = self._find(connection, company, provider)
 
-        if seen_id not in (None, credential_id):
+        if seen_id not in (None, stored.id):
             raise CredentialChanged(CHANGED)
 
-        values = {
+        values: dict[str, t.Any] = {
             "model": model,
             "expires_on": expires_on,
             "updated_at": self._database.now(connection),
             "updated_by": actor,
         }
+
+        # Another date is reminded of anew.
+        if stored.expires_on != expires_on:
+            values["reminded_days"] = None
+
         table = self._tables.credential
-        return update_seen(connection, table, credential_id, seen_generation, values)
+        return update_seen(connection, table, stored.id, seen_generation, values)
 
     def save_report(
         self,
@@ -265,9 +294,9 @@ class Store:
         *,
         lock: bool = False,
     ) -> sa.Row[t.Any]:
-        """Find a stored key: its id and its generation."""
+        """Find a stored key: its id, its generation and its date."""
         columns = self._tables.credential.c
-        names = ("id", "generation", "company_id", "provider")
+        names = ("id", "generation", "company_id", "provider", "expires_on")
         select = sa.select(*(columns[name] for name in names)).where(
             columns.company_id == company, columns.provider == provider
         )

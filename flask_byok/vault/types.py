@@ -109,6 +109,47 @@ class SealedKey:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DraftInfo:
+    """A key that was pasted and is not saved yet, without its sealed bytes.
+
+    :param id: random; the pasting browser session holds it, and nobody else knows it.
+    :param company_id: the typed text, ``i:42``.
+    :param actor: who pasted it, as the host names people.
+    :param verdict: why it is not saved: ``other_model``, ``not_usable``,
+        ``could_not_ask``, ``other_provider``, ``changed`` or ``check_limit``.
+    :param other_provider: whose key it looked like, once that was asked.
+    :param activate: whether AI features shall use it once it is saved.
+    :param report: JSON text of the check that led here; ``None`` without one.
+    :param ends_at: when it is gone; aware UTC.
+    """
+
+    id: str
+    company_id: str
+    provider: str
+    actor: str | None
+    verdict: str
+    other_provider: str | None
+    model: str | None
+    expires_on: dt.date | None
+    activate: bool
+    report: str | None
+    ends_at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SealedDraft:
+    """A draft with its sealed bytes.
+
+    :param generation: of those bytes: +1 whenever they are others.
+    """
+
+    info: DraftInfo
+    blob: bytes = dataclasses.field(repr=False)
+    key_id: str
+    generation: int = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CompanyState:
     """All that one call has to know about a company, read by one query.
 
@@ -153,10 +194,12 @@ class CredentialInfo:
     :param circuit: ``closed`` or ``open``.
     :param reason: why the circuit is open.
     :param open_until: when the key is tried again; aware UTC.
+    :param closed_at: when the circuit closed last; aware UTC.
     :param unreadable_at: since when the stored key does not open; else ``None``.
     :param unreadable_reason: why, in the words of :exc:`StoredKeyUnreadable`.
     :param model_blocks: JSON text of the models that are blocked for this key.
     :param report: JSON text of the last test, in our own words; ``None`` before it.
+    :param reminded_days: the last reminder of ``expires_on``: 14, 7 or 1 days.
     """
 
     provider: str
@@ -177,8 +220,10 @@ class CredentialInfo:
     reason: str | None
     opened_at: dt.datetime | None
     open_until: dt.datetime | None
+    closed_at: dt.datetime | None
     unreadable_at: dt.datetime | None
     unreadable_reason: str | None
     model_blocks: str | None
     report: str | None
     tested_at: dt.datetime | None
+    reminded_days: int | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import typing as t
 
 from flask import redirect
@@ -10,12 +11,14 @@ from flask import request
 from flask import Response
 from flask import url_for
 
+from ..errors import CheckLimited
 from ..events import log_event
 from ..proxies import current_byok
 from ..vault.company import company_text
 from .guard import Refused
 from .outcome import keep
 from .outcome import Outcome
+from .outcome import Typed
 
 if t.TYPE_CHECKING:
     from ..service.types import CompanyStatus
@@ -61,10 +64,23 @@ def is_stored(status: CompanyStatus, provider: str) -> bool:
     return find_stored(status, provider) is not None
 
 
+def limited(error: CheckLimited, typed: Typed | None = None) -> Outcome:
+    """Tell of a limit on checks: of waiting, not of the key."""
+    if error.retry_after is None:
+        return Outcome(code="counter_down", typed=typed)
+
+    wait = max(1, math.ceil(error.retry_after))
+    return Outcome(code="check_limit", number=wait, typed=typed)
+
+
 def to_page(outcome: Outcome) -> Response:
     """Go to the page, which then tells the outcome."""
     keep(outcome)
-    return see("#byok-errors" if outcome.errors else "#byok-notice")
+
+    if outcome.errors:
+        return see("#byok-errors")
+
+    return see("#byok-draft" if outcome.code == "drafted" else "#byok-notice")
 
 
 def see(fragment: str) -> Response:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ..events import log_event
 from ..proxies import current_byok
+from .languages import current_language
 from .texts import say
 from .wording import build_standing
 
@@ -29,6 +30,19 @@ class Banner:
     href: str
     link_text: Markup
     nonce: str | None
+    ui: str
+    label: Markup
+    lang: str
+    direction: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class NavLink:
+    """The link to the page, for a menu of the host."""
+
+    href: str
+    text: Markup
+    lang: str
 
 
 class BannerSource:
@@ -46,10 +60,10 @@ class BannerSource:
             _tell_failure("banner", error)
             return None
 
-    def link(self) -> str | None:
-        """Give the address of the page; ``None`` for those who may not open it."""
+    def link(self) -> NavLink | None:
+        """Give the link to the page; ``None`` for those who may not open it."""
         try:
-            return url_for("byok.page") if current_byok.may_manage() else None
+            return _make_link() if current_byok.may_manage() else None
         except Exception as error:
             _tell_failure("link", error)
             return None
@@ -63,6 +77,14 @@ def _tell_failure(part: str, error: Exception) -> None:
         "The %(part)s of flask-byok failed: %(error)s.",
         part=part,
         error=type(error).__name__,
+    )
+
+
+def _make_link() -> NavLink:
+    return NavLink(
+        href=url_for("byok.page"),
+        text=say("AI Configuration"),
+        lang=current_language().tag,
     )
 
 
@@ -80,7 +102,7 @@ def _find_banner() -> Banner | None:
     company_id = byok.load_company()
     # By company: under a pushed app context ``g`` outlives the request.
     kept: dict[object, Banner | None] = g.setdefault(_SLOT, {})
-    slot = (type(company_id), company_id)
+    slot = (type(company_id), company_id, current_language().tag)
 
     if slot not in kept:
         kept[slot] = _read_banner(company_id)
@@ -98,11 +120,15 @@ def _read_banner(company_id: t.Any) -> Banner | None:
     if standing.banner is None:
         return None
 
-    nonce = byok.settings.csp_nonce
+    nonce, language = byok.settings.csp_nonce, current_language()
     return Banner(
         tone=standing.tone,
         text=standing.banner,
         href=url_for("byok.page"),
         link_text=say("Open AI Configuration"),
         nonce=None if nonce is None else nonce(),
+        ui=byok.settings.ui,
+        label=say("AI Configuration"),
+        lang=language.tag,
+        direction=language.direction,
     )

@@ -8,6 +8,7 @@ import datetime as dt
 import typing as t
 
 from .cards import build_card
+from .draftpanel import build_draft_panel
 from .history import build_lines
 from .keyform import KeyFormBuilder
 from .notices import NoticeMaker
@@ -21,8 +22,10 @@ from .policyform import build_policy
 from .standing import Standing
 from .texts import Names
 from .texts import say
-from .usage import build_table
 from .usage import DayRange
+from .usage import MOST_DAYS
+from .usage import UsageBuilder
+from .usageparts import UsageSection
 from .wording import build_standing
 
 if t.TYPE_CHECKING:
@@ -33,15 +36,12 @@ if t.TYPE_CHECKING:
     from ..providers.registry import Registry
     from ..service.types import Allowance
     from ..service.types import CompanyStatus
-
-#: Models offered below the model field, of all providers together.
-_MOST_OFFERED: t.Final = 200
+    from ..vault.types import CredentialInfo
 
 #: By code of an outcome: the slug of the page that tells it.
 _SLUGS: t.Final[cabc.Mapping[str, str]] = {
     "fields": "field-error",
     "saved": "saved",
-    "refused": "not-saved",
     "changed": "changed",
     "check_limit": "check-limit",
     "counter_down": "check-limit",
@@ -53,6 +53,8 @@ _SLUGS: t.Final[cabc.Mapping[str, str]] = {
     "locked": "locked",
     "not_set_up": "not-set-up",
     "gone": "changed",
+    "draft_gone": "changed",
+    "draft_discarded": "draft-discarded",
 }
 
 
@@ -60,7 +62,10 @@ _SLUGS: t.Final[cabc.Mapping[str, str]] = {
 class Material:
     """All that a page is made of.
 
+    :param is_range: whether the address asks for days that can be shown.
+    :param entries: the history, newest first, further back than the page lists it.
     :param chosen: the provider the address asks for (``?provider=``).
+    :param recovered: a key that works again, to be told this once.
     """
 
     status: CompanyStatus
@@ -68,8 +73,10 @@ class Material:
     rows: cabc.Sequence[UsageRow]
     days: DayRange
     entries: cabc.Sequence[HistoryEntry]
+    is_range: bool = True
     outcome: Outcome | None = None
     chosen: str = ""
+    recovered: CredentialInfo | None = None
 
     @property
     def today(self) -> dt.date:
@@ -108,15 +115,28 @@ class PageBuilder:
             ).build(material.chosen)
             if self._status.vault_open
             else None,
-            policy=build_policy(self._status.policy, self._settings, self._registry),
-            usage=build_table(
-                material.rows,
-                material.days,
-                material.allowances,
-                self._app,
-                material.today,
+            draft=build_draft_panel(
+                self._status, self._settings, self._registry, material.outcome
             ),
+            policy=build_policy(self._status.policy, self._settings, self._registry),
+            usage=self._usage(),
             history=build_lines(material.entries, self._settings, self._registry),
+        )
+
+    def _usage(self) -> UsageSection:
+        material = self._material
+        error = say(
+            "Choose days in their order, at most {n} of them. These are the last days.",
+            n=MOST_DAYS,
+        )
+        return UsageBuilder(
+            self._settings,
+            self._registry,
+            material.rows,
+            material.days,
+            material.entries,
+        ).build(
+            material.allowances, material.today, None if material.is_range else error
         )
 
     def _slug(self, standing: Standing, cards: tuple[KeyCard, ...]) -> str:
@@ -130,11 +150,26 @@ class PageBuilder:
         if outcome is not None and outcome.code in _SLUGS:
             return _SLUGS[outcome.code]
 
-        return standing.slug if self._status.vault_open else "not-set-up"
+        if not self._status.vault_open:
+            return "not-set-up"
+
+        if self._status.draft is not None:
+            return "draft"
+
+        return "recovered" if self._tells_recovery(standing) else standing.slug
+
+    def _tells_recovery(self, standing: Standing) -> bool:
+        """Anything that is wrong now is more pressing."""
+        return self._material.recovered is not None and standing.title is None
 
     def _notice(self, notices: NoticeMaker, standing: Standing) -> Notice | None:
         outcome = self._material.outcome
         told = None if outcome is None else notices.after(outcome)
+        recovered = self._material.recovered
+
+        if recovered is not None and self._tells_recovery(standing):
+            told = told or notices.recovered(recovered)
+
         return told or notices.standing(standing) or notices.ending()
 
     def _cards(self) -> t.Iterator[KeyCard]:

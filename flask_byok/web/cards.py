@@ -29,8 +29,10 @@ from .standing import model_in_use
 from .standing import state_line
 from .texts import join
 from .texts import masked
+from .texts import N_
 from .texts import Names
 from .texts import say
+from .texts import say_count
 from .trouble import find_trouble
 from .trouble import Trouble
 
@@ -199,13 +201,16 @@ def _expiry(expires_on: dt.date, today: dt.date) -> Markup:
         )
 
     days = (expires_on - today).days
-    message = "{date}, tomorrow" if days == 1 else "{date}, in {days} days"
-    return say(message, date=expires_on, days=days)
+
+    if days == 1:
+        return say("{date}, tomorrow", date=expires_on)
+
+    return say_count("{date}, in {n} day", "{date}, in {n} days", days, date=expires_on)
 
 
 def _added(info: CredentialInfo) -> Markup:
     added, by = info.updated_at, info.updated_by
-    message = "{date} by {actor}" if by else "{date}"
+    message = N_("{date} by {actor}") if by else N_("{date}")
     return say(message, date=added.date(), actor=by or "")
 
 

@@ -2,10 +2,77 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
+import logging
+import re
+import typing as t
+
+from flask import render_template
+from markupsafe import Markup
+
+from ..events import log_event
 from ..proxies import current_byok
 from .guard import csrf_field
 from .guard import csrf_token
+from .languages import current_language
 from .texts import say
+from .texts import say_count
+
+if t.TYPE_CHECKING:
+    from jinja2 import Template
+
+#: By ``BYOK_UI``: where the small templates stand that draw fields and buttons.
+ELEMENTS: t.Final[cabc.Mapping[str, str]] = {
+    "plain": "byok/elements",
+    "bootstrap5": "byok/elements_bootstrap5",
+}
+
+# Every page has it, unless a host writes its own.
+_MARKER: t.Final = "data-byok-state="
+
+_log = logging.getLogger(__name__)
+
+_INDENTED: t.Final = re.compile(r"\s*\n\s*")
+_SPACED: t.Final = re.compile("<(?:pre|textarea)", re.IGNORECASE)
+
+
+def render_page(template: str, page: object) -> str:
+    """Render a page: by the host's own template, which extends ours, or by ours.
+
+    :param template: below ``byok/``: ``settings.html``.
+    :param page: one of the dataclasses of :mod:`flask_byok.web.page`.
+    """
+    own, ours = f"byok/own/{template}", f"byok/{template}"
+    context = page_context(page)
+    html = render_template([own, ours], **context)
+
+    if context["byok_base_template"] is None or _MARKER in html:
+        return html
+
+    return _without_layout(html, [own, ours], context)
+
+
+def _without_layout(
+    html: str, names: list[str | Template], context: dict[str, object]
+) -> str:
+    """Render again in our own document, where the host's layout left the page out.
+
+    A host's templates may be without our marker on purpose; then this changes nothing.
+    """
+    alone = render_template(names, **{**context, "byok_base_template": None})
+
+    if _MARKER not in alone:
+        return html
+
+    log_event(
+        _log,
+        logging.ERROR,
+        "page_left_out",
+        "%(template)s (BYOK_BASE_TEMPLATE) has no block 'content', so the page was "
+        "served without it. Give it one, or name yours in a 'byok/layout.html'.",
+        template=context["byok_base_template"],
+    )
+    return alone
 
 
 def page_context(page: object) -> dict[str, object]:
@@ -14,13 +81,31 @@ def page_context(page: object) -> dict[str, object]:
     :param page: one of the dataclasses of :mod:`flask_byok.web.page`.
     """
     settings = current_byok.settings
+    language = current_language()
     nonce = None if settings.csp_nonce is None else settings.csp_nonce()
     return {
         "byok_page": page,
         "byok_base_template": settings.base_template,
+        "byok_ui": settings.ui,
+        "byok_elements": ELEMENTS[settings.ui],
         "byok_app_name": settings.app_name,
         "byok_nonce": nonce,
         "byok_csrf_field": csrf_field(),
         "byok_csrf_token": csrf_token,
         "byok_say": say,
+        "byok_say_count": say_count,
+        "byok_lang": language.tag,
+        "byok_dir": language.direction,
+        "byok_compact": compact,
     }
+
+
+def compact(html: Markup) -> Markup:
+    """Take indentation and empty lines out: they are a third of a page.
+
+    Where white space is text, in a host's own part, all of it stays.
+    """
+    if _SPACED.search(html):
+        return html
+
+    return Markup(_INDENTED.sub("\n", html))

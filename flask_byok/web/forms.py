@@ -43,7 +43,6 @@ class SaveForm:
     activate: bool
     generation: int | None
     form_id: str | None
-    confirm: str | None
     typed: Typed
     errors: tuple[str, ...]
 
@@ -56,6 +55,22 @@ class DetailsInput:
     model: str | None
     expires_on: dt.date | None
     generation: int | None
+    errors: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DraftForm:
+    """What a button of a draft's panel was pressed with.
+
+    :param has_model: whether a model could be chosen; an empty one is the app's choice.
+    :param form_id: of the draft the person saw; ``None`` when the form does not say.
+    """
+
+    provider: str
+    model: str | None
+    has_model: bool
+    generation: int | None
+    form_id: str | None
     errors: tuple[str, ...]
 
 
@@ -81,7 +96,6 @@ def read_save(
         activate=_is_ticked(form, "activate"),
         generation=_generation(form, provider),
         form_id=_form_id(form),
-        confirm=form.get("confirm") or None,
         typed=Typed(
             provider=provider,
             model=model if model in known_models(settings, registry) else "",
@@ -102,6 +116,20 @@ def read_details(form: _Form, registry: Registry, today: dt.date) -> DetailsInpu
         expires_on=_date(expires_on),
         generation=_generation(form, provider),
         errors=tuple(_mistakes(model, expires_on, today, registry)),
+    )
+
+
+def read_draft(form: _Form, registry: Registry) -> DraftForm:
+    """Read the actions about a draft."""
+    provider, model = known_provider(form, registry), form.get("model", "").strip()
+    today = dt.date.min
+    return DraftForm(
+        provider=provider,
+        model=model or None,
+        has_model="model" in form,
+        generation=_generation(form, provider),
+        form_id=form.get("form_id"),
+        errors=tuple(_mistakes(model, "", today, registry)),
     )
 
 

@@ -19,6 +19,8 @@ from .page import Link
 from .page import Option
 from .page import ProviderHelp
 from .standing import default_model
+from .texts import enumerate_parts
+from .texts import gettext
 from .texts import Names
 from .texts import say
 
@@ -66,7 +68,7 @@ class KeyFormBuilder:
             options=tuple(self._provider_options(chosen)),
             model=typed.model,
             model_hint=self._model_hint(),
-            models=tuple(self._offered_models()),
+            models=tuple(self._offered_models(chosen)),
             expires_on=typed.expires_on,
             activate=typed.activate,
             generations=write_generations(
@@ -74,7 +76,6 @@ class KeyFormBuilder:
             ),
             form_id=make_form_id(),
             help=tuple(self._help()),
-            confirm=_confirm(mine),
             provider_error=errors.get("provider"),
             api_key_error=errors.get("api_key"),
             model_error=errors.get("model"),
@@ -113,24 +114,26 @@ class KeyFormBuilder:
         ]
         return self._app.say(
             "Leave empty to use the choice of {app}: {models}.",
-            models=Markup(", ").join(pairs),
+            models=enumerate_parts(pairs),
         )
 
-    def _offered_models(self) -> t.Iterator[Option]:
+    def _offered_models(self, chosen: str) -> t.Iterator[Option]:
+        """Offer what the app knows, and the stored key's own list of one provider."""
         offered: dict[str, Markup] = {}
 
         for name, models in self._named_models().items():
-            offered[name] = Markup(", ").join(models)
+            offered[name] = enumerate_parts(models)
 
         for provider in self._registry:
             for model in model_names(self._settings, provider).values():
                 offered.setdefault(model, say("{provider}", provider=provider.label))
 
         for card in self._cards:
-            for option in () if card.result is None else card.result.models:
-                label = say("{provider}", provider=card.label)
-                known = Markup(", ").join(filter(None, (label, option.text)))
-                offered[option.value] = known
+            if card.provider == chosen and card.result is not None:
+                for option in card.result.models:
+                    label = say("{provider}", provider=card.label)
+                    known = enumerate_parts(filter(None, (label, option.text)))
+                    offered[option.value] = known
 
         for model, text in list(offered.items())[:_MOST_OFFERED]:
             yield Option(value=model, text=text)
@@ -157,12 +160,5 @@ class KeyFormBuilder:
                 )
                 if provider.key_page_url
                 else None,
-                needs=say("{help}", help=provider.permission_help),
+                needs=say("{help}", help=gettext(provider.permission_help)),
             )
-
-
-def _confirm(outcome: Outcome | None) -> Option | None:
-    if outcome is None or outcome.confirm is None:
-        return None
-
-    return Option(value=outcome.confirm, text=say("Save it all the same"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import typing as t
 
 from flask import make_response
@@ -20,11 +19,15 @@ from ..errors import VaultClosed
 from ..proxies import current_byok
 from ..service.clean import looks_like_admin_key
 from . import forms
-from .answers import is_stored
+from .answers import limited
 from .answers import require_stored
 from .answers import see
 from .answers import to_page
 from .context import page_context
+from .draftviews import change_draft
+from .draftviews import DRAFT_ACTIONS
+from .draftviews import end_draft
+from .draftviews import keep_draft
 from .guard import count_address
 from .guard import Refused
 from .outcome import keep
@@ -39,7 +42,6 @@ if t.TYPE_CHECKING:
     from ..vault.company import CompanyId
 
 _FORM_SLOT: t.Final = "byok_form"
-_POLICIES: t.Final = ("auto", "outage_only", "never")
 
 
 def change_key(company_id: CompanyId) -> Response:
@@ -51,6 +53,9 @@ def change_key(company_id: CompanyId) -> Response:
 
     if action == "details":
         return _save_details(company_id)
+
+    if action in DRAFT_ACTIONS:
+        return change_draft(company_id, action)
 
     raise Refused("bad-request")
 
@@ -68,12 +73,7 @@ def _save(company_id: CompanyId) -> Response:
     if form.errors:
         return to_page(_mistakes(form, form.errors))
 
-    # The form was made when there was no key of this provider; now there is one.
-    if form.generation == 0 and is_stored(status, form.provider):
-        return to_page(
-            Outcome(code="changed", provider=form.provider, typed=form.typed)
-        )
-
+    end_draft(company_id)
     outcome = _try_to_save(company_id, form)
 
     if outcome.code == "saved" and form.form_id is not None:
@@ -93,13 +93,13 @@ def _try_to_save(company_id: CompanyId, form: forms.SaveForm) -> Outcome:
             expires_on=form.expires_on,
             actor=current_byok.load_actor(),
             activate=form.activate,
-            generation=form.generation or None,
-            confirm=form.confirm,
+            generation=form.generation,
         )
     except ApiKeyFormatError as error:
         return _mistakes(form, (error.code,))
     except CheckLimited as error:
-        return _limited(error, form)
+        told = keep_draft(company_id, form, "check_limit")
+        return told or limited(error, form.typed)
     except KeyServiceUnavailable:
         return Outcome(
             code="key_service", provider=form.provider or None, typed=form.typed
@@ -107,33 +107,22 @@ def _try_to_save(company_id: CompanyId, form: forms.SaveForm) -> Outcome:
     except VaultClosed:
         return Outcome(code="not_set_up")
 
-    return _saved(result, form)
-
-
-def _saved(result: SaveResult, form: forms.SaveForm) -> Outcome:
     if result.saved:
         return Outcome(code="saved", provider=result.provider)
 
-    if result.verdict == "changed":
-        return Outcome(code="changed", provider=form.provider, typed=form.typed)
-
-    reason = None if result.report is None else result.report.reason
-
     if result.verdict == "rejected":
-        looks_admin = looks_like_admin_key(form.api_key)
-        code = "expired" if reason == "expired" else "rejected"
-        return _mistakes(form, ("rejected_admin" if looks_admin else code,))
+        return _mistakes(form, (_why_rejected(result, form),))
 
-    # A reason word where there is one: the verdict says the rest.
-    told = reason if result.verdict == "not_usable" else result.verdict
-    return Outcome(
-        code="refused",
-        provider=form.provider,
-        reason=told,
-        other=result.other_provider,
-        confirm=result.verdict,
-        typed=form.typed,
-    )
+    told = keep_draft(company_id, form, result.verdict, result)
+    return told or Outcome(code="drafted", provider=form.provider)
+
+
+def _why_rejected(result: SaveResult, form: forms.SaveForm) -> str:
+    if looks_like_admin_key(form.api_key):
+        return "rejected_admin"
+
+    expired = result.report is not None and result.report.reason == "expired"
+    return "expired" if expired else "rejected"
 
 
 def _mistakes(form: forms.SaveForm, errors: tuple[str, ...]) -> Outcome:
@@ -142,17 +131,6 @@ def _mistakes(form: forms.SaveForm, errors: tuple[str, ...]) -> Outcome:
         provider=form.provider or None,
         errors=errors,
         typed=form.typed,
-    )
-
-
-def _limited(error: CheckLimited, form: forms.SaveForm | None = None) -> Outcome:
-    if error.retry_after is None:
-        return Outcome(code="counter_down", typed=None if form is None else form.typed)
-
-    return Outcome(
-        code="check_limit",
-        number=max(1, math.ceil(error.retry_after)),
-        typed=None if form is None else form.typed,
     )
 
 
@@ -177,7 +155,7 @@ def _save_details(company_id: CompanyId) -> Response:
             generation=form.generation,
         )
     except CheckLimited as error:
-        return to_page(_limited(error))
+        return to_page(limited(error))
     except CredentialNotFound:
         return to_page(Outcome(code="gone", provider=form.provider))
     except KeyServiceUnavailable:
@@ -213,7 +191,7 @@ def test_key(company_id: CompanyId) -> Response:
         count_address()
         report = byok.test_connection(company_id, provider, actor=byok.load_actor())
     except CheckLimited as error:
-        return to_page(_limited(error))
+        return to_page(limited(error))
     except CredentialNotFound:
         return to_page(Outcome(code="gone", provider=provider))
     except KeyServiceUnavailable:

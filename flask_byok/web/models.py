@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 from ..failover.routes import DEFAULT
 from .page import Option
+from .texts import enumerate_parts
+from .texts import N_
 from .texts import Names
 from .texts import say
 
@@ -21,14 +23,14 @@ if t.TYPE_CHECKING:
 
 #: What a model is for and what it can do, in the order people read it.
 _WORDS: t.Final[cabc.Mapping[str, str]] = {
-    "chat": "chat",
-    "embed": "embeddings",
-    "other": "other uses",
-    "vision": "images",
-    "documents": "documents",
-    "tools": "tools",
-    "schema": "structured answers",
-    "reasoning": "reasoning",
+    "chat": N_("chat"),
+    "embed": N_("embeddings"),
+    "other": N_("other uses"),
+    "vision": N_("images"),
+    "documents": N_("documents"),
+    "tools": N_("tools"),
+    "schema": N_("structured answers"),
+    "reasoning": N_("reasoning"),
 }
 
 
@@ -51,7 +53,7 @@ def describe(fact: ListedModel) -> Markup:
         # An option of a list takes plain text alone.
         parts.append(say("ends on {date}", date=fact.shuts_down_on.isoformat()))
 
-    return Markup(", ").join(parts)
+    return enumerate_parts(parts)
 
 
 def model_names(settings: Settings, provider: Provider) -> dict[str, str]:

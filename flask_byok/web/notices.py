@@ -23,9 +23,10 @@ from .standing import ending_of
 from .standing import model_in_use
 from .standing import Standing
 from .standing import state_line
-from .texts import masked
+from .texts import N_
 from .texts import Names
 from .texts import say
+from .texts import say_count
 
 if t.TYPE_CHECKING:
     from ..config import Settings
@@ -46,7 +47,6 @@ class NoticeMaker:
         self._makers: dict[str, cabc.Callable[[Outcome, Names], Notice]] = {
             "fields": self._fields,
             "saved": self._saved,
-            "refused": self._refused,
             "changed": self._changed,
             "check_limit": self._check_limit,
             "counter_down": self._counter_down,
@@ -58,12 +58,24 @@ class NoticeMaker:
             "locked": self._locked,
             "not_set_up": self._not_set_up,
             "gone": self._gone,
+            "draft_gone": self._draft_gone,
+            "draft_discarded": self._draft_discarded,
         }
 
     def after(self, outcome: Outcome) -> Notice | None:
         """Say what an action led to; ``None`` when the page itself shows it."""
         maker = self._makers.get(outcome.code)
         return None if maker is None else maker(outcome, self._names(outcome.provider))
+
+    def recovered(self, info: CredentialInfo) -> Notice:
+        """Say, once, that a key works again."""
+        names = self._names(info.provider)
+        line = names.say(
+            "Your {provider} key works again since {time}.",
+            time=info.closed_at or info.last_ok_at or info.updated_at,
+        )
+        title = names.say("Your {provider} key works again")
+        return Notice(tone="ok", title=title, lines=(line,))
 
     def standing(self, standing: Standing) -> Notice | None:
         """Say what is wrong now; ``None`` when nothing is."""
@@ -92,7 +104,9 @@ class NoticeMaker:
         if ending is None:
             return None
 
-        title = "{model} has ended" if ending.is_over else "{model} ends on {date}"
+        title = (
+            N_("{model} has ended") if ending.is_over else N_("{model} ends on {date}")
+        )
         return Notice(
             tone="warn",
             title=say(title, model=ending.model, date=ending.on),
@@ -153,56 +167,6 @@ class NoticeMaker:
             ),
         )
 
-    def _refused(self, outcome: Outcome, names: Names) -> Notice:
-        stored = self._stored(outcome.provider)
-        lines = [self._why_refused(outcome, names)]
-
-        if stored is not None:
-            serves = stored.active and not self._status.fallback_active
-            lines.append(
-                say(
-                    "Your saved key {key} stays in use."
-                    if serves
-                    else "Your saved key {key} has not changed.",
-                    key=masked(stored.masked),
-                )
-            )
-
-        if outcome.confirm is not None:
-            lines.append(
-                say(
-                    "To save the new key all the same, paste it again and tick "
-                    "“Save it all the same”."
-                )
-            )
-
-        return Notice(
-            tone="warn",
-            title=say("The new key is not saved"),
-            lines=tuple(lines),
-            links=(self._to_form(),),
-        )
-
-    def _why_refused(self, outcome: Outcome, names: Names) -> Markup:
-        if outcome.reason == "other_provider":
-            other = self._names(outcome.other).provider
-            return say("This looks like a {other} key. Nothing was sent.", other=other)
-
-        if outcome.reason == "other_model":
-            return names.say(
-                "{vendor} accepts this key, but the chosen model is not available to "
-                "it. Choose another model."
-            )
-
-        if outcome.reason == "could_not_ask":
-            return names.say("{vendor} could not be asked whether this key works.")
-
-        reason = reason_in_words(outcome.reason, names)
-        return names.say(
-            "{vendor} accepts this key, but it is not usable yet: {reason}.",
-            reason=reason.words,
-        )
-
     def _changed(self, outcome: Outcome, names: Names) -> Notice:
         stored = self._stored(outcome.provider)
         line = names.say(
@@ -228,10 +192,10 @@ class NoticeMaker:
             tone="warn",
             title=say("Nothing was checked or saved"),
             lines=(
-                say(
-                    "Too many keys were checked in a minute. Try again in {seconds} "
-                    "seconds.",
-                    seconds=outcome.number or 60,
+                say_count(
+                    "Too many keys were checked in a minute. Try again in {n} second.",
+                    "Too many keys were checked in a minute. Try again in {n} seconds.",
+                    outcome.number or 60,
                 ),
             ),
         )
@@ -282,6 +246,26 @@ class NoticeMaker:
             tone="warn",
             title=say("Nothing was changed"),
             lines=(names.say("There is no {provider} key here any more."),),
+        )
+
+    def _draft_gone(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(
+            tone="warn",
+            title=say("Nothing was changed"),
+            lines=(
+                say(
+                    "The key you pasted is not kept here any more: it was saved or "
+                    "discarded, or its time was over."
+                ),
+            ),
+            links=(self._to_form(),),
+        )
+
+    def _draft_discarded(self, outcome: Outcome, names: Names) -> Notice:
+        return Notice(
+            tone="ok",
+            title=say("Discarded"),
+            lines=(say("The key you pasted is not kept. Nothing else was changed."),),
         )
 
     def _to_form(self) -> Link:

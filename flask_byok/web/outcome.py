@@ -14,64 +14,78 @@ import typing as t
 from flask import session
 from markupsafe import Markup
 
+from .texts import N_
 from .texts import Names
 from .texts import say
 
 _SLOT: t.Final = "byok_outcome"
 
+#: The ``card`` of mistakes in the panel of a draft.
+DRAFT_CARD: t.Final = "draft"
+
 #: By code of a field error: the field, and the sentence that stands at the field and
 #: in the summary.
 FIELD_ERRORS: t.Final[cabc.Mapping[str, tuple[str, str]]] = {
-    "no_provider": ("provider", "Choose a provider."),
-    "empty": ("api_key", "Enter an API key."),
+    "no_provider": ("provider", N_("Choose a provider.")),
+    "empty": ("api_key", N_("Enter an API key.")),
     "masked": (
         "api_key",
-        "This is the hidden form of a saved key. Paste the key itself.",
+        N_("This is the hidden form of a saved key. Paste the key itself."),
     ),
     "space": (
         "api_key",
-        "The key has a space or a line break in it. Copy it again in one piece.",
+        N_("The key has a space or a line break in it. Copy it again in one piece."),
     ),
     "character": (
         "api_key",
-        "The key has a character that API keys do not have, often a dash changed by a "
-        "text editor. Copy it from {vendor} again.",
+        N_(
+            "The key has a character that API keys do not have, often a dash changed "
+            "by a text editor. Copy it from {vendor} again."
+        ),
     ),
-    "short": ("api_key", "This is too short to be an API key."),
-    "long": ("api_key", "This is too long to be an API key."),
+    "short": ("api_key", N_("This is too short to be an API key.")),
+    "long": ("api_key", N_("This is too long to be an API key.")),
     "rejected": (
         "api_key",
-        "{vendor} did not accept this key. Check that you copied all of it, or create "
-        "a new one.",
+        N_(
+            "{vendor} did not accept this key. Check that you copied all of it, or "
+            "create a new one."
+        ),
     ),
     "rejected_admin": (
         "api_key",
-        "{vendor} did not accept this key. This looks like an admin key, which cannot "
-        "be used here.",
+        N_(
+            "{vendor} did not accept this key. This looks like an admin key, which "
+            "cannot be used here."
+        ),
     ),
     "expired": (
         "api_key",
-        "{vendor} says this key has expired. Create a new one.",
+        N_("{vendor} says this key has expired. Create a new one."),
     ),
     "bad_model": (
         "model",
-        "Enter the model's name in one piece, at most 200 characters, or leave it "
-        "empty.",
+        N_(
+            "Enter the model's name in one piece, at most 200 characters, or leave it "
+            "empty."
+        ),
     ),
     "model_is_key": (
         "model",
-        "This looks like an API key. Paste it into the field for the key.",
+        N_("This looks like an API key. Paste it into the field for the key."),
     ),
     "model_not_available": (
         "model",
-        "{vendor} does not give this key that model. The old one stays.",
+        N_("{vendor} does not give this key that model. The old one stays."),
     ),
     "model_not_tried": (
         "model",
-        "{vendor} could not be asked whether this key has that model. The old one "
-        "stays.",
+        N_(
+            "{vendor} could not be asked whether this key has that model. The old one "
+            "stays."
+        ),
     ),
-    "bad_date": ("expires_on", "Enter a date after today, or leave it empty."),
+    "bad_date": ("expires_on", N_("Enter a date after today, or leave it empty.")),
 }
 
 
@@ -94,21 +108,16 @@ class Outcome:
     """What happened, in words of ours.
 
     :param errors: codes of :data:`FIELD_ERRORS`.
-    :param card: the provider whose card has the errors; ``None`` for the key form.
-    :param reason: a reason word.
-    :param other: another provider it is about.
+    :param card: the provider whose card has the errors; ``draft`` for the panel of a
+        draft, ``None`` for the key form.
     :param number: seconds to wait.
-    :param confirm: the verdict a person may go on in spite of.
     """
 
     code: str
     provider: str | None = None
     errors: tuple[str, ...] = ()
     card: str | None = None
-    reason: str | None = None
-    other: str | None = None
     number: int | None = None
-    confirm: str | None = None
     typed: Typed | None = None
 
     def field_errors(self, names: Names) -> dict[str, Markup]:
@@ -139,7 +148,8 @@ def take(known_providers: cabc.Container[str]) -> Outcome | None:
     except TypeError:
         return None
 
-    named = (outcome.provider, outcome.card, outcome.other)
+    card = None if outcome.card == DRAFT_CARD else outcome.card
+    named = (outcome.provider, card)
     known = all(name is None or name in known_providers for name in named)
     return outcome if known else None
 

@@ -10,6 +10,9 @@ import typing as t
 
 from markupsafe import Markup
 
+from .usageparts import HistoryLine
+from .usageparts import UsageSection
+
 #: How a badge, notice or check looks. Each has an icon and a word besides its colour.
 Tone = t.Literal["ok", "info", "warn", "error"]
 
@@ -165,7 +168,6 @@ class KeyForm:
 
     :param generations: ``OPENAI:3 CLAUDE:1``: what was stored when the page was made.
     :param form_id: tells a second press of *Save* from a second save.
-    :param confirm: the verdict a person may go on in spite of, with its label.
     """
 
     options: tuple[Option, ...]
@@ -177,11 +179,45 @@ class KeyForm:
     generations: str
     form_id: str
     help: tuple[ProviderHelp, ...]
-    confirm: Option | None = None
     provider_error: Markup | None = None
     api_key_error: Markup | None = None
     model_error: Markup | None = None
     expires_on_error: Markup | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DraftButton:
+    """One decision about a draft.
+
+    :param action: ``draft_check``, ``draft_use``, ``draft_switch`` or
+        ``draft_discard``.
+    :param ending: what a screen reader says behind the text.
+    """
+
+    action: str
+    text: Markup
+    ending: Markup
+    is_main: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DraftPanel:
+    """A pasted key that is not saved yet, and what can be done about it.
+
+    :param buttons: the careful one first.
+    :param model: ``None`` where no model is to be chosen.
+    :param form_id: tells this draft from one that took its place.
+    """
+
+    provider: str
+    title: Markup
+    lines: tuple[Markup, ...]
+    buttons: tuple[DraftButton, ...]
+    generation: int
+    form_id: str
+    model: str | None = None
+    models: tuple[str, ...] = ()
+    model_error: Markup | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,51 +235,12 @@ class PolicyForm:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class UsageLine:
-    """One day. Own keys and the key provided by the app are never added up.
-
-    :param own_cost: an estimate in US dollars, or that it is not priced.
-    """
-
-    day: Markup
-    own_requests: int
-    own_failed: int
-    own_tokens: int
-    own_cost: Markup
-    provided_requests: int
-    provided_failed: int
-    provided_tokens: int
-    provided_cost: Markup
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class UsageTable:
-    """Requests, tokens and cost per day, newest first; ``total`` over all of them."""
-
-    lines: tuple[UsageLine, ...]
-    total: UsageLine
-    since: Markup
-    until: Markup
-    ranges: tuple[Option, ...]
-    csv_url: str
-    allowances: tuple[Markup, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class HistoryLine:
-    """One event: when, what, who."""
-
-    at: Markup
-    what: Markup
-    who: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class SettingsPage:
     """The whole page.
 
     :param state: the slug in ``data-byok-state``.
     :param form: ``None`` when no key can be saved here.
+    :param draft: ``None`` when this session has none.
     """
 
     state: str
@@ -252,8 +249,9 @@ class SettingsPage:
     serving: Serving
     keys: tuple[KeyCard, ...]
     form: KeyForm | None
+    draft: DraftPanel | None
     policy: PolicyForm
-    usage: UsageTable
+    usage: UsageSection
     history: tuple[HistoryLine, ...]
 
     @property

@@ -8,50 +8,62 @@ import typing as t
 
 from markupsafe import Markup
 
+from .texts import N_
 from .texts import Names
 
-_NEW_KEY: t.Final = "Create a new key at {vendor}, then replace this one."
+_NEW_KEY: t.Final = N_("Create a new key at {vendor}, then replace this one.")
 
 #: By reason word: why, and what to do. Each reads well after a colon.
 _WORDS: t.Final[dict[str, tuple[str, str]]] = {
     "auth": (
-        "{vendor} rejected it: it was revoked, or it is not complete",
+        N_("{vendor} rejected it: it was revoked, or it is not complete"),
         _NEW_KEY,
     ),
-    "expired": ("{vendor} says it has expired", _NEW_KEY),
+    "expired": (N_("{vendor} says it has expired"), _NEW_KEY),
     "permission": (
-        "it may not do what {app} asks, or not from this network",
-        "Check its permissions at {vendor}, then test it.",
+        N_("it may not do what {app} asks, or not from this network"),
+        N_("Check its permissions at {vendor}, then test it."),
     ),
     "quota": (
-        "the account at {vendor} is out of credit or at its own limit",
-        "Add credit or raise the limit at {vendor}, then test the key.",
+        N_("the account at {vendor} is out of credit or at its own limit"),
+        N_("Add credit or raise the limit at {vendor}, then test the key."),
     ),
     "rate_limit": (
-        "{vendor} limits your account until {time}",
-        "Nothing to do: it passes by itself.",
+        N_("{vendor} limits your account until {time}"),
+        N_("Nothing to do: it passes by itself."),
     ),
-    "outage": ("{vendor} has a problem", "Nothing to do: {app} tries your key again."),
+    "outage": (
+        N_("{vendor} has a problem"),
+        N_("Nothing to do: {app} tries your key again."),
+    ),
     "timeout": (
-        "{vendor} did not answer in time",
-        "Nothing to do: {app} tries your key again.",
+        N_("{vendor} did not answer in time"),
+        N_("Nothing to do: {app} tries your key again."),
     ),
-    "model": ("it may not use the model {model}", "Choose another model."),
-    "unreadable": ("{app} cannot read the saved key any more", "Add the key again."),
+    "model": (N_("it may not use the model {model}"), N_("Choose another model.")),
+    "unreadable": (
+        N_("{app} cannot read the saved key any more"),
+        N_("Add the key again."),
+    ),
     "key_service_unavailable": (
-        "{app} cannot reach the service that protects saved keys right now",
-        "Nothing to do: your key is safe, and {app} tries it again.",
+        N_("{app} cannot reach the service that protects saved keys right now"),
+        N_("Nothing to do: your key is safe, and {app} tries it again."),
     ),
     "our_side": (
-        "{vendor} does not accept requests from the servers of {app}; "
-        "your key is not the cause",
-        "The people who run {app} have to solve this.",
+        N_(
+            "{vendor} does not accept requests from the servers of {app}; "
+            "your key is not the cause"
+        ),
+        N_("The people who run {app} have to solve this."),
     ),
 }
 
-_UNTIMED: t.Final = "{vendor} limits your account for a moment"
-_UNNAMED_MODEL: t.Final = "it may not use the chosen model"
-_UNKNOWN: t.Final = ("{vendor} did not answer as expected", "Test the key again later.")
+_UNTIMED: t.Final = N_("{vendor} limits your account for a moment")
+_UNNAMED_MODEL: t.Final = N_("it may not use the chosen model")
+_UNKNOWN: t.Final = (
+    N_("{vendor} did not answer as expected"),
+    N_("Test the key again later."),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,6 @@ import logging
 import typing as t
 
 from flask import make_response
-from flask import render_template
 from flask import request
 from flask import Response
 from flask import url_for
@@ -16,7 +15,7 @@ from ..errors import SetupError
 from ..errors import StateUnavailable
 from ..events import log_event
 from ..proxies import current_byok
-from .context import page_context
+from .context import render_page
 from .guard import is_api
 from .guard import Refused
 from .guard import SAFE_METHODS
@@ -25,6 +24,7 @@ from .page import Link
 from .page import MessagePage
 from .problem import KINDS
 from .problem import problem
+from .texts import N_
 from .texts import Names
 from .texts import say
 from .wording import build_standing
@@ -32,25 +32,27 @@ from .wording import build_standing
 _log = logging.getLogger(__name__)
 
 _TITLES: t.Final = {
-    "no-company": "No company",
-    "stale-form": "Nothing was saved",
-    "bad-request": "Nothing was saved",
-    "not-found": "There is no such key",
-    "not-allowed": "This address does not take that",
-    "too-large": "This is too large",
-    "unavailable": "Not available now",
+    "no-company": N_("No company"),
+    "stale-form": N_("Nothing was saved"),
+    "bad-request": N_("Nothing was saved"),
+    "not-found": N_("There is no such key"),
+    "not-allowed": N_("This address does not take that"),
+    "too-large": N_("This is too large"),
+    "unavailable": N_("Not available now"),
 }
 
 _LINES: t.Final = {
-    "no-company": "You are not in a company here, so there is nothing to set up.",
-    "stale-form": "This page was open too long. Nothing was saved. Paste the key "
-    "again.",
-    "bad-request": "The form was not understood. Nothing was saved. Open the page "
-    "again.",
-    "not-found": "Your company has no key of this provider.",
-    "not-allowed": "Nothing was changed.",
-    "too-large": "The form is larger than any key. Nothing was saved.",
-    "unavailable": "This page cannot be shown now. Nothing was changed.",
+    "no-company": N_("You are not in a company here, so there is nothing to set up."),
+    "stale-form": N_(
+        "This page was open too long. Nothing was saved. Paste the key again."
+    ),
+    "bad-request": N_(
+        "The form was not understood. Nothing was saved. Open the page again."
+    ),
+    "not-found": N_("Your company has no key of this provider."),
+    "not-allowed": N_("Nothing was changed."),
+    "too-large": N_("The form is larger than any key. Nothing was saved."),
+    "unavailable": N_("This page cannot be shown now. Nothing was changed."),
 }
 
 
@@ -120,9 +122,8 @@ def _answer(
 
     page = _denied() if slug == "denied" else None
     slug = "no-company" if slug == "denied" and page is None else slug
-    template = "byok/message.html" if page is None else "byok/denied.html"
-    context = page_context(page or _message(slug))
-    response = make_response(render_template(template, **context))
+    template = "message.html" if page is None else "denied.html"
+    response = make_response(render_page(template, page or _message(slug)))
     response.status_code = 400 if slug == "stale-form" else KINDS[slug].status
     response.headers.extend(headers or {})
     return response
@@ -142,6 +143,7 @@ def _message(slug: str) -> MessagePage:
 def _denied() -> DeniedPage | None:
     """Tell a member whose key serves; ``None`` for somebody without a company."""
     lines = [say("Only administrators of your company can change the AI settings.")]
+    state = "denied" if current_byok.has_access_check else "no-access-check"
 
     try:
         status = current_byok.status(current_byok.load_company())
@@ -156,7 +158,7 @@ def _denied() -> DeniedPage | None:
             "Nobody can tell a member more: %(error)s.",
             error=type(error).__name__,
         )
-        return DeniedPage(state="denied", lines=tuple(lines))
+        return DeniedPage(state=state, lines=tuple(lines))
 
     settings, registry = current_byok.settings, current_byok.registry
     standing = build_standing(status, (), settings, registry)
@@ -165,4 +167,4 @@ def _denied() -> DeniedPage | None:
         names = Names.of(settings, registry.get(status.provider))
         lines.append(names.say("AI features use {provider}."))
 
-    return DeniedPage(state="denied", lines=tuple(lines), badge=standing.badge)
+    return DeniedPage(state=state, lines=tuple(lines), badge=standing.badge)

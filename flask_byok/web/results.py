@@ -11,6 +11,7 @@ from ..service.endings import Ending
 from ..service.endings import near_ending
 from ..service.types import ConnectionReport
 from ..service.types import Grade
+from .expiry import FIRST_DAYS
 from .models import build_options
 from .models import end_line
 from .page import Badge
@@ -20,8 +21,10 @@ from .page import Tone
 from .reasons import Reason
 from .reasons import reason_in_words
 from .texts import join
+from .texts import N_
 from .texts import Names
 from .texts import say
+from .texts import say_count
 
 _TONES: t.Final[dict[Grade, Tone]] = {
     "pass": "ok",
@@ -31,12 +34,12 @@ _TONES: t.Final[dict[Grade, Tone]] = {
 }
 
 _OVERALL: t.Final[dict[str, tuple[str, Tone, str]]] = {
-    "working": ("test-ok", "ok", "Connected"),
-    "remarks": ("test-remarks", "warn", "Connected, with remarks"),
-    "other_model": ("test-remarks", "warn", "Connected, with remarks"),
-    "not_usable": ("test-failed", "error", "Not connected"),
-    "rejected": ("test-failed", "error", "Not connected"),
-    "could_not_ask": ("test-unknown", "info", "Could not test"),
+    "working": ("test-ok", "ok", N_("Connected")),
+    "remarks": ("test-remarks", "warn", N_("Connected, with remarks")),
+    "other_model": ("test-remarks", "warn", N_("Connected, with remarks")),
+    "not_usable": ("test-failed", "error", N_("Not connected")),
+    "rejected": ("test-failed", "error", N_("Not connected")),
+    "could_not_ask": ("test-unknown", "info", N_("Could not test")),
 }
 
 
@@ -73,7 +76,7 @@ def _overall(report: ConnectionReport, expires_on: dt.date | None) -> str:
     if report.list_asked:
         grades.add(report.list)
 
-    is_clear = grades == {"pass"} and not _is_past(report, expires_on)
+    is_clear = grades == {"pass"} and not _is_near(report, expires_on)
 
     if report.verdict == "working" and (not is_clear or _ending(report) is not None):
         return "remarks"
@@ -87,7 +90,7 @@ def _checks(
     reason = reason_in_words(
         report.reason, names, until=report.until, model=report.model
     )
-    key_grade = "remark" if _is_past(report, expires_on) else report.key
+    key_grade = "remark" if _is_near(report, expires_on) else report.key
     return (
         _check(say("Key"), key_grade, _key_text(report, names, expires_on)),
         _check(say("Latency"), report.latency, _latency_text(report)),
@@ -123,6 +126,14 @@ def _is_past(report: ConnectionReport, expires_on: dt.date | None) -> bool:
     return expires_on <= report.tested_at.date()
 
 
+def _is_near(report: ConnectionReport, expires_on: dt.date | None) -> bool:
+    """Tell whether the declared date is worth a remark: it is near, or has passed."""
+    if expires_on is None or report.key not in ("pass", "remark"):
+        return False
+
+    return (expires_on - report.tested_at.date()).days <= FIRST_DAYS
+
+
 def _key_text(
     report: ConnectionReport, names: Names, expires_on: dt.date | None
 ) -> Markup:
@@ -150,17 +161,17 @@ def _latency_text(report: ConnectionReport) -> Markup:
     if report.latency_ms is None:
         return say("Not measured.")
 
-    message = "{ms} ms (limit {limit} ms)"
+    message = N_("{ms} ms (limit {limit} ms)")
 
     if report.latency == "remark":
-        message = "Slow: {ms} ms (limit {limit} ms)"
+        message = N_("Slow: {ms} ms (limit {limit} ms)")
 
     return say(message, ms=report.latency_ms, limit=report.limit_ms)
 
 
 def _list_text(report: ConnectionReport) -> Markup:
     if report.list == "pass":
-        return say("Yes, {n} models.", n=len(report.models))
+        return say_count("Yes, {n} model.", "Yes, {n} models.", len(report.models))
 
     if not report.list_asked:
         return say("Not asked: the list says nothing about a key here.")
@@ -219,7 +230,8 @@ def _lines(
         )
 
     if report.tokens is not None:
-        yield names.say(
+        yield names.say_count(
+            "This test used about {n} token of your account at {vendor}.",
             "This test used about {n} tokens of your account at {vendor}.",
-            n=report.tokens,
+            report.tokens,
         )

@@ -91,7 +91,7 @@ def find_slug(status: CompanyStatus, allowances: cabc.Sequence[Allowance]) -> st
         return "key-service-down" if passes else "unreadable"
 
     if status.serving is None:
-        return "never-worked" if active.last_ok_at is None else "off-by-choice"
+        return _slug_of_silence(status, active)
 
     if status.serving == "system" and is_used_up(allowances):
         return "allowance-used"
@@ -105,6 +105,16 @@ def find_slug(status: CompanyStatus, allowances: cabc.Sequence[Allowance]) -> st
         "no_model": "no-model",
     }
     return states.get(active.state, "working")
+
+
+def _slug_of_silence(status: CompanyStatus, active: CredentialInfo) -> str:
+    """Name the state in which nothing may answer for the company's key."""
+    if status.reason == "rate_limit":
+        return "rate-limited"
+
+    # The check made at its save counts: then it has worked once.
+    has_worked = active.last_ok_at is not None or active.state == "working"
+    return "off-by-choice" if has_worked else "never-worked"
 
 
 def _slug_without_key(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import dataclasses
 import datetime as dt
 import decimal
+import logging
 import typing as t
 
 from markupsafe import escape
 from markupsafe import Markup
+
+from ..events import log_event
+from . import formats
+from .languages import current_language
 
 if t.TYPE_CHECKING:
     from ..config import Settings
@@ -18,42 +24,109 @@ _TIME: t.Final = Markup('<time datetime="{}">{}</time>')
 _MASKED: t.Final = Markup('<code dir="ltr">{}</code>')
 
 
-def gettext(message: str) -> str:
-    """Give the sentence in the reader's language: English, as long as that is all."""
+_ISOLATED: t.Final = "\u2068{}\u2069"
+
+_log = logging.getLogger(__name__)
+
+
+def N_(message: str) -> str:
+    """Mark a sentence for the catalogues that is said elsewhere."""
     return message
+
+
+def gettext(message: str) -> str:
+    """Give a sentence in the reader's language, its placeholders still in it."""
+    return current_language().sentences.gettext(message) if message else ""
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    """Give the form of a sentence that a number asks for in the reader's language."""
+    return current_language().sentences.ngettext(singular, plural, n)
 
 
 def say(message: str, /, **values: object) -> Markup:
     """Format a sentence for HTML. Values are escaped; times become ``<time>``."""
-    marked = {name: _mark(value) for name, value in values.items()}
-    return escape(gettext(message)).format(**marked)
+    return _say(gettext(message), message, values)
+
+
+def say_count(singular: str, plural: str, count: int, /, **values: object) -> Markup:
+    """Format a sentence for HTML whose words depend on a number: its ``{n}``."""
+    source = singular if count == 1 else plural
+    return _say(ngettext(singular, plural, count), source, {"n": count, **values})
 
 
 def tell(message: str, /, **values: object) -> str:
     """Format a sentence as plain text: for a flash message, say."""
+    return _tell(gettext(message), message, values)
+
+
+def tell_count(singular: str, plural: str, count: int, /, **values: object) -> str:
+    """Format a sentence as plain text whose words depend on a number: its ``{n}``."""
+    source = singular if count == 1 else plural
+    return _tell(ngettext(singular, plural, count), source, {"n": count, **values})
+
+
+def _say(sentence: str, source: str, values: cabc.Mapping[str, object]) -> Markup:
+    marked = {name: _mark(value) for name, value in values.items()}
+    return t.cast("Markup", _fill(escape(sentence), escape(source), marked))
+
+
+def _tell(sentence: str, source: str, values: cabc.Mapping[str, object]) -> str:
     plain = {name: _plain(value) for name, value in values.items()}
-    return gettext(message).format(**plain)
+    return _fill(sentence, source, plain)
+
+
+def _fill(sentence: str, source: str, values: cabc.Mapping[str, object]) -> str:
+    """Put values into a sentence; into the English one where a catalogue is wrong."""
+    try:
+        return sentence.format(**values)
+    except (LookupError, ValueError, AttributeError):
+        if sentence == source:
+            raise
+
+    log_event(
+        _log,
+        logging.WARNING,
+        "translation_broken",
+        "A translation of %(source)r cannot be filled in; it stays English.",
+        source=source,
+    )
+    return source.format(**values)
 
 
 def join(*sentences: Markup | None) -> Markup:
     """Put whole sentences behind one another, leaving out what is ``None``."""
-    return Markup(" ").join([text for text in sentences if text])
+    space = Markup(current_language().space)
+    return space.join([text for text in sentences if text])
+
+
+def enumerate_parts(parts: cabc.Iterable[Markup]) -> Markup:
+    """Put the parts of a list behind one another, with the language's comma."""
+    return Markup(current_language().comma).join(parts)
 
 
 def dollars(value: decimal.Decimal) -> str:
     """Write US dollars: to the cent, or to what is left of it below one dollar."""
-    if 0 < value < decimal.Decimal("0.0001"):
-        return "<$0.0001"
+    return formats.dollars(current_language().formats, value)
 
-    return f"${value:,.4f}" if 0 < value < 1 else f"${value:,.2f}"
+
+def percent(share: float, digits: int = 0) -> Markup:
+    """Write a share of 0 to 100 with so many digits after the point."""
+    return escape(current_language().formats.percent(share, digits))
 
 
 def amount(value: int | decimal.Decimal, unit: str | None) -> str:
     """Write how much of an allowance: money with its sign, the rest with its unit."""
     if isinstance(value, decimal.Decimal):
-        return f"${value:,.2f}"
+        return current_language().formats.money(value, 2)
 
-    return f"{value:,}" if unit is None else f"{value:,} {gettext(unit)}"
+    if unit == "requests":
+        return tell_count("{n} request", "{n} requests", value)
+
+    if unit == "tokens":
+        return tell_count("{n} token", "{n} tokens", value)
+
+    return _plain(value) if unit is None else f"{_plain(value)} {unit}"
 
 
 def masked(text: str) -> Markup:
@@ -67,19 +140,26 @@ def _mark(value: object) -> object:
         return _TIME.format(f"{stamp:%Y-%m-%dT%H:%M:%SZ}", _plain(value))
 
     if isinstance(value, dt.date):
-        return _TIME.format(value.isoformat(), value.isoformat())
+        return _TIME.format(value.isoformat(), _plain(value))
 
     return value if isinstance(value, Markup) else _plain(value)
 
 
 def _plain(value: object) -> str:
+    language = current_language()
+
     if isinstance(value, dt.datetime):
-        return f"{value.astimezone(dt.timezone.utc):%Y-%m-%d %H:%M} UTC"
+        return language.formats.moment(value)
+
+    if isinstance(value, dt.date):
+        return language.formats.date(value)
 
     if type(value) is int:
-        return f"{value:,}"
+        return language.formats.number(value)
 
-    return str(value)
+    # A name keeps its own direction, whatever stands beside it.
+    is_name = language.direction == "rtl" and type(value) is str and value
+    return _ISOLATED.format(value) if is_name else str(value)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +194,12 @@ class Names:
     def tell(self, message: str, /, **values: object) -> str:
         """Format a sentence as plain text with these names in it."""
         return tell(message, **self._named(), **values)
+
+    def say_count(
+        self, singular: str, plural: str, count: int, /, **values: object
+    ) -> Markup:
+        """Format a sentence for HTML with these names and a number in it."""
+        return say_count(singular, plural, count, **self._named(), **values)
 
     def _named(self) -> dict[str, object]:
         return {

@@ -1,29 +1,41 @@
-"""Usage per day, as a table and as CSV. Own and provided keys are never added up."""
+"""The part "Usage" of the page. Own and provided keys are never added up."""
 
 from __future__ import annotations
 
 import collections.abc as cabc
-import csv
 import dataclasses
 import datetime as dt
-import decimal
-import io
 import re
 import typing as t
 
 from flask import url_for
 from markupsafe import Markup
 
-from .page import Option
-from .page import UsageLine
-from .page import UsageTable
+from .chart import DayCount
+from .chart import draw_chart
+from .episodes import Episode
+from .episodes import find_episodes
+from .figures import add_up
+from .figures import build_splits
+from .figures import is_own
+from .figures import percent
+from .reasons import reason_in_words
 from .texts import amount
-from .texts import dollars
+from .texts import join
 from .texts import Names
 from .texts import say
+from .texts import say_count
+from .usageparts import Chart
+from .usageparts import Meter
+from .usageparts import Range
+from .usageparts import UsageLine
+from .usageparts import UsageSection
 
 if t.TYPE_CHECKING:
+    from ..config import Settings
+    from ..ledger.audit import HistoryEntry
     from ..ledger.usage import UsageRow
+    from ..providers.registry import Registry
     from ..service.types import Allowance
 
 #: The longest range of days one may ask for.
@@ -31,28 +43,6 @@ MOST_DAYS: t.Final = 366
 
 #: The ranges the page offers, in days; the first is the usual one.
 RANGES: t.Final = (7, 30)
-
-#: The columns of the CSV file; they stay as they are, in English.
-CSV_COLUMNS: t.Final = (
-    "date",
-    "key_source",
-    "provider",
-    "model",
-    "label",
-    "requests",
-    "failed",
-    "unknown",
-    "input_tokens",
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "estimated_cost",
-    "currency",
-    "unpriced_requests",
-)
-
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA_START: t.Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +56,10 @@ class DayRange:
     def days(self) -> int:
         """How many days these are."""
         return (self.until - self.since).days + 1
+
+    def each(self) -> t.Iterator[dt.date]:
+        """Give every day, the first first."""
+        return (self.since + dt.timedelta(number) for number in range(self.days))
 
 
 def read_range(args: cabc.Mapping[str, str], today: dt.date) -> DayRange | None:
@@ -101,128 +95,158 @@ def last_days(days: int, today: dt.date) -> DayRange:
     return DayRange(since=today - dt.timedelta(days - 1), until=today)
 
 
-def build_table(
-    rows: cabc.Sequence[UsageRow],
-    days: DayRange,
-    allowances: cabc.Sequence[Allowance],
-    names: Names,
-    today: dt.date,
-) -> UsageTable:
-    """Put the rows of a range into a table, newest day first."""
-    by_day: dict[dt.date, list[UsageRow]] = {}
+class UsageBuilder:
+    """Builds the part out of the rows of a range.
 
-    for row in rows:
-        by_day.setdefault(row.day, []).append(row)
+    :param entries: the history, newest first: it tells when a key was out.
+    """
 
-    return UsageTable(
-        lines=tuple(
-            _line(say("{day}", day=day), by_day[day])
-            for day in sorted(by_day, reverse=True)
-        ),
-        total=_line(say("All days"), rows),
-        since=say("{day}", day=days.since),
-        until=say("{day}", day=days.until),
-        ranges=tuple(_ranges(days, today)),
-        csv_url=url_for(
-            "byok.usage_csv",
-            since=days.since.isoformat(),
-            until=days.until.isoformat(),
-        ),
-        allowances=tuple(_allowance_line(a, names) for a in allowances),
-    )
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        rows: cabc.Sequence[UsageRow],
+        days: DayRange,
+        entries: cabc.Sequence[HistoryEntry],
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._names = Names.of(settings)
+        self._rows = rows
+        self._days = days
+        self._episodes = [
+            episode
+            for episode in find_episodes(entries)
+            if any(episode.touches(day) for day in days.each())
+        ]
+
+    def build(
+        self,
+        allowances: cabc.Sequence[Allowance],
+        today: dt.date,
+        error: Markup | None = None,
+    ) -> UsageSection:
+        """Build it.
+
+        :param error: why other days are shown than those that were asked for.
+        """
+        since, until = self._days.since, self._days.until
+        provided = sum(row.requests for row in self._rows if not is_own(row))
+        return UsageSection(
+            since=say("{day}", day=since),
+            until=say("{day}", day=until),
+            since_value=since.isoformat(),
+            until_value=until.isoformat(),
+            ranges=tuple(_ranges(self._days, today)),
+            csv_url=url_for(
+                "byok.usage_csv", since=since.isoformat(), until=until.isoformat()
+            ),
+            total=_line(say("All days"), self._rows),
+            lines=tuple(self._lines()),
+            share=percent(provided, sum(row.requests for row in self._rows)),
+            meters=tuple(_meter(each, self._names) for each in allowances),
+            chart=self._chart(),
+            episodes=tuple(self._tell(episode) for episode in self._episodes),
+            splits=build_splits(self._rows, self._names, self._registry)
+            if self._rows
+            else (),
+            error=error,
+        )
+
+    def _lines(self) -> t.Iterator[UsageLine]:
+        by_day: dict[dt.date, list[UsageRow]] = {}
+
+        for row in self._rows:
+            by_day.setdefault(row.day, []).append(row)
+
+        for day in sorted(by_day, reverse=True):
+            note = say("Key out") if self._is_out(day) else None
+            yield _line(say("{day}", day=day), by_day[day], note)
+
+    def _is_out(self, day: dt.date) -> bool:
+        return any(episode.touches(day) for episode in self._episodes)
+
+    def _chart(self) -> Chart | None:
+        counts: dict[tuple[dt.date, bool], int] = {}
+
+        for row in self._rows:
+            slot = (row.day, is_own(row))
+            counts[slot] = counts.get(slot, 0) + row.requests
+
+        days = [
+            DayCount(
+                day=day,
+                own=counts.get((day, True), 0),
+                provided=counts.get((day, False), 0),
+                is_out=self._is_out(day),
+            )
+            for day in self._days.each()
+        ]
+        return draw_chart(days, self._names)
+
+    def _tell(self, episode: Episode) -> Markup:
+        known = episode.provider in self._registry.ids
+        provider = self._registry.get(episode.provider) if known else None
+        names = Names.of(self._settings, provider)
+        sentence = names.say(
+            "Your {label} key was out from {start} on and still is.",
+            label=names.provider or episode.provider,
+            start=episode.start,
+        )
+
+        if episode.end is not None:
+            sentence = names.say(
+                "Your {label} key was out from {start} to {end}.",
+                label=names.provider or episode.provider,
+                start=episode.start,
+                end=episode.end,
+            )
+
+        if episode.reason is None:
+            return sentence
+
+        words = reason_in_words(episode.reason, names).words
+        return join(sentence, say("Reason: {reason}.", reason=words))
 
 
-def _ranges(days: DayRange, today: dt.date) -> t.Iterator[Option]:
+def _ranges(days: DayRange, today: dt.date) -> t.Iterator[Range]:
     for number in RANGES:
         offered = last_days(number, today)
-        yield Option(
-            value=url_for(
+        yield Range(
+            href=url_for(
                 "byok.page",
                 since=offered.since.isoformat(),
                 until=offered.until.isoformat(),
-            )
-            + "#byok-usage",
-            text=say("{n} days", n=number),
+                _anchor="byok-usage",
+            ),
+            text=say_count("{n} day", "{n} days", number),
             selected=offered == days,
         )
 
 
-def _line(day: Markup, rows: cabc.Sequence[UsageRow]) -> UsageLine:
-    own = [row for row in rows if row.source == "company"]
-    provided = [row for row in rows if row.source != "company"]
+def _line(
+    day: Markup, rows: cabc.Sequence[UsageRow], note: Markup | None = None
+) -> UsageLine:
     return UsageLine(
         day=day,
-        own_requests=sum(row.requests for row in own),
-        own_failed=sum(row.failed for row in own),
-        own_tokens=_tokens(own),
-        own_cost=_cost(own),
-        provided_requests=sum(row.requests for row in provided),
-        provided_failed=sum(row.failed for row in provided),
-        provided_tokens=_tokens(provided),
-        provided_cost=_cost(provided),
+        own=add_up([row for row in rows if is_own(row)]),
+        provided=add_up([row for row in rows if not is_own(row)]),
+        note=note,
     )
 
 
-def _tokens(rows: cabc.Iterable[UsageRow]) -> int:
-    return sum(row.input_tokens + row.output_tokens for row in rows)
-
-
-def _cost(rows: cabc.Sequence[UsageRow]) -> Markup:
-    """Say what rows cost; never 0 for what has no known price."""
-    priced = [row.cost for row in rows if row.cost is not None]
-    unpriced = sum(row.unpriced for row in rows)
-
-    if unpriced and not priced:
-        return say("not priced")
-
-    cost = dollars(sum(priced, decimal.Decimal(0)))
-
-    if unpriced:
-        return say("{cost} + {n} not priced", cost=cost, n=unpriced)
-
-    return say("{cost}", cost=cost)
-
-
-def _allowance_line(allowance: Allowance, names: Names) -> Markup:
-    return names.say(
-        "{used} of {total} used on the key provided by {app}; it starts again on "
-        "{date}.",
-        used=amount(allowance.used, None),
-        total=amount(allowance.limit, allowance.unit),
-        date=allowance.resets_on,
+def _meter(allowance: Allowance, names: Names) -> Meter:
+    used = min(int(100 * allowance.used / allowance.limit), 100)
+    return Meter(
+        text=say(
+            "{used} of {total} used",
+            used=amount(allowance.used, None),
+            total=amount(allowance.limit, allowance.unit),
+        ),
+        note=names.say(
+            "On the key provided by {app}; it starts again on {date}.",
+            date=allowance.resets_on,
+        ),
+        percent=used,
+        tone="error" if used == 100 else "warn" if used >= 80 else "ok",
     )
-
-
-def render_csv(rows: cabc.Iterable[UsageRow]) -> bytes:
-    """Write the rows as CSV: UTF-8 with BOM, CRLF, no cell that runs as a formula."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(CSV_COLUMNS)
-    writer.writerows(_cells(row) for row in rows)
-    return buffer.getvalue().encode("utf-8-sig")
-
-
-def _cells(row: UsageRow) -> list[str]:
-    return [
-        row.day.isoformat(),
-        row.source,
-        _text_cell(row.provider),
-        _text_cell(row.model),
-        _text_cell(row.label),
-        str(row.requests),
-        str(row.failed),
-        str(row.unknown),
-        str(row.input_tokens),
-        str(row.cached_tokens),
-        # No provider's answer is read for these yet; an empty cell is not a zero.
-        "",
-        str(row.output_tokens),
-        "not priced" if row.cost is None else str(row.cost),
-        "USD",
-        str(row.unpriced),
-    ]
-
-
-def _text_cell(text: str | None) -> str:
-    text = text or ""
-    return f"'{text}" if text.startswith(_FORMULA_START) else text

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from flask import make_response
-from flask import render_template
 from flask import request
 from flask import Response
 
@@ -16,47 +15,56 @@ from ..errors import CredentialChanged
 from ..errors import CredentialNotFound
 from ..errors import PolicyLocked
 from ..proxies import current_byok
+from ..vault.company import company_text
 from . import forms
 from .answers import require_stored
 from .answers import to_page
 from .builder import Material
 from .builder import PageBuilder
-from .context import page_context
+from .context import render_page
+from .csvfile import render_csv
+from .draftslot import read_status
 from .guard import Refused
+from .history import READ_BACK
 from .outcome import Outcome
 from .outcome import take
 from .page import RemovePage
+from .recovery import find_recovered
 from .removal import build_remove_page
 from .usage import last_days
 from .usage import RANGES
 from .usage import read_range
-from .usage import render_csv
 
 if t.TYPE_CHECKING:
     from ..vault.company import CompanyId
 
-_FORM_SLOT: t.Final = "byok_form"
-_ADMIN_KEYS: t.Final = ("sk-ant-admin", "sk-admin-")
 _POLICIES: t.Final = ("auto", "outage_only", "never")
 
 
 def show_page(company_id: CompanyId) -> Response:
     """Show the settings page."""
     byok = current_byok
-    status = byok.status(company_id)
+    status = read_status(company_id)
+    company = company_text(company_id)
+    byok.state.reminders.look(company, status.credentials, status.now)
+    outcome = take(byok.registry.ids)
     today = status.now.date()
-    days = read_range(request.args, today) or last_days(RANGES[0], today)
+    asked = read_range(request.args, today)
+    days = asked or last_days(RANGES[0], today)
     material = Material(
         status=status,
-        allowances=byok.allowance(company_id),
+        allowances=byok.state.companies.allowance(company, status.now),
         rows=byok.usage(company_id, days.since, days.until),
         days=days,
-        entries=byok.history(company_id),
-        outcome=take(byok.registry.ids),
+        is_range=asked is not None,
+        entries=byok.history(company_id, READ_BACK),
+        outcome=outcome,
         chosen=forms.known_provider(request.args, byok.registry),
+        # After an action the page has something else to say.
+        recovered=find_recovered(status) if outcome is None else None,
     )
     page = PageBuilder(byok.settings, byok.registry, material).build()
-    return make_response(render_template("byok/settings.html", **page_context(page)))
+    return make_response(render_page("settings.html", page))
 
 
 def change_policy(company_id: CompanyId) -> Response:
@@ -97,7 +105,7 @@ def ask_to_remove(company_id: CompanyId, provider: str) -> Response:
     status = byok.status(company_id)
     require_stored(company_id, status, provider)
     page: RemovePage = build_remove_page(status, provider, byok.settings, byok.registry)
-    return make_response(render_template("byok/remove.html", **page_context(page)))
+    return make_response(render_page("remove.html", page))
 
 
 def remove_key(company_id: CompanyId, provider: str) -> Response:

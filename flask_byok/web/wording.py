@@ -8,6 +8,7 @@ import typing as t
 
 from markupsafe import Markup
 
+from .expiry import add_expiry
 from .page import Badge
 from .page import Tone
 from .reasons import reason_in_words
@@ -21,6 +22,7 @@ from .standing import Standing
 from .standing import state_line
 from .texts import amount
 from .texts import join
+from .texts import N_
 from .texts import Names
 from .texts import say
 from .trouble import find_trouble
@@ -58,7 +60,8 @@ def build_standing(
         "no-model": words.no_model,
         "working": words.working,
     }
-    return dataclasses.replace(makers[slug](), until=words.until)
+    standing = dataclasses.replace(makers[slug](), until=words.until)
+    return add_expiry(standing, status, settings, registry)
 
 
 class _Words:
@@ -185,16 +188,16 @@ class _Words:
         )
 
     def rate_limited(self) -> Standing:
-        line = self._key.say(
-            "Busy: {reason}. The key provided by {app} is used meanwhile.",
-            reason=self._reason.words,
-        )
-        return Standing(
-            slug="rate-limited",
-            tone="info",
-            badge=self._provided_for_now(),
-            line=line,
-        )
+        message = N_("Busy: {reason}. The key provided by {app} is used meanwhile.")
+        badge = self._provided_for_now()
+
+        # It passes by itself, so it is no alarm even where nothing else may answer.
+        if self._status.serving is None:
+            message = N_("Busy: {reason}. AI features wait until then.")
+            badge = Badge(tone="warn", text=say("AI is off"))
+
+        line = self._key.say(message, reason=self._reason.words)
+        return Standing(slug="rate-limited", tone="info", badge=badge, line=line)
 
     def other_key(self) -> Standing:
         line = say(

@@ -182,7 +182,13 @@ def test_a_sweep_settles_and_adds_up(host: Host, run: Run) -> None:
     leave(host, 3)
     report = json.loads(run("sweep", "--json").output)
 
-    assert report["done"] == {"settled": 2, "rolled_up": 3, "notices": 0}
+    assert report["done"] == {
+        "settled": 2,
+        "rolled_up": 3,
+        "notices": 0,
+        "reminders": 0,
+        "drafts": 0,
+    }
     assert report["error"] is None
     assert states(host) == ["done", "done", "unknown"]
 

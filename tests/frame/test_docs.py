@@ -26,6 +26,21 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 
 
+#: What :func:`flask_byok.web.context.page_context` gives, as the page writes it.
+CONTEXT = {
+    "byok_page",
+    "byok_app_name",
+    "byok_base_template",
+    "byok_ui",
+    "byok_elements",
+    "byok_nonce",
+    "byok_csrf_field",
+    "byok_csrf_token()",
+    'byok_say("…", name=value)',
+    "byok_compact(html)",
+}
+
+
 def rows_of(page: str) -> list[list[str]]:
     """Read the rows of every table of a page, as cells."""
     lines = (DOCS / page).read_text("utf-8").splitlines()
@@ -132,14 +147,21 @@ def test_every_table_is_named() -> None:
 
 
 def test_every_template_and_block_is_named() -> None:
-    """The page about the page names each template and each block a host may change."""
-    folder = ROOT / "flask_byok" / "templates"
-    templates = {path.relative_to(folder).as_posix() for path in folder.rglob("*.html")}
-    text = "".join((folder / name).read_text("utf-8") for name in templates)
-    blocks = set(re.findall(r"{% block (byok_\w+)", text))
-    named = {word for row in rows_of("page.md") for word in words(row[0])}
+    """The page on customizing names each template and each block, and no other."""
+    folder = ROOT / "flask_byok" / "templates" / "byok"
+    paths = [
+        path
+        for path in folder.rglob("*.html")
+        if path.parent.name != "elements_bootstrap5"
+    ]
+    text = "".join(path.read_text("utf-8") for path in paths)
+    blocks = set(re.findall(r"{%-? block (\w+)", text))
+    rows = rows_of("customizing.md")
+    named = {word for row in rows for word in words(row[0])}
 
-    assert templates | blocks == {name for name in named if "byok" in name}
+    assert {path.name for path in paths} == {n for n in named if n.endswith(".html")}
+    assert blocks <= named
+    assert {n for n in named if n.startswith("byok_")} - blocks == CONTEXT
 
 
 def test_the_help_of_each_command_is_the_real_one() -> None:

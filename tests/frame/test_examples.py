@@ -115,12 +115,16 @@ BASE = """<!doctype html><title>{% block page_title %}{% endblock %}</title>
 
 
 def test_a_layout_of_the_host_takes_the_page_in(sqlite_url: str) -> None:
-    """The layout printed on the page about the page fits other block names."""
-    layout = examples.blocks("page.md", "jinja")[0]
+    """The layout printed there fits other block names, and three lines two blocks."""
+    layout, own = examples.blocks("customizing.md", "jinja")
     host = flask.Flask("host")
     host.config.update(SECRET_KEY="for this test alone", BYOK_MASTER_KEYS=False)
     host.config["SQLALCHEMY_DATABASE_URI"] = sqlite_url
-    templates = {"my_base.html": BASE, "byok/layout.html": layout}
+    templates = {
+        "my_base.html": BASE,
+        "byok/layout.html": layout,
+        "byok/own/settings.html": own,
+    }
     host.jinja_loader = jinja2.DictLoader(templates)
     db = flask_sqlalchemy.SQLAlchemy(host)
     byok = BYOK(host, db=db)
@@ -133,8 +137,10 @@ def test_a_layout_of_the_host_takes_the_page_in(sqlite_url: str) -> None:
 
     page = host.test_client().get("/settings/ai/").text
     assert "<title>AI Configuration</title>" in page
-    assert '<div class="byok">' in page.partition("<main>")[2]
+    assert '<div class="byok byok-plain">' in page.partition("<main>")[2]
     assert "In use now" in page
+    assert '<a href="/settings">Settings</a>' in page
+    assert "History" not in page
 
 
 def test_a_class_of_the_host_holds_the_keys() -> None:

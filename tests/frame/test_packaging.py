@@ -37,9 +37,10 @@ def wheel(built: pathlib.Path) -> pathlib.Path:
 
 
 def package_files() -> set[str]:
-    """List what a wheel must hold: code, the typing mark, templates, static files."""
+    """List what a wheel must hold: code, templates, static files, translations."""
     house = tree.ROOT / "flask_byok"
-    patterns = ("**/*.py", "py.typed", "templates/**/*.html", "static/**/*")
+    patterns = ["**/*.py", "py.typed", "templates/**/*.html", "static/**/*"]
+    patterns.append("translations/**/*")
     found = (path for pattern in patterns for path in house.glob(pattern))
     return {path.relative_to(tree.ROOT).as_posix() for path in found if path.is_file()}
 

@@ -136,6 +136,7 @@ NAMES: t.Final = (
     "system_key_failed",
     "our_side_failed",
     "notice_due",
+    "key_expiring",
     "budget_threshold",
 )
 

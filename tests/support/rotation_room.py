@@ -159,7 +159,8 @@ def counted(room: Room, keyring: Keyring) -> dict[str, int]:
 def stored(room: Room) -> list[SealedRow]:
     """Read what is stored, by id."""
     rows = room.rows(room.tables.credential)
-    names = [field.name for field in dataclasses.fields(SealedRow)]
+    fields = [field.name for field in dataclasses.fields(SealedRow)]
+    names = [name for name in fields if name in room.tables.credential.c]
     found = [SealedRow(**{name: row[name] for name in names}) for row in rows]
     return sorted(found, key=lambda row: row.id)
 

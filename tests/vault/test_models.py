@@ -30,6 +30,7 @@ NAMES = {
     "byok_budget",
     "byok_company",
     "byok_credential",
+    "byok_draft",
     "byok_keyring",
     "byok_system_key",
     "byok_usage_day",

@@ -342,7 +342,7 @@ def test_a_forgotten_company_has_no_row_anywhere(room: Room) -> None:
     with room.database.write() as connection:
         room.store.forget(connection, COMPANY)
 
-    assert len(tables) == 6
+    assert len(tables) == 7
 
     for table in tables:
         found = sorted(row["company_id"] for row in room.rows(table))

@@ -377,7 +377,7 @@ def test_no_company_loader(
     assert "@byok.company_loader" in caplog.text
 
 
-@pytest.mark.parametrize("form", [{}, {"action": "nope"}, {"action": "draft_use"}])
+@pytest.mark.parametrize("form", [{}, {"action": "nope"}, {"action": "draft_keep"}])
 def test_a_form_nobody_knows(host: Host, form: dict[str, str]) -> None:
     """A form of another make is refused with a way back."""
     answer = host.client().post("/key", **form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime as dt
 import decimal
 import io
@@ -10,8 +11,7 @@ import io
 import pytest
 
 from flask_byok.ledger.usage import UsageRow
-from flask_byok.web.usage import CSV_COLUMNS
-from flask_byok.web.usage import render_csv
+from flask_byok.web.csvfile import render_csv
 from tests.web.conftest import Host
 
 
@@ -48,22 +48,28 @@ def test_the_form_of_the_file() -> None:
     assert data.startswith(b"\xef\xbb\xbfdate,key_source,provider,model,label,requests")
     assert data.count(b"\r\n") == 2
     cells = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))[0]
-    assert tuple(cells) == CSV_COLUMNS
+    assert ",".join(cells) == (
+        "date,key_source,provider,model,label,requests,failed,unknown,input_tokens,"
+        "cached_input_tokens,cache_write_tokens,output_tokens,estimated_cost,currency"
+    )
     assert (cells["requests"], cells["label"]) == ("1234", 'write, "twice"')
 
 
 def test_what_is_not_priced_is_no_zero() -> None:
-    """A cost is dollars, or the words that it is not priced, with how many are not."""
-    rows = [row("a"), row("b", None, 1234), row("c", "1.000000", 3)]
+    """A cost is dollars or the words that it is not priced, never a sum of both."""
+    mixed = dataclasses.replace(row("c", "1.000000", 3), unknown=1)
+    rows = [row("a"), row("b", None, 1234), mixed]
     text = render_csv(rows).decode("utf-8-sig")
     cells = [
-        (line["estimated_cost"], line["currency"], line["unpriced_requests"])
+        tuple(line[name] for name in ("requests", "failed", "unknown", "output_tokens"))
+        + (line["estimated_cost"], line["currency"])
         for line in csv.DictReader(io.StringIO(text))
     ]
     assert cells == [
-        ("0.012300", "USD", "0"),
-        ("not priced", "USD", "1234"),
-        ("1.000000", "USD", "3"),
+        ("1234", "1", "0", "5", "0.012300", "USD"),
+        ("1234", "1", "0", "5", "not priced", "USD"),
+        ("1231", "1", "0", "5", "1.000000", "USD"),
+        ("3", "0", "1", "0", "not priced", "USD"),
     ]
 
 

@@ -126,6 +126,7 @@ def test_nobody_is_told_to_add_a_safe_key_again(
 
     service.recover()
     host.chat()
+    assert state_of(ada.get()) == "recovered"
     assert state_of(ada.get()) == "working"
     (listed,) = ada.call("GET", "/credentials").json["credentials"]
     assert (listed["unreadable"], listed["unreadable_reason"]) == (False, None)

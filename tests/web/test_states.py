@@ -269,7 +269,7 @@ def test_the_allowance_in_money(make_host: MakeHost) -> None:
 
     host.chat()
     text = show(host)[1]
-    assert "of $25.00 used on the key provided by Studio" in text
+    assert "of $25.00 used" in text
     assert "Estimated from list prices; your provider's bill counts." in text
     assert "$0.0" in text
 

@@ -12,7 +12,8 @@
   const keyField = root.querySelector("#byok-api-key");
 
   const localTimes = (part) => {
-    const format = new Intl.DateTimeFormat(document.documentElement.lang || undefined, {
+    const language = root.closest("[lang]")?.lang || undefined;
+    const format = new Intl.DateTimeFormat(language, {
       dateStyle: "medium",
       timeStyle: "short",
     });
@@ -56,13 +57,7 @@
     });
   };
 
-  const setUpSave = () => {
-    const form = root.querySelector("[data-byok-save]");
-
-    if (!form) {
-      return;
-    }
-
+  const setUpSave = (form) => {
     const status = form.querySelector("[data-byok-saving]");
     let pressedAt = -Infinity;
 
@@ -140,6 +135,6 @@
 
   localTimes(root);
   setUpShow();
-  setUpSave();
+  root.querySelectorAll("form[data-byok-save]").forEach(setUpSave);
   root.querySelectorAll("form[data-byok-test]").forEach(setUpTest);
 })();
