@@ -165,11 +165,13 @@ def _assemble(
 
     sender = Sender(settings.connect_timeout)
     planner = Planner(settings, registry)
+    transactions = TransactionWatch(db)
     ledger = Ledger(
         database,
         tables,
         settings.system_budget,
         crossed=lambda crossing: teller.allowance_crossed(crossing),
+        host_may_hold_lock=transactions.is_open,
     )
     teller = Teller(app, database, tables.credential, ledger.audit, flash_fallback)
     circuits = Circuits(database, tables, late=teller.changed_late)
@@ -183,7 +185,7 @@ def _assemble(
         ledger=ledger,
         teller=teller,
         fingerprints=fingerprints(settings, keyring),
-        ended=TransactionWatch(db),
+        ended=transactions,
     )
     engine = Engine(rooms)
     desk = Desk(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import threading
+import typing as t
 
 import sqlalchemy as sa
 
@@ -16,6 +17,10 @@ from .changes import Target
 from .overlay import Overlay
 from .overlay import Transition
 from .system_keys import SystemKey
+
+#: Seconds a claim waits for others' locks. Without a wait SQLite refuses a commit
+#: beside any reader, and of forty that claim at once none may get through.
+CLAIM_WAIT: t.Final = 0.25
 
 #: Writes inside a transaction and says what changed.
 Work = cabc.Callable[[sa.Connection], "Change | None"]
@@ -59,13 +64,13 @@ class KeyWriter:
         )
 
     def _claim(self, update: sa.Update) -> bool:
-        """Write one row now or never; tell whether it was written."""
+        """Write one row at once or never; tell whether it was written."""
         return self._claim_by(lambda conn: conn.execute(update).rowcount == 1)
 
     def _claim_by(self, work: cabc.Callable[[sa.Connection], bool]) -> bool:
-        """Write now or never: a claim that waits would be two winners."""
+        """Write at once or never: a claim that is made later would be two winners."""
         try:
-            return self._database.try_write(work)
+            return self._database.try_write(work, wait=CLAIM_WAIT)
         except WriteBusy:
             return False
 

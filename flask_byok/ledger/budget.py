@@ -29,8 +29,11 @@ UNITS: t.Final = ("requests", "tokens", "money")
 #: Percent of a limit that are told, the highest first.
 THRESHOLDS: t.Final = (100, 80)
 
-#: Seconds a reservation waits for others' short writes.
-RESERVE_WAIT: t.Final = 1.0
+#: Seconds a reservation waits for others' short writes: on SQLite many may be in line.
+RESERVE_WAIT: t.Final = 5.0
+
+#: The same while the host has a transaction open: its lock may be the one we wait for.
+HOST_WAIT: t.Final = 1.0
 
 #: What the counters of a unit are called, here and in the table.
 _NAMES: t.Final[cabc.Mapping[str, str]] = {
@@ -140,11 +143,12 @@ class Budget:
         query = sa.select(self._table.c.period).where(*self._month(company_id, period))
         return conn.execute(query).first() is not None
 
-    def make_month(self, company_id: str, period: str) -> None:
+    def make_month(self, company_id: str, period: str, wait: float) -> None:
         """Make the month's row, in a transaction of its own.
 
         Inside the reservation's the loser of two at once may be in a deadlock.
 
+        :param wait: seconds to wait for somebody else's lock.
         :raises WriteBusy: when it cannot be written now.
         """
         counters = dict.fromkeys(_COUNTERS, 0)
@@ -153,7 +157,7 @@ class Budget:
         with contextlib.suppress(DuplicateRow):
             self._database.try_write(
                 lambda conn: conn.execute(sa.insert(self._table).values(row)),
-                wait=RESERVE_WAIT,
+                wait=wait,
             )
 
     def settle(

@@ -38,6 +38,7 @@ from .attempts import used_tokens
 from .audit import Audit
 from .budget import Budget
 from .budget import Crossing
+from .budget import HOST_WAIT
 from .budget import RESERVE_WAIT
 from .budget import UnitAllowance
 from .counting import read_usage
@@ -71,6 +72,8 @@ class Ledger:
         the system key.
     :param crossed: is called, after the commit, when a company came to a share of its
         allowance that is worth telling.
+    :param host_may_hold_lock: tells whether the host has a transaction open here, for
+        whose lock nobody should wait long.
     """
 
     def __init__(
@@ -80,8 +83,10 @@ class Ledger:
         limits: cabc.Mapping[str, int] | None = None,
         *,
         crossed: cabc.Callable[[Crossing], None] | None = None,
+        host_may_hold_lock: cabc.Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database
+        self._host_may_hold_lock = host_may_hold_lock
         self._tables = tables
         self._insertion = Insertion(tables.attempt)
         self._lengths = text_lengths(tables.attempt)
@@ -247,18 +252,19 @@ class Ledger:
     def _reserve_in_turn(
         self, budget: Budget, started: Started, reserved: Reserved
     ) -> bool | None:
-        """Reserve; ``None`` when it cannot be written within a second.
+        """Reserve; ``None`` when it cannot be written in time.
 
         The threads of a process queue here: SQLite serves many that wait badly. Who
         waited in vain goes on without the lock, which a fork may have left locked.
         """
-        until = time.monotonic() + RESERVE_WAIT
-        has_turn = self._turn.acquire(timeout=RESERVE_WAIT)
+        wait = HOST_WAIT if self._host_may_hold_lock() else RESERVE_WAIT
+        until = time.monotonic() + wait
+        has_turn = self._turn.acquire(timeout=wait)
 
         try:
             while True:
                 try:
-                    return self._make_and_reserve(budget, started, reserved)
+                    return self._make_and_reserve(budget, started, reserved, wait)
                 except WriteBusy as error:
                     is_busy = error.args == ("busy",)
 
@@ -271,18 +277,18 @@ class Ledger:
                 self._turn.release()
 
     def _make_and_reserve(
-        self, budget: Budget, started: Started, reserved: Reserved
+        self, budget: Budget, started: Started, reserved: Reserved, wait: float
     ) -> bool | None:
-        granted = self._try_reserve(budget, started, reserved)
+        granted = self._try_reserve(budget, started, reserved, wait)
 
         if granted is not None:
             return granted
 
-        budget.make_month(started.start.company_id, started.period)
-        return self._try_reserve(budget, started, reserved)
+        budget.make_month(started.start.company_id, started.period, wait)
+        return self._try_reserve(budget, started, reserved, wait)
 
     def _try_reserve(
-        self, budget: Budget, started: Started, reserved: Reserved
+        self, budget: Budget, started: Started, reserved: Reserved, wait: float
     ) -> bool | None:
         """Reserve and note in one transaction; ``None`` when the month has no row.
 
@@ -307,7 +313,7 @@ class Ledger:
             # for it: with the row there, only a second refusal means "used up".
             return reserve(conn) if budget.has_month(conn, company_id, period) else None
 
-        return self._database.try_write(work, wait=RESERVE_WAIT)
+        return self._database.try_write(work, wait=wait)
 
     def settle(self, started: Started, end: AttemptEnd) -> None:
         """Note how an attempt on a system key ended and charge it, once.

@@ -166,7 +166,7 @@ class PostgreSQLWaiting(Waiting):
 
 def _limits(wait: float) -> tuple[str, str]:
     """Limit the statements of a transaction; 250 ms is what short writes need."""
-    lock = int(wait * 1000) or 250
+    lock = max(int(wait * 1000), 250)
     return (
         f"SET LOCAL lock_timeout = {lock}",
         f"SET LOCAL statement_timeout = {lock + 1750}",

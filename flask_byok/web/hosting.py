@@ -37,7 +37,7 @@ class TransactionWatch:
 
     def __call__(self, seconds: float) -> None:
         """Warn, once for an endpoint, of a call that took so long inside one."""
-        if seconds <= LONG or not self._is_open():
+        if seconds <= LONG or not self.is_open():
             return
 
         endpoint = request.endpoint if has_request_context() else None
@@ -57,7 +57,8 @@ class TransactionWatch:
             endpoint=endpoint or "none",
         )
 
-    def _is_open(self) -> bool:
+    def is_open(self) -> bool:
+        """Tell whether the host has a transaction open in this context."""
         if not has_app_context():
             return False
 

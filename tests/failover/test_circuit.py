@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import datetime as dt
+import sqlite3
 import subprocess
 import sys
 
@@ -10,7 +13,6 @@ import pytest
 
 from flask_byok.failover.reasons import Letter
 from tests.support import circuit_room
-from tests.support.circuit_room import CALLERS
 from tests.support.circuit_room import CircuitRoom
 from tests.support.circuit_room import run_everywhere
 from tests.support.circuit_room import verdict
@@ -190,14 +192,40 @@ def test_one_prober_of_forty(room: CircuitRoom, database_url: str) -> None:
     """When the cool-down is over, one caller of forty tries the key."""
     room.make_due()
     offset = room.vault.database.clock_offset
-    won = run_everywhere(circuit_room.act_claim, database_url, offset)
 
-    if won == 0:
-        # SQLite may refuse all of them in the same moment: the next caller probes.
-        won += circuit_room.act_claim(room, room.credential(), room.now(), CALLERS)
-
-    assert won == 1
+    assert run_everywhere(circuit_room.act_claim, database_url, offset) == 1
     assert room.circuits.claim(room.credential(), LEASE, room.now()) is None
+
+
+def test_claim_waits_for_who_reads(sqlite_room: CircuitRoom) -> None:
+    """SQLite refuses a commit beside a reader: the claim waits until it has read."""
+    room = sqlite_room
+    room.make_due()
+    database = room.vault.host.url.database
+    assert database is not None
+    credential, now = room.credential(), room.now()
+
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT id FROM byok_credential").fetchall()
+
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            claim = pool.submit(room.circuits.claim, credential, 60.0, now)
+            wait_until_readers_are_shut_out(database, claim)
+            reader.execute("ROLLBACK")
+            assert claim.result(30) is not None
+
+
+def wait_until_readers_are_shut_out(
+    database: str, claim: concurrent.futures.Future[str | None]
+) -> None:
+    """Wait until a writer waits to commit, which nobody may read beside."""
+    while not claim.done():
+        with contextlib.closing(sqlite3.connect(database, timeout=0)) as other:
+            try:
+                other.execute("SELECT id FROM byok_credential").fetchall()
+            except sqlite3.OperationalError:
+                return
 
 
 def test_probe_closes(room: CircuitRoom) -> None:

@@ -202,7 +202,7 @@ def test_month_made_by_another_meanwhile_is_no_spent_month(
         if statement.startswith("UPDATE byok_budget") and not others:
             others.append(statement)
             Budget(room.vault.database, room.vault.tables, {}).make_month(
-                COMPANY, "2026-11"
+                COMPANY, "2026-11", 0.0
             )
 
     ledger = room.ledger(requests=1)

@@ -89,39 +89,17 @@ def test_a_budget_of_a_hundred(
 
 def see_first_calls(stage: Stage) -> None:
     """Forty first calls of a month at once make one row, and nobody meets an error."""
-    assert ends(ask_until_answered(stage, 40)) == {"system": 40}
+    assert ends(stage.served.ask_often([stage.order()] * 40)) == {"system": 40}
     see_settled(stage, 40)
 
 
 def see_two_hundred(stage: Stage) -> None:
     """Exactly a hundred reach the provider."""
-    told = ask_until_answered(stage, 2 * BUDGET)
+    told = stage.served.ask_often([stage.order()] * 2 * BUDGET)
     assert ends(told) == {"system": BUDGET, "SystemBudgetExceeded": BUDGET}
     assert stage.host.paid == "s" * BUDGET
     see_settled(stage, BUDGET)
     assert [row.state for row in stage.attempts()] == ["done"] * BUDGET
-
-
-def ask_until_answered(stage: Stage, calls: int) -> list[t.Any]:
-    """Call so often at once; who is told to try again does.
-
-    On SQLite many that write at once wait for each other; a second is the limit.
-    """
-    answered: list[t.Any] = []
-
-    for _ in range(20):
-        told = stage.served.ask_often([stage.order()] * (calls - len(answered)))
-        answered += [one for one in told if one.get("error") != "SystemKeyRefused"]
-
-        if len(answered) == calls:
-            break
-
-        assert stage.database == "sqlite", told
-        stage.served.heard[:] = [
-            word for word in stage.served.heard if word != "SystemKeyRefused"
-        ]
-
-    return answered
 
 
 def counters(stage: Stage) -> dict[str, int]:

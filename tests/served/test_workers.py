@@ -12,7 +12,6 @@ import pytest
 
 from tests.served.conftest import config_of
 from tests.served.conftest import NEW_KEY
-from tests.served.conftest import SERVERS
 from tests.served.conftest import Stage
 from tests.served.conftest import wait_until
 from tests.support.calls import calling
@@ -23,8 +22,6 @@ from tests.support.served import ServerFailed
 
 Told = dict[str, t.Any]
 QUARTER: t.Final = 900.0
-
-on_servers = pytest.mark.parametrize("_stage", SERVERS, indirect=True)
 
 
 def let_fail_once(stage: Stage, fault: str = "revoked") -> None:
@@ -44,7 +41,6 @@ def test_fifty_calls_in_four_workers_spare_a_rejected_key(stage: Stage) -> None:
     assert stage.host.paid == "s" * 50
 
 
-@on_servers
 @pytest.mark.fault(41, got="answer", served="c1 s39")
 def test_forty_meet_an_open_circuit_and_one_probes(stage: Stage) -> None:
     """Ten in each of four workers: one asks the company's key, 39 the app's."""
@@ -81,7 +77,6 @@ def test_after_the_probe_every_worker_is_back(stage: Stage) -> None:
     assert stage.host.actions().count("fallback_ended") == 1
 
 
-@on_servers
 @pytest.mark.fault(53, got="answer", served="c1 s39")
 def test_a_blocked_model_is_tried_by_one(stage: Stage) -> None:
     """The pause of one model is over: one of forty tries it."""

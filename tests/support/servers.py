@@ -43,16 +43,17 @@ class Server:
         return os.environ.get(self.variable, self.default)
 
 
+# No TLS on loopback: it would take most of the time of each new connection.
 SERVERS = {
     POSTGRESQL: Server(
         label="PostgreSQL",
         variable="TEST_POSTGRESQL",
-        default="postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
+        default="postgresql+psycopg://postgres@127.0.0.1:5432/postgres?sslmode=disable",
     ),
     MARIADB: Server(
         label="MariaDB",
         variable="TEST_MARIADB",
-        default="mysql+pymysql://root@127.0.0.1:3306/",
+        default="mysql+pymysql://root@127.0.0.1:3306/?ssl_disabled=true",
     ),
     REDIS: Server(
         label="Redis",

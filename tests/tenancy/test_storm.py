@@ -10,6 +10,7 @@ import collections
 import collections.abc as cabc
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 
+from tests.support import servers
 from tests.support.calls import CallHost
 from tests.support.host import MASTER_KEYS
 from tests.support.storm import COMPANIES
@@ -36,6 +38,20 @@ MANNERS: t.Final[dict[str, list[list[int]]]] = {
     "forks": [list(WORKERS)],
     "processes": [[0, 1], [2, 3], [4, 5], [6, 7]],
 }
+
+#: Each manner and each database are met every time, every pair of them with NIGHTLY=1.
+EVERY_TIME: t.Final = {
+    "threads": (servers.SQLITE, servers.MARIADB),
+    "greenlets": (servers.POSTGRESQL,),
+    "forks": (servers.POSTGRESQL,),
+    "processes": (servers.SQLITE, servers.MARIADB),
+}
+PAIRS: t.Final = [
+    (manner, database)
+    for manner, often in EVERY_TIME.items()
+    for database in servers.reachable_databases()
+    if database in often or os.environ.get("NIGHTLY")
+]
 
 #: How a step may end, besides well.
 DOCUMENTED: t.Final = {
@@ -179,7 +195,7 @@ def see_rows(host: CallHost, company: int, mine: list[Event]) -> None:
 
 
 @pytest.mark.case("A22", "C27", "F5", "F6", "F7", "F9")
-@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize(("manner", "database_url"), PAIRS, indirect=["database_url"])
 def test_a_storm_leaves_every_company_its_own(
     host: CallHost, database_url: str, manner: str
 ) -> None:
