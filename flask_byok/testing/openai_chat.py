@@ -34,7 +34,7 @@ _FINISH = {"stop_sequence": "stop", "filtered": "stop"}
 def read_intent(body: dict[str, t.Any]) -> Intent:
     """Read a request body; raises a refusal as the real one refuses it."""
     refuse_unknown(body, _FIELDS)
-    refuse_unsupported(body, ("max_tokens", "stop", "temperature", "top_p"))
+    refuse_unsupported(body, ("max_tokens", "stop", *_sampling(body)))
     messages = body.get("messages")
 
     if not isinstance(messages, list) or not messages:
@@ -64,6 +64,11 @@ def read_intent(body: dict[str, t.Any]) -> Intent:
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         thinking=body.get("reasoning_effort") not in (None, "none"),
     )
+
+
+def _sampling(body: dict[str, t.Any]) -> tuple[str, ...]:
+    """Name what reasoning models refuse; this wire takes a temperature of 1."""
+    return ("top_p",) if body.get("temperature") == 1 else ("temperature", "top_p")
 
 
 def render(body: dict[str, t.Any], reply: Reply) -> dict[str, t.Any]:
