@@ -100,6 +100,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("content-type", kind)
         self.send_header("content-length", str(length or len(body)))
         self.send_header("set-cookie", "a=b")
+        self.send_header("openai-version", "2020-10-01")
+        # A hostile one: the key where numbers belong, and in a name.
+        api_key = self.headers.get("authorization", "")
+        self.send_header("x-ratelimit-limit-requests", api_key)
+        self.send_header(f"x-ratelimit-{api_key[7:40]}", "1")
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = length is not None

@@ -110,6 +110,13 @@ def test_what_only_we_can_say(make: t.Any) -> None:
     assert "no key" in str(nothing)
     assert isinstance(find_byok_error(nothing), errors.NoRoute)
 
+    host.paid  # noqa: B018 - looked at, and so forgotten
+
+    with pytest.raises(google_errors.ClientError, match="no key"):
+        host.client.sdk("google").models.embed_content(model="default", contents="a")
+
+    assert host.paid == ""
+
     host.store("OPENAI")
     host.byok.set_policy(1, fallback="never")
     host.fail("revoked")
