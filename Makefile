@@ -23,10 +23,13 @@ TEMPLATES := flask_byok/templates example_app/templates
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PIN := $(if $(SQLALCHEMY),"SQLAlchemy==$(SQLALCHEMY).*")
 PIN += $(if $(LOWEST),$(shell sed -n '/^dependencies = \[/,/^\]/s/>=/==/p' pyproject.toml | tr -d ' ,'))
+FRAMEWORKS := .venv-frameworks
+# What these two say they need rules out the SDKs of the day; they run with them.
+UNBOUND := "instructor>=1.17" "llama-index-llms-openai>=0.8.3"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test mutants tables messages lint format types docs build try-wheel lighthouse clean distclean
+.PHONY: help demo test frameworks mutants tables messages lint format types docs build try-wheel lighthouse clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,6 +48,10 @@ demo: $(VENV)/.made-demo ## Start the example app with a provider simulator
 
 test: $(VENV)/.made-tests ## Run the whole test suite
 	@TEST_SERVERS=$(SERVERS) TEST_BROWSER=$(BROWSER) $(BIN)/python -m pytest $(ARGS)
+
+frameworks: ## Run the recipes for AI frameworks, in .venv-frameworks
+	@$(MAKE) -s VENV=$(FRAMEWORKS) $(FRAMEWORKS)/.made-unbound
+	@TEST_FRAMEWORKS=require TEST_SERVERS=off TEST_BROWSER=off $(FRAMEWORKS)/bin/python -m pytest tests/frameworks $(ARGS)
 
 mutants: $(VENV)/.made-tests ## Take out each protection in a copy and see a test fail
 	@TEST_SERVERS=$(SERVERS) $(BIN)/python -m tests.mutants $(patsubst %,--only '%',$(ONLY)) $(ARGS)
@@ -97,7 +104,7 @@ clean: ## Remove what was built
 	find flask_byok example_app tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environments and the demo's database, too
-	rm -rf .venv .venv-sa* .venv-lowest instance example_app/instance tests/browser/node_modules
+	rm -rf .venv .venv-sa* .venv-lowest $(FRAMEWORKS) instance example_app/instance tests/browser/node_modules
 
 $(VENV)/.made:
 	@$(PYTHON) -c '' 2>/dev/null || { \
@@ -115,4 +122,11 @@ $(VENV)/.made:
 $(VENV)/.made-%: $(VENV)/.made $(METADATA)
 	@echo "Installing what '$*' needs into $(VENV) …"
 	@$(INSTALL) --no-build-isolation --editable . --group $* $(PIN)
+	@touch $@
+
+# A few tests import a part of it once: compiling the whole takes longer.
+$(VENV)/.made-frameworks: INSTALL += --no-compile
+
+$(VENV)/.made-unbound: $(VENV)/.made-frameworks
+	@$(INSTALL) --no-deps $(UNBOUND)
 	@touch $@

@@ -32,7 +32,7 @@ Web
 
 Never name a fixture ``app``: pytest-flask pushes a request context around each test
 that asks for one. Environment variables: see ``tests/support/servers.py``;
-``TEST_BROWSER`` takes the same words as ``TEST_SERVERS``.
+``TEST_BROWSER`` and ``TEST_FRAMEWORKS`` take the same words as ``TEST_SERVERS``.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ import jinja2
 import playwright.sync_api
 import pytest
 
+from tests.support import frameworks
 from tests.support import servers
 from tests.support import web
 from tests.support.prepared import PreparedDatabases
@@ -62,7 +63,7 @@ _failed = pytest.StashKey[bool]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to start without what was demanded, and to leave this machine."""
-    for variable in ("TEST_SERVERS", "TEST_BROWSER"):
+    for variable in ("TEST_SERVERS", "TEST_BROWSER", "TEST_FRAMEWORKS"):
         try:
             servers.mode(variable)
         except ValueError as error:
@@ -88,7 +89,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _missing_parts() -> list[tuple[str, bool]]:
-    """Each server or browser this run lacks, and whether it was demanded."""
+    """Each server, browser or framework this run lacks, and whether it was demanded."""
     required = servers.mode("TEST_SERVERS") == "require"
     missing = [
         (f"{label}: {reason}", required)
@@ -98,6 +99,10 @@ def _missing_parts() -> list[tuple[str, bool]]:
     if _browser_trouble() is not None:
         required = servers.mode("TEST_BROWSER") == "require"
         missing.append((f"Chromium: {_browser_trouble()}", required))
+
+    if reason := frameworks.trouble():
+        required = servers.mode("TEST_FRAMEWORKS") == "require"
+        missing.append((f"Frameworks: {reason}", required))
 
     return missing
 

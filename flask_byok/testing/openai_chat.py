@@ -38,7 +38,7 @@ def read_intent(body: dict[str, t.Any], api_key: str) -> Intent:
     :param api_key: means nothing here, where no thoughts come back.
     """
     refuse_unknown(body, _FIELDS)
-    refuse_unsupported(body, ("max_tokens", "stop", "temperature", "top_p"))
+    refuse_unsupported(body, ("max_tokens", "stop", *_sampling(body)))
     messages = body.get("messages")
 
     if not isinstance(messages, list) or not messages:
@@ -71,6 +71,11 @@ def read_intent(body: dict[str, t.Any], api_key: str) -> Intent:
             count_parts(message.get("content"), "file") for message in messages[-1:]
         ),
     )
+
+
+def _sampling(body: dict[str, t.Any]) -> tuple[str, ...]:
+    """Name what reasoning models refuse; this wire takes a temperature of 1."""
+    return ("top_p",) if body.get("temperature") == 1 else ("temperature", "top_p")
 
 
 def render(body: dict[str, t.Any], reply: Reply) -> dict[str, t.Any]:

@@ -16,6 +16,7 @@ import redis
 import sqlalchemy as sa
 
 from flask_byok.vault.models import build_tables
+from tests.support import frameworks
 from tests.support import servers
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -158,6 +159,17 @@ def test_a_demanded_server_that_is_missing_stops_the_run() -> None:
 
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
     assert "MariaDB: TEST_MARIADB does not answer" in result.stderr
+
+
+def test_demanded_frameworks_that_are_missing_stop_the_run() -> None:
+    """With TEST_FRAMEWORKS=require a missing one is an error, never a skip."""
+    if frameworks.trouble() is None:
+        pytest.skip("They are all here.")
+
+    result = run_pytest(TEST_FRAMEWORKS="require", TEST_SERVERS="off")
+
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "Frameworks: no agents" in result.stderr
 
 
 def test_a_demanded_browser_that_is_missing_stops_the_run() -> None:

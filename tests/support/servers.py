@@ -64,7 +64,7 @@ SERVERS = {
 
 
 def mode(variable: str) -> str:
-    """Read ``TEST_SERVERS`` or ``TEST_BROWSER``: one of :data:`MODES`."""
+    """Read ``TEST_SERVERS`` or one of its like: one of :data:`MODES`."""
     value = os.environ.get(variable) or "auto"
 
     if value not in MODES:

@@ -99,6 +99,14 @@ def test_chat_refuses(ask: Ask, changes: dict[str, t.Any], param: str) -> None:
     assert (reply.status, reply.error["param"]) == (400, param)
 
 
+def test_a_reasoning_model_takes_the_temperature_it_has(ask: Ask) -> None:
+    """Some frameworks always send one: 1 passes in Chat, where it is the default."""
+    body = {"model": "gpt-6-sol", "messages": USER, "temperature": 1}
+
+    assert ask("POST", CHAT, body, BEARER).status == 200
+    assert ask("POST", CHAT, body | {"top_p": 1}, BEARER).status == 400
+
+
 def test_older_models_take_sampling(ask: Ask) -> None:
     """What is refused depends on the model."""
     body = {"model": "gpt-4.1-mini", "messages": USER, "temperature": 0, "stop": ["x"]}
