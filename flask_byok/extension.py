@@ -36,12 +36,13 @@ from .wiring import register_provider
 from .wiring import TableMaker
 
 if t.TYPE_CHECKING:
-    from flask_sqlalchemy import SQLAlchemy
+    import sqlalchemy as sa
 
     from .config import Settings
     from .ledger.audit import HistoryEntry
     from .ledger.usage import UsageRow
     from .providers.registry import Registry
+    from .wiring import HostDb
 
 _CompanyLoader = t.TypeVar(
     "_CompanyLoader", bound=cabc.Callable[[], "CompanyId | None"]
@@ -58,19 +59,22 @@ class BYOK:
         metadata from now on, so that ``db.create_all()`` and Alembic see them.
     :param credential_class: a model of the host built on :class:`CredentialMixin`, to
         take the place of the built-in table of stored keys.
+    :param metadata: where the tables stand, for a ``db`` without a metadata of its own
+        (Flask-SQLAlchemy-Lite): that of the host's base class.
     """
 
     def __init__(
         self,
         app: Flask | None = None,
         *,
-        db: SQLAlchemy | None = None,
+        db: HostDb | None = None,
         credential_class: type[t.Any] | None = None,
+        metadata: sa.MetaData | None = None,
     ) -> None:
         self._states: weakref.WeakKeyDictionary[Flask, AppState] = (
             weakref.WeakKeyDictionary()
         )
-        self._tables = TableMaker(credential_class)
+        self._tables = TableMaker(credential_class, metadata)
         self._db = db
         self._providers: dict[str, Provider] = {}
         self._company_loader: cabc.Callable[[], CompanyId | None] | None = None
@@ -83,7 +87,7 @@ class BYOK:
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Flask, db: SQLAlchemy | None = None) -> None:
+    def init_app(self, app: Flask, db: HostDb | None = None) -> None:
         """Bind this extension to ``app``: settings, tables, page, signals.
 
         :raises ConfigError: for the first setting that is missing or unusable.

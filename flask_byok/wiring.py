@@ -55,10 +55,20 @@ from .web.flash import flash_fallback
 from .web.hosting import TransactionWatch
 from .web.hosting import warn_of_impatient_workers
 
-if t.TYPE_CHECKING:
-    from flask_sqlalchemy import SQLAlchemy
-
 _log = logging.getLogger(__name__)
+
+
+#: How Flask-SQLAlchemy-Lite calls the engine that has no other name.
+_LITE_DEFAULT: t.Final = "default"
+
+
+class HostDb(t.Protocol):
+    """The host's ``db``: that of Flask-SQLAlchemy, or of Flask-SQLAlchemy-Lite."""
+
+    @property
+    def engines(self) -> cabc.Mapping[t.Any, sa.Engine]:
+        """The engines of the current app by name."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,32 +97,40 @@ class AppState:
 
 
 class TableMaker:
-    """Builds the tables once per ``db`` and bind, however many apps use it."""
+    """Builds the tables once per ``db`` and bind, however many apps use it.
 
-    def __init__(self, credential_class: type[t.Any] | None) -> None:
+    :param metadata: where they are built, when ``db`` does not say.
+    """
+
+    def __init__(
+        self, credential_class: type[t.Any] | None, metadata: sa.MetaData | None
+    ) -> None:
         self._credential_class = credential_class
+        self._metadata = metadata
         self._foreseen: Tables | None = None
 
-    def foresee(self, db: SQLAlchemy) -> None:
+    def foresee(self, db: HostDb) -> None:
         """Build the tables before any app has told where it keeps them."""
         self._foreseen = self._build(db, None)
 
-    def make(self, db: SQLAlchemy, bind_key: str | None) -> Tables:
+    def make(self, db: HostDb, bind_key: str | None) -> Tables:
         """Build the tables in the metadata of a bind, or find them there."""
-        if bind_key is not None:
+        if bind_key is not None and self._metadata is None:
             self._take_back(db)
 
         self._foreseen = None
         return self._build(db, bind_key)
 
-    def _build(self, db: SQLAlchemy, bind_key: str | None) -> Tables:
-        return build_tables(_metadata(db, bind_key), credential=self._credential())
+    def _build(self, db: HostDb, bind_key: str | None) -> Tables:
+        metadata = self._metadata
+        metadata = _metadata(db, bind_key) if metadata is None else metadata
+        return build_tables(metadata, credential=self._credential())
 
-    def _take_back(self, db: SQLAlchemy) -> None:
+    def _take_back(self, db: HostDb) -> None:
         """Remove foreseen tables, or the app's main database would get them too."""
         for table in () if self._foreseen is None else self._foreseen.all():
             if table is not self._credential():
-                db.metadata.remove(table)
+                _metadata(db, None).remove(table)
 
     def _credential(self) -> sa.Table | None:
         if self._credential_class is None:
@@ -129,17 +147,20 @@ class TableMaker:
         return table
 
 
-def _metadata(db: SQLAlchemy, bind_key: str | None) -> sa.MetaData:
-    if bind_key not in db.metadatas:
-        # The public way to make the metadata of a bind that has no table yet.
-        return db._make_metadata(bind_key)
+def _metadata(db: t.Any, bind_key: str | None) -> sa.MetaData:
+    if not hasattr(db, "metadatas"):
+        raise SetupError(
+            "The 'db' given to BYOK has no metadata of its own. Name that of your base "
+            "class: 'BYOK(db=db, metadata=Base.metadata)'."
+        )
 
-    return db.metadatas[bind_key]
+    # Finds it, or makes that of a bind that has no table yet.
+    return t.cast("sa.MetaData", db._make_metadata(bind_key))
 
 
 def build_state(
     app: Flask,
-    db: SQLAlchemy,
+    db: HostDb,
     maker: TableMaker,
     providers: cabc.Sequence[Provider],
 ) -> AppState:
@@ -159,7 +180,7 @@ def build_state(
 
 def _assemble(
     app: Flask,
-    db: SQLAlchemy,
+    db: HostDb,
     settings: Settings,
     registry: Registry,
     tables: Tables,
@@ -352,7 +373,7 @@ def warn_of_debug(app: Flask) -> None:
 
 
 def engine_getter(
-    app: Flask, db: SQLAlchemy, bind_key: str | None
+    app: Flask, db: HostDb, bind_key: str | None
 ) -> cabc.Callable[[], sa.Engine]:
     """Give a function that finds the host's engine once somebody needs it."""
     app_ref = weakref.ref(app)
@@ -364,12 +385,42 @@ def engine_getter(
             raise SetupError("The app of this extension is gone.")
 
         if has_app_context() and current_app == host:
-            return db.engines[bind_key]
+            return _engine(db, bind_key)
 
         with host.app_context():
-            return db.engines[bind_key]
+            return _engine(db, bind_key)
 
     return get_engine
+
+
+def _engine(db: HostDb, bind_key: str | None) -> sa.Engine:
+    engines = None
+
+    try:
+        engines = db.engines
+    except RuntimeError:
+        pass
+
+    if engines is None:
+        raise SetupError(
+            "The 'db' given to BYOK does not know this app. Call 'db.init_app(app)' on "
+            "that same 'db'."
+        )
+
+    for name in (bind_key,) if bind_key is not None else (None, _LITE_DEFAULT):
+        if name in engines:
+            return engines[name]
+
+    if bind_key is None:
+        raise SetupError(
+            "This app's 'db' has no default database, and 'BYOK_BIND_KEY' names none. "
+            "Set 'SQLALCHEMY_DATABASE_URI', or the bind that holds the tables."
+        )
+
+    raise SetupError(
+        "'BYOK_BIND_KEY' names no database of this app. Add it to 'SQLALCHEMY_BINDS', "
+        "or correct the name."
+    )
 
 
 def tidy_at_the_end(app: Flask, database: Database, sweeper: Sweeper) -> None:

@@ -6,14 +6,12 @@ import logging
 import sys
 import typing as t
 
+from flask import g
 from flask import has_app_context
 from flask import has_request_context
 from flask import request
 
 from ..events import log_event
-
-if t.TYPE_CHECKING:
-    from flask_sqlalchemy import SQLAlchemy
 
 #: Seconds after which a transaction that stays open meanwhile is worth a word.
 LONG: t.Final = 1.0
@@ -31,7 +29,7 @@ class TransactionWatch:
     nor touched for this.
     """
 
-    def __init__(self, db: SQLAlchemy) -> None:
+    def __init__(self, db: t.Any) -> None:
         self._db = db
         self._told: set[str | None] = set()
 
@@ -63,11 +61,20 @@ class TransactionWatch:
             return False
 
         try:
+            if hasattr(self._db, "get_session"):
+                return _is_lite_open()
+
             registry = self._db.session.registry
-            return registry.has() and registry().in_transaction()
+            return bool(registry.has() and registry().in_transaction())
         except Exception:
             # A session of the host's own making, which we cannot ask.
             return False
+
+
+def _is_lite_open() -> bool:
+    # Flask-SQLAlchemy-Lite keeps its sessions here; asking it for one would make it.
+    sessions = g.get("_sqlalchemy_sessions", {})
+    return any(session.in_transaction() for session in sessions.values())
 
 
 def warn_of_impatient_workers(timeout: float) -> None:
