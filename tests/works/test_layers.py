@@ -47,7 +47,10 @@ def test_flask_talisman(host: Host) -> None:
     host.let_everybody_in()
     host.wire("Flask-Talisman")
     client = host.app.test_client()
-    https = {"base_url": "https://localhost", "headers": {"Referer": "https://localhost/"}}
+    https = {
+        "base_url": "https://localhost",
+        "headers": {"Referer": "https://localhost/"},
+    }
     assert client.get(PAGE).location == "https://localhost/settings/ai/"
 
     answer = client.get(PAGE, **https)
