@@ -128,7 +128,7 @@ class Walk(t.Generic[T]):
         return None
 
     def _take(self, route: Route, has_next: bool) -> Arrived[T] | None:
-        feature = self._call.find_unsupported(route.provider)
+        feature = self._call.find_unsupported(route.provider, route.model)
 
         if feature is not None:
             self._notes.unsupported(route, feature)
