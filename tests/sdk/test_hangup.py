@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import pathlib
+import socket
+import ssl
+import threading
 
 import pytest
 
@@ -16,6 +20,7 @@ from flask_byok.providers.http import Sender
 from flask_byok.providers.types import AttemptFailed
 from flask_byok.secret import Secret
 from flask_byok.testing import Simulator
+from tests.providers.certificates import build_tls_context
 from tests.sdk.server import FILE
 from tests.sdk.server import serving
 
@@ -72,3 +77,39 @@ def test_waiting_ends_at_once(byok_simulator: Simulator) -> None:
                 waiting.result(10)
 
     sender.close()
+
+
+def test_waiting_ends_under_tls_too(tmp_path: pathlib.Path) -> None:
+    """The provider sees the connection end as well."""
+    context, asked, hangup = build_tls_context(tmp_path), threading.Event(), Hangup()
+
+    def serve() -> bytes:
+        with context.wrap_socket(listener.accept()[0], server_side=True) as line:
+            line.recv(65536)
+            asked.set()
+            return b"" if _is_over(line) else b"more"
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sender = Sender(5.0, ca_file=str(tmp_path / "ca.pem"))
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1/models"
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            serving_one = pool.submit(serve)
+            waiting = pool.submit(ask, sender, url, hangup)
+            assert asked.wait(10)
+            hangup.cut()
+
+            with pytest.raises(AttemptFailed):
+                waiting.result(10)
+
+            assert serving_one.result(10) == b""
+
+        sender.close()
+
+
+def _is_over(line: ssl.SSLSocket) -> bool:
+    """Wait for the other side's end, in whatever way it comes."""
+    try:
+        return line.recv(1) == b""
+    except OSError:
+        return True
