@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import collections.abc as cabc
+import contextlib
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -35,6 +36,8 @@ from flask_byok.providers.types import Message
 from flask_byok.secret import Secret
 
 API_KEY = "not-a-real-benchmark-key-0001"
+#: A key that the server answers with 401.
+REFUSED = "not-a-real-refused-key-0002"
 QUESTION = "What is the capital of France? Answer in one word."
 HELLO = ChatRequest(messages=(Message(role="user", content=QUESTION),), max_tokens=64)
 TEXT = "The capital of France is Paris. " * 8
@@ -84,6 +87,18 @@ def _openai_answer() -> dict[str, t.Any]:
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": 76,
         },
+    }
+
+
+def _chat_answer() -> dict[str, t.Any]:
+    message = {"role": "assistant", "content": TEXT}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+        "usage": {"prompt_tokens": 12, "completion_tokens": 64, "total_tokens": 76},
     }
 
 
@@ -169,6 +184,7 @@ def _build_replies() -> dict[str, bytes]:
     whole = {
         "messages": _claude_answer(),
         "responses": _openai_answer(),
+        "completions": _chat_answer(),
         "generate": _gemini_answer(),
     }
     streams = {
@@ -190,6 +206,17 @@ def _build_replies() -> dict[str, bytes]:
             "text/event-stream", chunks, {"transfer-encoding": "chunked"}
         )
 
+    # Each of the three wires finds its own words in it.
+    error = {
+        "type": "authentication_error",
+        "code": "invalid_api_key",
+        "status": "UNAUTHENTICATED",
+        "message": "No such key.",
+    }
+    refusal = json.dumps({"type": "error", "error": error}).encode()
+    replies["refusal"] = _render(
+        "application/json", refusal, {"content-length": str(len(refusal))}
+    ).replace(b"200 OK", b"401 No", 1)
     return replies
 
 
@@ -197,6 +224,11 @@ class _Handler(socketserver.BaseRequestHandler):
     replies: t.ClassVar[dict[str, bytes]] = {}
 
     def handle(self) -> None:
+        # Who leaves a stream early cuts the connection.
+        with contextlib.suppress(ConnectionError):
+            self._answer()
+
+    def _answer(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data = b""
 
@@ -224,6 +256,9 @@ class _Handler(socketserver.BaseRequestHandler):
 
 
 def _choose(head: bytes, body: bytes) -> str:
+    if REFUSED.encode() in head:
+        return "refusal"
+
     path = head.split(b" ", 2)[1]
     name = (
         "generate" if b"enerateContent" in path else path.rpartition(b"/")[2].decode()
