@@ -268,8 +268,10 @@ def choose_urls(folder: pathlib.Path, url: str | None) -> dict[str, str]:
     """Name the databases: files of SQLite in both journal modes, and another one."""
     urls = {}
 
-    for name, mode in (("SQLite", "DELETE"), ("SQLite, WAL", "WAL")):
-        file = folder / f"{mode}.db"
+    kinds = (("SQLite", "DELETE"), ("SQLite, WAL", "WAL"), ("refused", "WAL"))
+
+    for name, mode in kinds:
+        file = folder / f"{name}.db"
 
         with contextlib.closing(sqlite3.connect(file)) as connection:
             connection.execute(f"PRAGMA journal_mode = {mode}")
@@ -280,8 +282,7 @@ def choose_urls(folder: pathlib.Path, url: str | None) -> dict[str, str]:
         urls[url.partition(":")[0].partition("+")[0]] = url
 
     # Its rows are not written; the look-up is on the database that stands last.
-    urls["no row"] = list(urls.values())[-1]
-    urls["refused"] = f"sqlite:///{folder / 'refused.db'}"
+    urls["no row"] = url or urls["SQLite, WAL"]
     return urls
 
 

@@ -179,8 +179,15 @@ def _render(kind: str, body: bytes, extra: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def _build_replies() -> dict[str, bytes]:
-    """Give the bytes for each kind of path, streams in the chunked coding."""
+def _render_json(body: bytes) -> bytes:
+    return _render("application/json", body, {"content-length": str(len(body))})
+
+
+def _build_replies() -> dict[str, tuple[bytes, bytes]]:
+    """Give the bytes for each kind of path, and what comes a little later.
+
+    Of a stream, in the chunked coding, the first events come alone.
+    """
     whole = {
         "messages": _claude_answer(),
         "responses": _openai_answer(),
@@ -192,19 +199,17 @@ def _build_replies() -> dict[str, bytes]:
         "responses": _openai_events(),
         "generate": _gemini_events(),
     }
-    replies = {}
+    replies: dict[str, tuple[bytes, bytes]] = {}
 
     for name, answer in whole.items():
-        body = json.dumps(answer).encode()
-        replies[name] = _render(
-            "application/json", body, {"content-length": str(len(body))}
-        )
+        replies[name] = _render_json(json.dumps(answer).encode()), b""
 
     for name, events in streams.items():
-        chunks = b"".join(b"%x\r\n%b\r\n" % (len(e), e) for e in events) + b"0\r\n\r\n"
-        replies[f"{name}-stream"] = _render(
-            "text/event-stream", chunks, {"transfer-encoding": "chunked"}
+        chunks = [b"%x\r\n%b\r\n" % (len(e), e) for e in events]
+        start = _render(
+            "text/event-stream", b"".join(chunks[:4]), {"transfer-encoding": "chunked"}
         )
+        replies[f"{name}-stream"] = start, b"".join(chunks[4:]) + b"0\r\n\r\n"
 
     # Each of the three wires finds its own words in it.
     error = {
@@ -214,14 +219,13 @@ def _build_replies() -> dict[str, bytes]:
         "message": "No such key.",
     }
     refusal = json.dumps({"type": "error", "error": error}).encode()
-    replies["refusal"] = _render(
-        "application/json", refusal, {"content-length": str(len(refusal))}
-    ).replace(b"200 OK", b"401 No", 1)
+    refused = _render_json(refusal).replace(b"200 OK", b"401 No", 1)
+    replies["refusal"] = refused, b""
     return replies
 
 
 class _Handler(socketserver.BaseRequestHandler):
-    replies: t.ClassVar[dict[str, bytes]] = {}
+    replies: t.ClassVar[dict[str, tuple[bytes, bytes]]] = {}
 
     def handle(self) -> None:
         # Who leaves a stream early cuts the connection.
@@ -252,7 +256,13 @@ class _Handler(socketserver.BaseRequestHandler):
                 data += self.request.recv(65536)
 
             body, data = data[:length], data[length:]
-            self.request.sendall(self.replies[_choose(head, body)])
+            first, rest = self.replies[_choose(head, body)]
+            self.request.sendall(first)
+
+            if rest:
+                # Else whoever wants the first piece would get them all at once.
+                time.sleep(0.002)
+                self.request.sendall(rest)
 
 
 def _choose(head: bytes, body: bytes) -> str:

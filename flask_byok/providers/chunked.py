@@ -71,6 +71,12 @@ class ChunkedReader:
                 pieces.append(piece)
                 place += len(piece)
                 self._left -= len(piece)
+
+                # Here already in nearly every case; else it comes as the next line.
+                if not self._left and data.startswith(b"\r\n", place):
+                    self._is_behind = False
+                    place += 2
+
                 continue
 
             end = data.find(b"\n", place)
