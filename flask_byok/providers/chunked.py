@@ -112,7 +112,9 @@ class ChunkedReader:
         if match is None:
             raise http.client.HTTPException("chunk")
 
-        self._count_idle(len(line) - len(match[1]) - 1)
+        if len(line) > len(match[1]) + 1:
+            self._count_idle(len(line) - len(match[1]) - 1)
+
         self._left = int(match[1], 16)
         self._is_behind = self._left > 0
         self._in_trailers = self._left == 0
