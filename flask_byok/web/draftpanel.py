@@ -85,8 +85,8 @@ class _Builder:
         self._offered = () if self._report is None else self._report.models
         self._model = draft.model or default_model(settings, registry, draft.provider)
         # What was typed freely may be a key in the wrong field.
-        known = known_models(settings, registry) | set(self._offered)
-        self._is_known = self._model in known
+        names = known_models(settings, registry) | set(self._offered)
+        self._is_known = self._model in names
 
     def build(self, outcome: Outcome | None) -> DraftPanel:
         draft, stored = self._draft, self._stored()
