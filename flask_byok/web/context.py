@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import logging
 import re
 import typing as t
 
 from flask import render_template
 from markupsafe import Markup
 
+from ..events import log_event
 from ..proxies import current_byok
 from .guard import csrf_field
 from .guard import csrf_token
 from .texts import say
+
+if t.TYPE_CHECKING:
+    from jinja2 import Template
 
 #: By ``BYOK_UI``: where the small templates stand that draw fields and buttons.
 ELEMENTS: t.Final[cabc.Mapping[str, str]] = {
     "plain": "byok/elements",
     "bootstrap5": "byok/elements_bootstrap5",
 }
+
+# Every page has it, unless a host writes its own.
+_MARKER: t.Final = "data-byok-state="
+
+_log = logging.getLogger(__name__)
 
 _INDENTED: t.Final = re.compile(r"\s*\n\s*")
 _SPACED: t.Final = re.compile("<(?:pre|textarea)", re.IGNORECASE)
@@ -31,7 +41,36 @@ def render_page(template: str, page: object) -> str:
     :param page: one of the dataclasses of :mod:`flask_byok.web.page`.
     """
     own, ours = f"byok/own/{template}", f"byok/{template}"
-    return render_template([own, ours], **page_context(page))
+    context = page_context(page)
+    html = render_template([own, ours], **context)
+
+    if context["byok_base_template"] is None or _MARKER in html:
+        return html
+
+    return _without_layout(html, [own, ours], context)
+
+
+def _without_layout(
+    html: str, names: list[str | Template], context: dict[str, object]
+) -> str:
+    """Render again in our own document, where the host's layout left the page out.
+
+    A host's templates may be without our marker on purpose; then this changes nothing.
+    """
+    alone = render_template(names, **{**context, "byok_base_template": None})
+
+    if _MARKER not in alone:
+        return html
+
+    log_event(
+        _log,
+        logging.ERROR,
+        "page_left_out",
+        "%(template)s (BYOK_BASE_TEMPLATE) has no block 'content', so the page was "
+        "served without it. Give it one, or name yours in a 'byok/layout.html'.",
+        template=context["byok_base_template"],
+    )
+    return alone
 
 
 def page_context(page: object) -> dict[str, object]:

@@ -262,6 +262,73 @@ def test_the_keyboard_alone(site: Site, page: playwright.sync_api.Page) -> None:
     assert state(page) == "saved"
 
 
+class Keyboard:
+    """Somebody who never touches the mouse."""
+
+    def __init__(self, page: playwright.sync_api.Page) -> None:
+        self._page = page
+        self._keys = page.keyboard
+
+    def reach(self, selector: str) -> None:
+        """Press Tab until that has the focus, and see that the focus can be seen."""
+        for _ in range(90):
+            self._keys.press("Tab")
+            here = self._page.locator(f"{selector}:focus")
+
+            if here.count():
+                style = "node => getComputedStyle(node).outlineStyle"
+                assert here.evaluate(style) == "solid"
+                return
+
+        raise AssertionError(f"Tab does not lead to {selector}.")
+
+    def press(self, selector: str) -> None:
+        """Reach a button or a link, and press Enter."""
+        self.reach(selector)
+        self._keys.press("Enter")
+
+    def type(self, selector: str, text: str) -> None:
+        """Reach a field and type."""
+        self.reach(selector)
+        self._keys.type(text)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_walk_by_keyboard(
+    site: Site, browser: playwright.sync_api.Browser, scripts: bool
+) -> None:
+    """Add, test, choose the policy, replace, remove: by Tab, arrows, letters, Enter."""
+    context = browser.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    site.open(page)
+    keyboard = Keyboard(page)
+    keyboard.type("#byok-provider", "OpenAI")
+    keyboard.type("#byok-api-key", GOOD_KEY)
+    keyboard.press("[data-byok-save] button[type=submit]")
+    page.get_by_role("heading", name="OpenAI key saved").wait_for()
+    # The news has the focus; from there the way goes on.
+    assert page.locator("#byok-notice:focus").count() == 1
+    keyboard.press("form[action$='/test'] button")
+    page.locator("[data-byok-result=test-ok]").wait_for()
+    keyboard.reach("[name=fallback]")
+    page.keyboard.press("ArrowDown")
+    keyboard.press("form[action$='/policy'] .byok-button")
+    page.get_by_text("Setting saved.").wait_for()
+    assert page.locator("[name=fallback]:checked").input_value() == "outage_only"
+    keyboard.press("a[href*='provider=OPENAI']")
+    page.wait_for_url("**provider=OPENAI**")
+    keyboard.type("#byok-api-key", OTHER_KEY)
+    keyboard.press("[data-byok-save] button[type=submit]")
+    page.get_by_role("heading", name="OpenAI key").first.wait_for()
+    assert site.host.status().credentials[0].generation == 2
+    keyboard.press("a[href$='/remove/OPENAI']")
+    page.get_by_role("heading", name="Remove your OpenAI key?").wait_for()
+    keyboard.press(".byok-button-danger")
+    page.get_by_role("heading", name="OpenAI key removed").wait_for()
+    assert site.host.status().credentials == ()
+    context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_narrow_without_sideways_scroll(
     site: Site, browser: playwright.sync_api.Browser, scheme: t.Any
@@ -367,6 +434,31 @@ def test_a_host_may_force_the_theme(site: Site, page: playwright.sync_api.Page) 
         page.evaluate(f"document.documentElement.setAttribute('{name}', 'dark')")
         assert page.evaluate(colour) == "rgb(20, 23, 26)"
         page.evaluate(f"document.documentElement.removeAttribute('{name}')")
+
+
+def test_a_hosts_colours_win_wherever_they_stand(
+    site: Site, page: playwright.sync_api.Page
+) -> None:
+    """Variables set before our style sheet count; so does the scheme of the page."""
+    site.open(page)
+    ground = "getComputedStyle(document.querySelector('.byok-card')).backgroundColor"
+    assert page.evaluate(ground) == "rgb(246, 247, 249)"
+    page.evaluate("document.documentElement.style.colorScheme = 'dark'")
+    page.evaluate("document.body.classList.remove('byok-body')")
+    assert page.evaluate(ground) == "rgb(29, 33, 38)"
+    page.route(
+        "**/host.css",
+        lambda route: route.fulfill(
+            content_type="text/css", body=".byok { --byok-panel: rgb(1, 2, 3) }"
+        ),
+    )
+    # In the head, and so before ours.
+    page.evaluate("""() => new Promise((loaded) => {
+      const link = document.createElement("link");
+      Object.assign(link, { rel: "stylesheet", href: "/host.css", onload: loaded });
+      document.head.prepend(link);
+    })""")
+    assert page.evaluate(ground) == "rgb(1, 2, 3)"
 
 
 def test_forced_colours_show_every_control(

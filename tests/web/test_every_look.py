@@ -63,7 +63,9 @@ def look(
     eye.picture(f"{name}-light")
     eye.media("dark")
     found["dark"] = eye.check_colours(without)
-    eye.picture(f"{name}-dark")
+
+    if "bootstrap5" not in name or not without:
+        eye.picture(f"{name}-dark")
 
     if forced:
         eye.media("light", "active")

@@ -51,6 +51,28 @@ def test_a_host_with_two_blocks(make_host: MakeHost) -> None:
     assert title.strip() == "AI Configuration - Studio"
 
 
+def test_a_layout_without_our_block(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would leave the page out: the page comes all the same, and the log says it."""
+    base = "<!doctype html><title>Host</title>{% block main %}{% endblock %}"
+    host = host_with(make_host, {"base.html": base}, BYOK_BASE_TEMPLATE="base.html")
+    page = host.client().get()
+    assert 'name="api_key"' in page.text
+    assert "base.html (BYOK_BASE_TEMPLATE) has no block 'content'" in caplog.text
+
+
+def test_a_page_of_the_hosts_own_is_left_alone(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A host that writes the whole page itself is not told that ours is missing."""
+    templates = {"base.html": BASE, "byok/settings.html": "the host's own page"}
+    host = host_with(make_host, templates, BYOK_BASE_TEMPLATE="base.html")
+    assert host.client().get().text == "the host's own page"
+    assert "page_left_out" not in caplog.text
+    assert "no block" not in caplog.text
+
+
 def test_without_an_app_name(make_host: MakeHost) -> None:
     """Without BYOK_APP_NAME the page says "this app" and the title stands alone."""
     page = make_host(BYOK_APP_NAME=None).client().get()
