@@ -38,6 +38,7 @@ class Watch:
         "answered",
         "connected",
         "connecting",
+        "connection",
         "deadline",
         "gap",
         "gap_left",
@@ -59,7 +60,8 @@ class Watch:
         self.answered: bool = False
         #: The answer as ``http.client`` has it, once its headers are here.
         self.answer: http.client.HTTPResponse | None = None
-        #: The connection in use, once it stands; for :meth:`cut` alone.
+        #: The connection in use and its socket, once it stands; for :meth:`cut` alone.
+        self.connection: _Guarded | None = None
         self.sock: socket.socket | None = None
         self.is_cut: bool = False
         #: Seconds of waiting allowed between two events; ``None`` outside streams.
@@ -71,14 +73,17 @@ class Watch:
         """Close the connection from another thread: its reader meets the end."""
         self.is_cut = True
         self.limit_total(0.0)
-        sock = self.sock
+        connection, sock = self.connection, self.sock
 
-        if sock is not None:
-            try:
-                # Not the method of a TLS socket: it takes its state from the reader.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-            except OSError:
-                pass  # closed already
+        # Given back, it may be another call's by now.
+        if connection is None or sock is None or connection.watch is not self:
+            return
+
+        try:
+            # Not the method of a TLS socket: it takes its state from the reader.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        except OSError:
+            pass  # closed already
 
     def connect_left(self) -> float:
         """Tell the seconds the connection may take."""
@@ -216,7 +221,7 @@ class _Guarded(HTTPConnection):
         if self.sock is None:
             self.connect()
 
-        self.watch.sock = self.sock
+        self.watch.connection, self.watch.sock = self, self.sock
 
         if self.watch.is_cut:
             raise ConnectionAbortedError("cut")

@@ -42,7 +42,7 @@ _SENT: t.Final = frozenset(
         "x-server-timeout",
     }
 )
-_SENT_FAMILIES: t.Final = ("x-stainless-", "x-goog-upload-")
+_SENT_FAMILY: t.Final = "x-stainless-"
 _LONGEST_VALUE: t.Final = 2048
 _MODEL_IN_PATH: t.Final = re.compile(r"(/models/)([^/:]+)(:\w+)")
 _MODEL_IN_FORM: t.Final = re.compile(
@@ -233,7 +233,7 @@ def keep_headers(headers: cabc.Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in headers.items()
-        if (name in _SENT or name.startswith(_SENT_FAMILIES))
+        if (name in _SENT or name.startswith(_SENT_FAMILY))
         and value.isascii()
         and value.isprintable()
         and len(value) <= _LONGEST_VALUE
