@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import contextlib
 import datetime as dt
+import logging
 import typing as t
 import weakref
 
@@ -16,6 +17,7 @@ from .cli import byok_cli
 from .client import AIClient
 from .errors import NoCompany
 from .errors import SetupError
+from .events import log_event
 from .providers.base import Provider
 from .proxies import stated_company
 from .proxies import stating_company
@@ -30,8 +32,10 @@ from .vault.company import company_value
 from .vault.company import CompanyId
 from .vault.types import CredentialInfo
 from .web.blueprint import build_blueprint
+from .web.hosting import refuse_unfit
 from .wiring import AppState
 from .wiring import build_state
+from .wiring import NO_DB
 from .wiring import register_provider
 from .wiring import TableMaker
 
@@ -49,6 +53,9 @@ _CompanyLoader = t.TypeVar(
 )
 _AccessCheck = t.TypeVar("_AccessCheck", bound=cabc.Callable[[], bool])
 _ActorLoader = t.TypeVar("_ActorLoader", bound=cabc.Callable[[], "str | None"])
+
+
+_log = logging.getLogger(__name__)
 
 
 class BYOK:
@@ -91,18 +98,14 @@ class BYOK:
         """Bind this extension to ``app``: settings, tables, page, signals.
 
         :raises ConfigError: for the first setting that is missing or unusable.
-        :raises SetupError: without a ``db``, or when the app has a BYOK already.
+        :raises SetupError: without a ``db``, when the app has a BYOK already, or with
+            a Flask that is too old.
         """
-        if "byok" in app.extensions:
-            raise SetupError("This app has a BYOK extension already. Make one per app.")
-
+        refuse_unfit(app)
         db = db if db is not None else self._db
 
         if db is None:
-            raise SetupError(
-                "BYOK needs the app's Flask-SQLAlchemy object. "
-                "Pass it: 'BYOK(db=db)' or 'byok.init_app(app, db=db)'."
-            )
+            raise SetupError(NO_DB)
 
         state = build_state(app, db, self._tables, [*self._providers.values()])
         self._states[app] = state
@@ -172,7 +175,19 @@ class BYOK:
 
     def may_manage(self) -> bool:
         """Tell whether the caller may manage keys; ``False`` until a check exists."""
-        return self._access_check is not None and self._access_check() is True
+        answer: object = None if self._access_check is None else self._access_check()
+
+        if answer and answer is not True:
+            log_event(
+                _log,
+                logging.WARNING,
+                "access_check_unclear",
+                "The access check returned a value of the type '%(type)s'. Nobody is "
+                "let in by that: return True or False, 'bool(…)' say.",
+                type=type(answer).__name__,
+            )
+
+        return answer is True
 
     def load_actor(self) -> str | None:
         """Name who is acting; ``None`` when nobody says."""

@@ -52,11 +52,18 @@ from .vault.models import build_tables
 from .vault.models import Tables
 from .vault.store import Store
 from .web.flash import flash_fallback
+from .web.hosting import ProxyWatch
 from .web.hosting import TransactionWatch
 from .web.hosting import warn_of_impatient_workers
 
 _log = logging.getLogger(__name__)
 
+
+#: What is said of a ``db`` that is missing, or none.
+NO_DB: t.Final = (
+    "BYOK needs the app's Flask-SQLAlchemy object. "
+    "Pass it: 'BYOK(db=db)' or 'byok.init_app(app, db=db)'."
+)
 
 #: How Flask-SQLAlchemy-Lite calls the engine that has no other name.
 _LITE_DEFAULT: t.Final = "default"
@@ -94,6 +101,7 @@ class AppState:
     reminders: Reminders
     accounts: Accounts
     sdks: Sdks
+    proxy_watch: ProxyWatch
 
 
 class TableMaker:
@@ -148,6 +156,10 @@ class TableMaker:
 
 
 def _metadata(db: t.Any, bind_key: str | None) -> sa.MetaData:
+    # Looked up on the class: the property itself needs an app.
+    if not hasattr(type(db), "engines"):
+        raise SetupError(NO_DB)
+
     if not hasattr(db, "metadatas"):
         raise SetupError(
             "The 'db' given to BYOK has no metadata of its own. Name that of your base "
@@ -270,6 +282,7 @@ def _assemble(
         reminders=reminders,
         accounts=Accounts(desk),
         sdks=Sdks(engine, registry, settings),
+        proxy_watch=ProxyWatch(),
     )
 
 

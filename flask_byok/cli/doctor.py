@@ -14,6 +14,7 @@ from flask.cli import ScriptInfo
 from ..errors import BYOKError
 from ..service.doctor import error
 from ..service.doctor import Finding
+from ..web.fitness import look_at_page
 from .group import byok_cli
 from .group import this_byok
 
@@ -58,6 +59,7 @@ def _examine(ctx: click.Context) -> cabc.Iterator[Finding]:
 
     with app.app_context():
         byok = this_byok()
+        yield from look_at_page(app, byok.settings)
         yield from byok.state.doctor.examine(
             has_loader=byok.has_company_loader,
             has_access_check=byok.has_access_check,

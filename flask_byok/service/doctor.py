@@ -9,6 +9,7 @@ import datetime as dt
 import typing as t
 
 from ..config import Settings
+from ..errors import SetupError
 from ..errors import StateUnavailable
 from ..errors import StoredKeyUnreadable
 from ..failover.classify import classify
@@ -184,7 +185,7 @@ class Doctor:
 
         try:
             missing = self._store.missing_tables()
-        except StateUnavailable as failure:
+        except (SetupError, StateUnavailable) as failure:
             trouble = str(failure)
 
         if trouble is not None:

@@ -8,6 +8,7 @@ import re
 import typing as t
 
 from flask import render_template
+from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
 from ..events import log_event
@@ -42,14 +43,32 @@ def render_page(template: str, page: object) -> str:
     :param template: below ``byok/``: ``settings.html``.
     :param page: one of the dataclasses of :mod:`flask_byok.web.page`.
     """
-    own, ours = f"byok/own/{template}", f"byok/{template}"
+    names: list[str | Template] = [f"byok/own/{template}", f"byok/{template}"]
     context = page_context(page)
-    html = render_template([own, ours], **context)
+    layout, html = context["byok_base_template"], None
 
-    if context["byok_base_template"] is None or _MARKER in html:
+    try:
+        html = render_template(names, **context)
+    except TemplateNotFound as error:
+        if layout is None or error.name != layout:
+            raise
+
+    if html is None:
+        log_event(
+            _log,
+            logging.ERROR,
+            "layout_missing",
+            "This app has no template '%(template)s' (BYOK_BASE_TEMPLATE), so the page "
+            "was served without it. Correct the name: a path below a folder of "
+            "templates.",
+            template=layout,
+        )
+        return render_template(names, **{**context, "byok_base_template": None})
+
+    if layout is None or _MARKER in html:
         return html
 
-    return _without_layout(html, [own, ours], context)
+    return _without_layout(html, names, context)
 
 
 def _without_layout(

@@ -82,6 +82,7 @@ def admit() -> CompanyId:
     if not current_byok.may_manage():
         raise Refused("denied")
 
+    current_byok.state.proxy_watch.look()
     return current_byok.load_company()
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import ipaddress
 import logging
 import sys
 import typing as t
 
+from flask import Flask
 from flask import g
 from flask import has_app_context
 from flask import has_request_context
 from flask import request
 
+from ..errors import SetupError
 from ..events import log_event
+from ..sdk.kinds import read_version
+
+#: The oldest Flask this package works with; ``pyproject.toml`` says the same.
+OLDEST_FLASK: t.Final = (3, 0)
 
 #: Seconds after which a transaction that stays open meanwhile is worth a word.
 LONG: t.Final = 1.0
@@ -20,6 +28,95 @@ LONG: t.Final = 1.0
 _MOST_TOLD: t.Final = 1000
 
 _log = logging.getLogger(__name__)
+
+
+def refuse_unfit(app: object) -> None:
+    """Refuse to start where nothing could work.
+
+    :raises SetupError: when this is no app, its Flask is too old, or a name is taken.
+    """
+    if not isinstance(app, Flask):
+        raise SetupError(
+            "What 'BYOK' and 'init_app' take first is the app. Pass the app's "
+            "Flask-SQLAlchemy object by name: 'BYOK(db=db)'."
+        )
+
+    found = importlib.metadata.version("flask")
+
+    if read_version(found) < OLDEST_FLASK:
+        raise SetupError(
+            f"flask-byok needs Flask {'.'.join(map(str, OLDEST_FLASK))} or newer; "
+            f"{found} is installed. Run: pip install --upgrade flask."
+        )
+
+    if "byok" in app.extensions:
+        raise SetupError("This app has a BYOK extension already. Make one per app.")
+
+    if "byok" in app.blueprints:
+        raise SetupError(
+            "This app has a blueprint named 'byok' already, the name of the one with "
+            "the settings page. Give yours another name."
+        )
+
+
+class ProxyWatch:
+    """Looks for a proxy in front of which the app does not know, and says so once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def look(self) -> None:
+        """Look at the current request, which is one of a manager of ours."""
+        if not self._told.issuperset(("address", "prefix")):
+            self._look_at_address()
+            self._look_at_prefix()
+
+    def _look_at_address(self) -> None:
+        # Whoever set the address right took it from this header.
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        address = request.remote_addr or ""
+        is_known = "werkzeug.proxy_fix.orig" in request.environ or address in forwarded
+
+        if not forwarded or is_known or not _is_private(address):
+            return
+
+        if self._is_first("address"):
+            log_event(
+                _log,
+                logging.WARNING,
+                "unknown_proxy",
+                "A proxy stands before this app, which takes its address for everybody "
+                "(BYOK_RATE_LIMIT). Wrap it: 'app.wsgi_app = ProxyFix(app.wsgi_app)', "
+                "of 'werkzeug.middleware.proxy_fix'.",
+            )
+
+    def _look_at_prefix(self) -> None:
+        prefix = request.headers.get("X-Forwarded-Prefix", "").rstrip("/")
+
+        if request.script_root.endswith(prefix) or not self._is_first("prefix"):
+            return
+
+        log_event(
+            _log,
+            logging.WARNING,
+            "unknown_prefix",
+            "A proxy serves this app below a path that the app does not know, so links "
+            "lead past it. Wrap it: 'app.wsgi_app = ProxyFix(app.wsgi_app, "
+            "x_prefix=1)', of 'werkzeug.middleware.proxy_fix'.",
+        )
+
+    def _is_first(self, what: str) -> bool:
+        is_first = what not in self._told
+        self._told.add(what)
+        return is_first
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        # Of a socket in the file system, or none at all.
+        return False
 
 
 class TransactionWatch:

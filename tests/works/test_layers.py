@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import flask
 import sqlalchemy as sa
 from bs4 import BeautifulSoup
 
+from flask_byok.web.hosting import TransactionWatch
 from tests.support.host import GOOD
 from tests.works.conftest import Host
 from tests.works.conftest import PAGE
@@ -77,11 +79,15 @@ def test_flask_sqlalchemy_lite(bare_host: Host) -> None:
     client = host.app.test_client()
     assert host.save(client).status_code == 303
 
+    watch = TransactionWatch(host.db)
+
     with host.app.app_context():
-        host.db.session.execute(sa.text("CREATE TABLE pending (id INTEGER)"))
+        assert not watch.is_open() and "_sqlalchemy_sessions" not in flask.g
+        host.db.session.execute(sa.text("SELECT 1"))
+        assert watch.is_open()
         host.db.session.rollback()
         assert host.byok.client_for(1).chat("hello").source == "company"
-        assert not host.db.session.in_transaction()
+        assert not watch.is_open()
         assert host.byok.state.store.missing_tables() == ()
 
     assert set(host.simulator.api_keys_seen()) == {GOOD}

@@ -1,0 +1,446 @@
+"""What a newcomer gets wrong: each mistake is made in an app, and what is said is read.
+
+The table of ``docs/troubleshooting.md`` is made of this: ``make tables`` writes it.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import contextlib
+import dataclasses
+import importlib
+import json
+import logging
+import pathlib
+import sys
+import tempfile
+import typing as t
+
+import flask
+import flask_sqlalchemy
+import jinja2
+from click.testing import CliRunner
+from flask.cli import ScriptInfo
+
+from flask_byok import BYOK
+from flask_byok import current_ai_client
+from flask_byok.cli import byok_cli
+from flask_byok.errors import BYOKError
+from flask_byok.masterkeys import generate
+from flask_byok.testing import Simulator
+from tests.support.examples import ROOT
+from tests.support.host import GOOD
+
+PAGE: t.Final = ROOT / "docs" / "troubleshooting.md"
+HEAD: t.Final = "| mistake | what is said | where | doctor |\n|---|---|---|---|\n"
+
+#: Where a mistake shows.
+Where = t.Literal["at the start", "in the log", "in a call", "by the doctor"]
+
+
+class Newcomer:
+    """Puts an app together as the quickstart says, with one thing done wrong."""
+
+    def __init__(self, url: str, simulator: Simulator) -> None:
+        self.url = url
+        self.simulator = simulator
+        self.made: list[tuple[flask.Flask, t.Any]] = []
+
+    def app(self, **config: t.Any) -> flask.Flask:
+        """Make an app with the usual settings; ``None`` leaves one out."""
+        app = flask.Flask("newcomer")
+        usual = {
+            "SECRET_KEY": "not-a-real-secret",
+            "SQLALCHEMY_DATABASE_URI": self.url,
+            "BYOK_MASTER_KEYS": {"k001": generate()},
+            "BYOK_PROVIDER_URLS": dict(self.simulator.urls),
+            "BYOK_SYSTEM_KEYS": {"OPENAI": "not-a-real-system-key"},
+        }
+        chosen = {**usual, **config}
+        app.config.update({name: v for name, v in chosen.items() if v is not None})
+        return app
+
+    def finish(
+        self,
+        app: flask.Flask,
+        *,
+        create: bool = True,
+        load: cabc.Callable[[], t.Any] | None = lambda: 1,
+        check: cabc.Callable[[], t.Any] | None = lambda: True,
+    ) -> flask.Flask:
+        """Add ``db`` and ``byok`` to an app."""
+        db = flask_sqlalchemy.SQLAlchemy()
+        byok = BYOK(db=db)
+        db.init_app(app)
+        byok.init_app(app)
+        self.made.append((app, db))
+
+        if load is not None:
+            byok.company_loader(load)
+
+        if check is not None:
+            byok.access_check(check)
+
+        with app.app_context():
+            (db.create_all if create else db.drop_all)()
+
+        return app
+
+    def close(self) -> None:
+        """Give every connection back."""
+        for app, db in self.made:
+            with app.app_context():
+                app.extensions["byok"].state.database.close()
+                app.extensions["byok"].state.sender.close()
+                db.engine.dispose()
+
+        self.made.clear()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Mistake:
+    """One mistake.
+
+    :param make: makes it; may raise what is said at the start.
+    :param check: what ``flask byok doctor`` calls it; ``None`` where only a request
+        or a call can show it.
+    """
+
+    name: str
+    where: Where
+    check: str | None
+    make: cabc.Callable[[Newcomer], flask.Flask]
+    headers: cabc.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def _no_db(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.app()
+    BYOK().init_app(app)
+    return app
+
+
+def _by_place(newcomer: Newcomer) -> flask.Flask:
+    misplaced: t.Any = flask_sqlalchemy.SQLAlchemy()
+    BYOK(misplaced)
+    return newcomer.app()
+
+
+def _without_metadata(newcomer: Newcomer) -> flask.Flask:
+    from flask_sqlalchemy_lite import SQLAlchemy
+
+    BYOK(db=SQLAlchemy())
+    return newcomer.app()
+
+
+def _db_forgotten(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.app()
+    byok = BYOK(app, db=flask_sqlalchemy.SQLAlchemy())
+    byok.company_loader(lambda: 1)
+    byok.access_check(lambda: True)
+    return app
+
+
+def _two(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.finish(newcomer.app())
+    BYOK(app, db=flask_sqlalchemy.SQLAlchemy())
+    return app
+
+
+def _other_byok(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.finish(newcomer.app())
+    other = BYOK(db=newcomer.made[0][1])
+
+    with app.app_context():
+        other.client_for(1)
+
+    return app
+
+
+def _name_taken(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.app()
+    app.register_blueprint(flask.Blueprint("byok", "newcomer"))
+    return newcomer.finish(app)
+
+
+def _old_flask(newcomer: Newcomer) -> flask.Flask:
+    """Let the files of an older Flask stand first on the path."""
+    with tempfile.TemporaryDirectory() as folder:
+        info = pathlib.Path(folder, "flask-2.2.5.dist-info")
+        info.mkdir()
+        info.joinpath("METADATA").write_text("Name: Flask\nVersion: 2.2.5\n", "utf-8")
+        sys.path.insert(0, folder)
+        importlib.invalidate_caches()
+
+        try:
+            return newcomer.finish(newcomer.app())
+        finally:
+            sys.path.remove(folder)
+
+
+def _other_ring(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.finish(newcomer.app())
+
+    with app.app_context():
+        assert app.extensions["byok"].save_key(1, "OPENAI", GOOD).saved
+
+    return newcomer.finish(newcomer.app())
+
+
+def _taken_address(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.app()
+    app.add_url_rule("/settings/<part>/", "settings", lambda part: part)
+    app.add_url_rule("/settings/ai/", "ai_settings", lambda: "mine")
+    return newcomer.finish(app)
+
+
+def _layout(newcomer: Newcomer, **templates: str) -> flask.Flask:
+    app = newcomer.finish(newcomer.app(BYOK_BASE_TEMPLATE="base.html"))
+    app.jinja_loader = jinja2.DictLoader(
+        {f"{name}.html": text for name, text in templates.items()}
+    )
+    return app
+
+
+def _settings(**config: t.Any) -> cabc.Callable[[Newcomer], flask.Flask]:
+    return lambda newcomer: newcomer.finish(newcomer.app(**config))
+
+
+def _finished(**options: t.Any) -> cabc.Callable[[Newcomer], flask.Flask]:
+    return lambda newcomer: newcomer.finish(newcomer.app(), **options)
+
+
+MISTAKES: t.Final = (
+    Mistake(
+        name="Flask is too old", where="at the start", check="settings", make=_old_flask
+    ),
+    Mistake(name="no `db`", where="at the start", check="settings", make=_no_db),
+    Mistake(name="`BYOK(db)`", where="at the start", check="settings", make=_by_place),
+    Mistake(
+        name="Flask-SQLAlchemy-Lite without its metadata",
+        where="at the start",
+        check="settings",
+        make=_without_metadata,
+    ),
+    Mistake(
+        name="no `db.init_app(app)`",
+        where="in the log",
+        check="tables",
+        make=_db_forgotten,
+    ),
+    Mistake(name="two extensions", where="at the start", check="settings", make=_two),
+    Mistake(
+        name="another `byok` than that of the app",
+        where="in a call",
+        check=None,
+        make=_other_byok,
+    ),
+    Mistake(
+        name="a blueprint of the same name",
+        where="at the start",
+        check="settings",
+        make=_name_taken,
+    ),
+    Mistake(
+        name="no master key",
+        where="at the start",
+        check="settings",
+        make=_settings(BYOK_MASTER_KEYS=None),
+    ),
+    Mistake(
+        name="a master key cut short",
+        where="at the start",
+        check="settings",
+        make=_settings(BYOK_MASTER_KEYS={"k001": "c2hvcnQ"}),
+    ),
+    Mistake(
+        name="a setting misspelt",
+        where="at the start",
+        check="settings",
+        make=_settings(BYOK_BASE_TEMPLATES="base.html"),
+    ),
+    Mistake(
+        name="a prefix without its slash",
+        where="at the start",
+        check="settings",
+        make=_settings(BYOK_URL_PREFIX="settings/ai"),
+    ),
+    Mistake(
+        name="the wrong ring",
+        where="in the log",
+        check="master-keys",
+        make=_other_ring,
+    ),
+    Mistake(
+        name="no tables",
+        where="in the log",
+        check="tables",
+        make=_finished(create=False),
+    ),
+    Mistake(
+        name="no `company_loader`",
+        where="in a call",
+        check="company-loader",
+        make=_finished(load=None),
+    ),
+    Mistake(
+        name="the loader gives a user",
+        where="in a call",
+        check=None,
+        make=_finished(load=object),
+    ),
+    Mistake(
+        name="nobody is signed in",
+        where="in a call",
+        check=None,
+        make=_finished(load=lambda: None),
+    ),
+    Mistake(
+        name="no `access_check`",
+        where="in the log",
+        check="access-check",
+        make=_finished(check=None),
+    ),
+    Mistake(
+        name="an access check that gives 1",
+        where="in the log",
+        check=None,
+        make=_finished(check=lambda: 1),
+    ),
+    Mistake(
+        name="no `SECRET_KEY`",
+        where="in the log",
+        check="secret-key",
+        make=_settings(SECRET_KEY=None),
+    ),
+    Mistake(
+        name="a layout that is not there",
+        where="in the log",
+        check="layout",
+        make=_layout,
+    ),
+    Mistake(
+        name="a layout without `content`",
+        where="in the log",
+        check="layout",
+        make=lambda newcomer: _layout(newcomer, base="<main></main>"),
+    ),
+    Mistake(
+        name="a proxy in front",
+        where="in the log",
+        check=None,
+        make=_finished(),
+        headers={"X-Forwarded-For": "203.0.113.7"},
+    ),
+    Mistake(
+        name="a proxy that serves a sub-path",
+        where="in the log",
+        check=None,
+        make=_finished(),
+        headers={"X-Forwarded-Prefix": "/app"},
+    ),
+    Mistake(
+        name="a layout that Jinja cannot read",
+        where="by the doctor",
+        check="layout",
+        make=lambda newcomer: _layout(newcomer, base="<main>{% if %}</main>"),
+    ),
+    Mistake(
+        name="the address of the page is taken",
+        where="by the doctor",
+        check="page",
+        make=_taken_address,
+    ),
+    Mistake(
+        name="`APPLICATION_ROOT` instead of a mount",
+        where="by the doctor",
+        check="mount",
+        make=_settings(APPLICATION_ROOT="/app"),
+    ),
+    Mistake(
+        name="no system key",
+        where="by the doctor",
+        check="system-keys",
+        make=_settings(BYOK_SYSTEM_KEYS=None),
+    ),
+)
+
+
+@contextlib.contextmanager
+def _listening() -> cabc.Iterator[list[str]]:
+    """Collect what the package says to its log, from WARNING on."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("flask_byok")
+    logger.addHandler(handler)
+
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
+
+
+def hear(mistake: Mistake, newcomer: Newcomer) -> str:
+    """Make a mistake and give the sentence that is said."""
+    if mistake.check is not None and mistake.where == "by the doctor":
+        return examine(mistake, newcomer)[mistake.check]
+
+    with _listening() as said:
+        try:
+            app = mistake.make(newcomer)
+
+            if mistake.where == "in a call":
+                with app.app_context():
+                    current_ai_client.chat("hello")
+
+            app.test_client().get("/settings/ai/", headers=dict(mistake.headers))
+        except BYOKError as refused:
+            assert mistake.where in ("at the start", "in a call"), str(refused)
+            return str(refused)
+
+    assert mistake.where == "in the log", mistake.name
+    return said[0]
+
+
+def examine(mistake: Mistake, newcomer: Newcomer) -> dict[str, str]:
+    """Run ``flask byok doctor``; give what it finds amiss, by the name of the check."""
+    info = ScriptInfo(create_app=lambda: mistake.make(newcomer))
+    result = CliRunner().invoke(byok_cli, ["doctor", "--json"], obj=info)
+    found = json.loads(result.output)
+    return {f["check"]: f["text"] for f in found if f["level"] != "ok"}
+
+
+def rows(folder: pathlib.Path, simulator: Simulator) -> list[str]:
+    """Make every mistake and write the table's rows."""
+    written = []
+
+    for number, mistake in enumerate(MISTAKES):
+        newcomer = Newcomer(f"sqlite:///{folder / f'{number}.sqlite3'}", simulator)
+
+        with contextlib.closing(newcomer):
+            sentence = hear(mistake, newcomer)
+
+        check = "" if mistake.check is None else f"`{mistake.check}`"
+        written.append(f"| {mistake.name} | {sentence} | {mistake.where} | {check} |")
+
+    return written
+
+
+def table(page: str) -> list[str]:
+    """Read the rows that stand on the page."""
+    return page.partition(HEAD)[2].partition("\n\n")[0].splitlines()
+
+
+def _write_page() -> None:
+    page = PAGE.read_text("utf-8")
+
+    with tempfile.TemporaryDirectory() as folder, Simulator() as simulator:
+        new = rows(pathlib.Path(folder), simulator)
+
+    before, head, rest = page.partition(HEAD)
+    rest = rest.partition("\n\n")[2]
+    PAGE.write_text(before + head + "\n".join(new) + "\n\n" + rest, "utf-8")
+
+
+if __name__ == "__main__":
+    _write_page()

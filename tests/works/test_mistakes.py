@@ -1,0 +1,67 @@
+"""A newcomer's mistakes: each is told in a sentence, and the page has it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import pathlib
+
+import jinja2
+import pytest
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_byok.testing import Simulator
+from tests.support import mistakes
+from tests.support.host import GOOD
+from tests.support.mistakes import MISTAKES
+from tests.support.mistakes import Newcomer
+
+
+def test_the_page_has_what_is_said(
+    byok_simulator: Simulator, tmp_path: pathlib.Path
+) -> None:
+    """If this fails: ``python -m tests.support.mistakes``, and read what changed."""
+    written = mistakes.table(mistakes.PAGE.read_text("utf-8"))
+    assert mistakes.rows(tmp_path, byok_simulator) == written
+    assert GOOD not in str(written) and len(written) == len(MISTAKES)
+
+
+def test_the_doctor_finds_what_can_be_found(
+    byok_simulator: Simulator, tmp_path: pathlib.Path
+) -> None:
+    """Each mistake by the check the page names, and no other error beside it."""
+    for number, mistake in enumerate(MISTAKES):
+        url = f"sqlite:///{tmp_path / f'{number}.sqlite3'}"
+
+        with contextlib.closing(Newcomer(url, byok_simulator)) as newcomer:
+            found = mistakes.examine(mistake, newcomer)
+
+        # A key under another ring does not open either.
+        found.pop("stored-keys", None)
+
+        if mistake.check is not None or mistake.where == "in the log":
+            assert [*found] == [mistake.check] * (mistake.check is not None), found
+
+
+def test_what_is_right_is_not_told_of(
+    byok_simulator: Simulator, tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Proxies the app knows, a layout in two parts, and one of the host's own."""
+    url = f"sqlite:///{tmp_path / 'well.sqlite3'}"
+    headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Prefix": "/app"}
+    templates = {
+        "part.html": "{% extends 'base.html' %}",
+        "base.html": "<main>{% block content %}{% endblock %}</main>",
+    }
+
+    with contextlib.closing(Newcomer(url, byok_simulator)) as newcomer:
+        app = newcomer.app(BYOK_BASE_TEMPLATE="part.html")
+        app.jinja_loader = jinja2.DictLoader(templates)
+        newcomer.finish(app)
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1)  # type: ignore[method-assign]
+        page = app.test_client().get("/settings/ai/", headers=headers)
+        result = app.test_cli_runner().invoke(args=["byok", "doctor"])
+
+    assert "<main>" in page.text and 'href="/app/settings/ai/static' in page.text
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert result.exit_code == 0 and "stands in part.html" in result.output
