@@ -68,7 +68,7 @@ def _look_at_layout(app: Flask, name: str) -> Finding:
     try:
         blocks = set(_blocks(app, name))
     except TemplateNotFound as lacking:
-        missing = lacking.name
+        missing = str(lacking.name)
     except TemplateSyntaxError as broken:
         return error(
             "layout",
