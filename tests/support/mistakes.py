@@ -9,9 +9,11 @@ import collections.abc as cabc
 import contextlib
 import dataclasses
 import importlib
+import itertools
 import json
 import logging
 import pathlib
+import shutil
 import sys
 import tempfile
 import typing as t
@@ -19,6 +21,7 @@ import typing as t
 import flask
 import flask_sqlalchemy
 import jinja2
+import sqlalchemy as sa
 from click.testing import CliRunner
 from flask.cli import ScriptInfo
 
@@ -28,6 +31,7 @@ from flask_byok.cli import byok_cli
 from flask_byok.errors import BYOKError
 from flask_byok.masterkeys import generate
 from flask_byok.testing import Simulator
+from flask_byok.vault.models import build_tables
 from tests.support.examples import ROOT
 from tests.support.host import GOOD
 
@@ -410,16 +414,28 @@ def examine(mistake: Mistake, newcomer: Newcomer) -> dict[str, str]:
     return {f["check"]: f["text"] for f in found if f["level"] != "ok"}
 
 
+def newcomers(folder: pathlib.Path, simulator: Simulator) -> cabc.Iterator[Newcomer]:
+    """Give one newcomer after another, each with tables of his own in a folder."""
+    prepared = folder / "prepared.sqlite3"
+    engine = sa.create_engine(f"sqlite:///{prepared}")
+    metadata = sa.MetaData()
+    build_tables(metadata)
+    metadata.create_all(engine)
+    engine.dispose()
+
+    for number in itertools.count():
+        copy = shutil.copyfile(prepared, folder / f"{number}.sqlite3")
+
+        with contextlib.closing(Newcomer(f"sqlite:///{copy}", simulator)) as newcomer:
+            yield newcomer
+
+
 def rows(folder: pathlib.Path, simulator: Simulator) -> list[str]:
     """Make every mistake and write the table's rows."""
     written = []
 
-    for number, mistake in enumerate(MISTAKES):
-        newcomer = Newcomer(f"sqlite:///{folder / f'{number}.sqlite3'}", simulator)
-
-        with contextlib.closing(newcomer):
-            sentence = hear(mistake, newcomer)
-
+    for mistake, newcomer in zip(MISTAKES, newcomers(folder, simulator), strict=False):
+        sentence = hear(mistake, newcomer)
         check = "" if mistake.check is None else f"`{mistake.check}`"
         written.append(f"| {mistake.name} | {sentence} | {mistake.where} | {check} |")
 

@@ -30,12 +30,10 @@ def test_the_doctor_finds_what_can_be_found(
     byok_simulator: Simulator, tmp_path: pathlib.Path
 ) -> None:
     """Each mistake by the check the page names, and no other error beside it."""
-    for number, mistake in enumerate(MISTAKES):
-        url = f"sqlite:///{tmp_path / f'{number}.sqlite3'}"
+    ready = mistakes.newcomers(tmp_path, byok_simulator)
 
-        with contextlib.closing(Newcomer(url, byok_simulator)) as newcomer:
-            found = mistakes.examine(mistake, newcomer)
-
+    for mistake, newcomer in zip(MISTAKES, ready, strict=False):
+        found = mistakes.examine(mistake, newcomer)
         # A key under another ring does not open either.
         found.pop("stored-keys", None)
 
