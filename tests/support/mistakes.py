@@ -96,7 +96,9 @@ class Newcomer:
             with app.app_context():
                 app.extensions["byok"].state.database.close()
                 app.extensions["byok"].state.sender.close()
-                db.engine.dispose()
+
+                for engine in db.engines.values():
+                    engine.dispose()
 
         self.made.clear()
 
@@ -139,6 +141,16 @@ def _without_metadata(newcomer: Newcomer) -> flask.Flask:
 def _db_forgotten(newcomer: Newcomer) -> flask.Flask:
     app = newcomer.app()
     byok = BYOK(app, db=flask_sqlalchemy.SQLAlchemy())
+    byok.company_loader(lambda: 1)
+    byok.access_check(lambda: True)
+    return app
+
+
+def _no_bind(newcomer: Newcomer, **config: t.Any) -> flask.Flask:
+    app = newcomer.app(**config)
+    db = flask_sqlalchemy.SQLAlchemy(app)
+    byok = BYOK(app, db=db)
+    newcomer.made.append((app, db))
     byok.company_loader(lambda: 1)
     byok.access_check(lambda: True)
     return app
@@ -230,6 +242,22 @@ MISTAKES: t.Final = (
         where="in the log",
         check="tables",
         make=_db_forgotten,
+    ),
+    Mistake(
+        name="a bind that is not there",
+        where="in the log",
+        check="tables",
+        make=lambda newcomer: _no_bind(newcomer, BYOK_BIND_KEY="ai"),
+    ),
+    Mistake(
+        name="binds alone, and none of them named",
+        where="in the log",
+        check="tables",
+        make=lambda newcomer: _no_bind(
+            newcomer,
+            SQLALCHEMY_DATABASE_URI=None,
+            SQLALCHEMY_BINDS={"ai": newcomer.url},
+        ),
     ),
     Mistake(name="two extensions", where="at the start", check="settings", make=_two),
     Mistake(
@@ -414,7 +442,9 @@ def examine(mistake: Mistake, newcomer: Newcomer) -> dict[str, str]:
     return {f["check"]: f["text"] for f in found if f["level"] != "ok"}
 
 
-def newcomers(folder: pathlib.Path, simulator: Simulator) -> cabc.Iterator[Newcomer]:
+def newcomers(
+    folder: pathlib.Path, simulator: Simulator
+) -> cabc.Generator[Newcomer, None, None]:
     """Give one newcomer after another, each with tables of his own in a folder."""
     prepared = folder / "prepared.sqlite3"
     engine = sa.create_engine(f"sqlite:///{prepared}")

@@ -63,3 +63,20 @@ def test_what_is_right_is_not_told_of(
     assert "<main>" in page.text and 'href="/app/settings/ai/static' in page.text
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
     assert result.exit_code == 0 and "stands in part.html" in result.output
+
+
+def test_only_true_opens_the_page(
+    byok_simulator: Simulator, tmp_path: pathlib.Path
+) -> None:
+    """A row of a table, say, is a yes nobody gave."""
+    ready = mistakes.newcomers(tmp_path, byok_simulator)
+    newcomer = next(ready)
+    said = {"yes": True, "one": 1, "row": object(), "none": None, "no": False}
+    codes = {}
+
+    for name, answer in said.items():
+        app = newcomer.finish(newcomer.app(), check=lambda answer=answer: answer)
+        codes[name] = app.test_client().get("/settings/ai/").status_code
+
+    ready.close()
+    assert codes == {"yes": 200, "one": 403, "row": 403, "none": 403, "no": 403}
