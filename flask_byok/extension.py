@@ -54,7 +54,6 @@ _CompanyLoader = t.TypeVar(
 _AccessCheck = t.TypeVar("_AccessCheck", bound=cabc.Callable[[], bool])
 _ActorLoader = t.TypeVar("_ActorLoader", bound=cabc.Callable[[], "str | None"])
 
-
 _log = logging.getLogger(__name__)
 
 

@@ -412,6 +412,7 @@ def _engine(db: HostDb, bind_key: str | None) -> sa.Engine:
     try:
         engines = db.engines
     except RuntimeError:
+        # What both say of an app they were not given.
         pass
 
     if engines is None:

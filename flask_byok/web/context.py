@@ -45,30 +45,42 @@ def render_page(template: str, page: object) -> str:
     """
     names: list[str | Template] = [f"byok/own/{template}", f"byok/{template}"]
     context = page_context(page)
-    layout, html = context["byok_base_template"], None
+    layout, missing, html = context["byok_base_template"], None, ""
 
     try:
         html = render_template(names, **context)
     except TemplateNotFound as error:
-        if layout is None or error.name != layout:
+        if layout is None:
             raise
 
-    if html is None:
-        log_event(
-            _log,
-            logging.ERROR,
-            "layout_missing",
-            "This app has no template '%(template)s' (BYOK_BASE_TEMPLATE), so the page "
-            "was served without it. Correct the name: a path below a folder of "
-            "templates.",
-            template=layout,
-        )
-        return render_template(names, **{**context, "byok_base_template": None})
+        missing = error.name
+
+    if missing is not None:
+        return _without_missing(missing, names, context)
 
     if layout is None or _MARKER in html:
         return html
 
     return _without_layout(html, names, context)
+
+
+def _without_missing(
+    missing: str, names: list[str | Template], context: dict[str, object]
+) -> str:
+    """Render in our own document, where the host's layout is not there.
+
+    What is missing elsewhere is missed again.
+    """
+    html = render_template(names, **{**context, "byok_base_template": None})
+    log_event(
+        _log,
+        logging.ERROR,
+        "layout_missing",
+        "This app has no template '%(template)s' (BYOK_BASE_TEMPLATE), so the page "
+        "was served without it. Correct the name: a path below a folder of templates.",
+        template=missing,
+    )
+    return html
 
 
 def _without_layout(

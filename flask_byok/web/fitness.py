@@ -10,7 +10,6 @@ from jinja2 import nodes
 from jinja2 import TemplateNotFound
 from jinja2 import TemplateSyntaxError
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
 
 from ..service.doctor import error
 from ..service.doctor import Finding
@@ -56,7 +55,7 @@ def _endpoint(app: Flask, address: str) -> str:
     """Tell who answers an address; what cannot be told counts as ours."""
     try:
         return str(app.url_map.bind("localhost").match(address, method="GET")[0])
-    except (HTTPException, RequestRedirect):
+    except HTTPException:
         # A map by hosts or subdomains, which this server does not know of.
         return "byok.page"
 

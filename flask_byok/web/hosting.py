@@ -41,9 +41,9 @@ def refuse_unfit(app: object) -> None:
             "Flask-SQLAlchemy object by name: 'BYOK(db=db)'."
         )
 
-    found = importlib.metadata.version("flask")
+    found = _flask_version()
 
-    if read_version(found) < OLDEST_FLASK:
+    if found is not None and read_version(found) < OLDEST_FLASK:
         raise SetupError(
             f"flask-byok needs Flask {'.'.join(map(str, OLDEST_FLASK))} or newer; "
             f"{found} is installed. Run: pip install --upgrade flask."
@@ -59,8 +59,16 @@ def refuse_unfit(app: object) -> None:
         )
 
 
+def _flask_version() -> str | None:
+    try:
+        return importlib.metadata.version("flask")
+    except importlib.metadata.PackageNotFoundError:
+        # An app that was frozen into one file says nothing about its parts.
+        return None
+
+
 class ProxyWatch:
-    """Looks for a proxy in front of which the app does not know, and says so once."""
+    """Looks for a proxy that the app does not know of, and says so once."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -72,12 +80,12 @@ class ProxyWatch:
             self._look_at_prefix()
 
     def _look_at_address(self) -> None:
-        # Whoever set the address right took it from this header.
-        forwarded = request.headers.get("X-Forwarded-For", "")
+        # Whoever set the address right took it from this list.
+        forwarded = [part.strip() for part in request.access_route]
         address = request.remote_addr or ""
         is_known = "werkzeug.proxy_fix.orig" in request.environ or address in forwarded
 
-        if not forwarded or is_known or not _is_private(address):
+        if is_known or not _is_private(address):
             return
 
         if self._is_first("address"):

@@ -31,6 +31,7 @@ class Office:
             BYOK_MASTER_KEYS={"k001": generate()},
             BYOK_PROVIDER_URLS=dict(simulator.urls),
         )
+        # Flask-Admin asks it for a language wherever it is installed.
         flask_babel.Babel(self.app)
         db = flask_sqlalchemy.SQLAlchemy()
         own_class, view = examples.blocks("models-and-migrations.md")
