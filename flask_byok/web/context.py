@@ -53,7 +53,7 @@ def render_page(template: str, page: object) -> str:
         if layout is None:
             raise
 
-        missing = error.name
+        missing = str(error.name)
 
     if missing is not None:
         return _without_missing(missing, names, context)
