@@ -75,6 +75,13 @@ class RequestLog:
         with self._lock:
             return list(self._requests)
 
+    def forget(self, api_key: str) -> None:
+        """Forget the requests that carried this key."""
+        with self._lock:
+            kept = [one for one in self._requests if one.api_key != api_key]
+            self._requests.clear()
+            self._requests.extend(kept)
+
     def clear(self) -> None:
         """Forget all requests."""
         with self._lock:
