@@ -75,8 +75,10 @@ def byok_app(request: pytest.FixtureRequest) -> Flask:
     """
     try:
         return t.cast("Flask", request.getfixturevalue("app"))
-    except pytest.FixtureLookupError:
-        pass
+    except pytest.FixtureLookupError as error:
+        # A fixture of that name that lacks another one tells so itself.
+        if error.argname != "app":
+            raise
 
     pytest.fail(
         "Which app is under test? Define a fixture 'app', or one called 'byok_app' "
