@@ -24,8 +24,7 @@ if t.TYPE_CHECKING:
     from flask_byok.testing import StoredKey
     from flask_byok.vault.company import CompanyId
 
-_guards: pytest.StashKey[LeakGuard] = pytest.StashKey()
-_reading: pytest.StashKey[bool] = pytest.StashKey()
+_guard: pytest.StashKey[LeakGuard] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +138,7 @@ def leak_guard(request: pytest.FixtureRequest) -> cabc.Iterator[LeakGuard]:
 
     guard = LeakGuard(make_canary(request.node.nodeid), own_code=[_own_code(request)])
     guard.require(*USUAL)
-    request.node.stash[_guards] = guard
+    request.node.stash[_guard] = guard
 
     with guard.listening():
         yield guard
@@ -161,13 +160,10 @@ def _own_code(request: pytest.FixtureRequest) -> pathlib.Path:
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> cabc.Generator[None, object, object]:
     """Read along with the streams of the test itself, ``capsys`` and its like."""
-    guard = item.stash.get(_guards, None)
+    guard = item.stash.get(_guard, None)
 
-    # A conftest that lists the fixtures brings this hook a second time.
-    if guard is None or item.stash.get(_reading, False):
+    if guard is None:
         return (yield)
-
-    item.stash[_reading] = True
 
     with guard.reading_output():
         return (yield)

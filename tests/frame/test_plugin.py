@@ -142,7 +142,7 @@ def test_an_unknown_kind_is_told(failing_key, byok_signals):
         byok_signals.payloads("fallback_usd")
 
 
-def test_the_guard_reads_along_once(leak_guard, byok_app, capsys):
+def test_the_guard_leaves_the_output_alone(leak_guard, byok_app, capsys):
     leak_guard.attach(byok_app)
     byok_app.test_client().get("/settings/ai/")
     print("Nothing of interest.")
