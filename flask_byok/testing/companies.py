@@ -26,6 +26,7 @@ class StoredKey(t.Protocol):
         self, company_id: CompanyId | None = None, provider: str = "OPENAI"
     ) -> str:
         """Store a key that works."""
+        ...
 
 
 class FailingKey(t.Protocol):
@@ -35,6 +36,7 @@ class FailingKey(t.Protocol):
         self, kind: str, company_id: CompanyId | None = None, provider: str = "OPENAI"
     ) -> str:
         """Store a key that fails from now on."""
+        ...
 
 
 class CompanyKeys:
