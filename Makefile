@@ -96,6 +96,8 @@ try-wheel: build $(VENV)/.made-typing ## Install the wheel where there is nothin
 	@$(BIN)/python -m venv --clear build/alone
 	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
 	build/alone/bin/python -I -W error tests/support/serve_page.py
+	@# What the SDKs' transports derive from; it comes with the extras.
+	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check httpx2
 	PATH="$(CURDIR)/build/alone/bin:$$PATH" $(BIN)/pyright --verifytypes flask_byok --ignoreexternal
 
 clean: ## Remove what was built

@@ -31,9 +31,9 @@ def test_the_example_of_the_page_passes(
 ) -> None:
     """The whole example runs as printed: under pytest-flask, in two workers."""
     names = write_example(tmp_path)
-    assert names == ["app.py", "conftest.py", "test_app.py"]
+    assert names == ["app.py", "conftest.py", "test_app.py", "test_outage.py"]
 
-    assert "4 passed" in runs.run(tmp_path, "-n", "2")
+    assert "5 passed" in runs.run(tmp_path, "-n", "2")
 
 
 HOST = """
