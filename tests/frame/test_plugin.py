@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import plugin_runs
 from tests.support import tree
+from tests.support.plugin_runs import example_files
 from tests.support.plugin_runs import PluginRuns
 from tests.support.plugin_runs import write_example
 
@@ -155,7 +156,7 @@ def test_a_finished_app_is_led_to_the_simulator(
     runs: PluginRuns, tmp_path: pathlib.Path, switch: str
 ) -> None:
     """Without settings of ours, listed beside the plugin or in its place."""
-    write_example(tmp_path)
+    (tmp_path / "app.py").write_text(example_files()["app.py"])
     (tmp_path / "conftest.py").write_text(FINISHED)
     (tmp_path / "test_app.py").write_text(ASKING)
 

@@ -52,11 +52,18 @@ def clean_environment() -> dict[str, str]:
 
 def write_example(folder: pathlib.Path) -> list[str]:
     """Write the files that the page about testing prints; give their names."""
-    names = []
+    files = example_files()
 
-    for block in examples.blocks("testing.md"):
-        if found := re.match(r"# (\w+\.py)\n", block):
-            (folder / found[1]).write_text(block, "utf-8")
-            names.append(found[1])
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
 
-    return names
+    return [*files]
+
+
+def example_files() -> dict[str, str]:
+    """Read the blocks of the page about testing that begin with a file's name."""
+    return {
+        match[1]: block
+        for block in examples.blocks("testing.md")
+        if (match := re.match(r"# (\w+\.py)\n", block))
+    }
