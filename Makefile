@@ -29,7 +29,7 @@ UNBOUND := "instructor>=1.17" "llama-index-llms-openai>=0.8.3"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test frameworks mutants tables messages lint format types docs build try-wheel lighthouse clean distclean
+.PHONY: help demo test frameworks mutants tables messages pictures lint format types docs build try-wheel lighthouse clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -63,6 +63,9 @@ tables: $(VENV)/.made-tests ## Write the tables of security cases, faults and mu
 
 messages: $(VENV)/.made-tests ## Bring the translations in line with the sentences
 	@$(BIN)/python -m tests.support.messages
+
+pictures: $(VENV)/.made-tests ## Take the documentation's pictures of the pages anew (needs Chromium)
+	@$(BIN)/python -m tests.support.pictures
 
 lighthouse: tests/browser/node_modules/.made ## Install Lighthouse, which the tests then run (needs npm)
 
