@@ -157,13 +157,15 @@ def _own_code(request: pytest.FixtureRequest) -> pathlib.Path:
     return root / path.relative_to(root).parts[0]
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_call(item: pytest.Item) -> cabc.Generator[None, object, object]:
+# The older of the two ways to wrap: the plugin is loaded by whatever pytest there is.
+@pytest.hookimpl(hookwrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> cabc.Generator[None, object, None]:
     """Read along with the streams of the test itself, ``capsys`` and its like."""
     guard = item.stash.get(_guard, None)
 
     if guard is None:
-        return (yield)
+        yield
+        return
 
     with guard.reading_output():
-        return (yield)
+        yield

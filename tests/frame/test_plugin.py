@@ -60,10 +60,13 @@ def test_the_fixtures_are_there(request):
 def test_who_does_not_use_it_does_not_load_it(
     runs: PluginRuns, tmp_path: pathlib.Path
 ) -> None:
-    """Neither the package nor what it needs is imported at pytest's start."""
+    """Neither the package nor what it needs is imported; a switch leaves all out."""
     (tmp_path / "test_host.py").write_text(HOST)
 
     assert "2 passed" in runs.run(tmp_path, "-p", "no:flask")
+    assert "byok_simulator" in runs.run(tmp_path, "--fixtures")
+    without = runs.run(tmp_path, "--fixtures", "-p", "no:flask_byok")
+    assert "byok_simulator" not in without and "tmp_path" in without
 
 
 FINISHED = """
@@ -119,7 +122,6 @@ def test_every_provider_is_the_simulator(byok_app, byok_simulator, company_key):
         api_key = company_key("acme", provider)
 
         with byok_app.app_context():
-            byok.set_policy("acme", active_provider=provider)
             byok.client_for("acme").chat("Hello")
 
         request = byok_simulator.requests[-1]
