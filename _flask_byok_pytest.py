@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
     from flask_byok.vault.company import CompanyId
 
 _guard: pytest.StashKey[LeakGuard] = pytest.StashKey()
+#: Vendors of connected apps, which may live as long as the session.
+_vendors: pytest.StashKey[set[str]] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -36,13 +38,18 @@ def _byok_simulator_server() -> cabc.Iterator[Simulator]:
 
 
 @pytest.fixture
-def byok_simulator(_byok_simulator_server: Simulator) -> cabc.Iterator[Simulator]:
+def byok_simulator(
+    _byok_simulator_server: Simulator, pytestconfig: pytest.Config
+) -> cabc.Iterator[Simulator]:
     """Give the providers' simulator, without faults and without requests."""
     _byok_simulator_server.clear()
     _byok_simulator_server.clear_faults()
     yield _byok_simulator_server
     _byok_simulator_server.clear_faults()
     _byok_simulator_server.clear_vendors()
+
+    for vendor in pytestconfig.stash.get(_vendors, ()):
+        _byok_simulator_server.add_vendor(vendor)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +62,7 @@ def byok_settings(_byok_simulator_server: Simulator) -> cabc.Mapping[str, t.Any]
 
 @pytest.fixture(scope="session")
 def byok_connect(
-    _byok_simulator_server: Simulator,
+    _byok_simulator_server: Simulator, pytestconfig: pytest.Config
 ) -> cabc.Callable[[Flask], Flask]:
     """Give a function that sends a finished app's AI calls to the simulator.
 
@@ -63,7 +70,13 @@ def byok_connect(
     """
     from flask_byok.testing.apps import connect_app
 
-    return lambda app: connect_app(app, _byok_simulator_server)
+    kept = pytestconfig.stash.setdefault(_vendors, set())
+
+    def connect(app: Flask) -> Flask:
+        kept.update(connect_app(app, _byok_simulator_server))
+        return app
+
+    return connect
 
 
 @pytest.fixture

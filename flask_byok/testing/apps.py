@@ -32,13 +32,13 @@ def settings_for(simulator: Simulator) -> dict[str, t.Any]:
     }
 
 
-def connect_app(app: Flask, simulator: Simulator) -> Flask:
+def connect_app(app: Flask, simulator: Simulator) -> list[str]:
     """Let a finished app ask the simulator from now on, whatever its settings say.
 
     Its system keys stay what they are. Registered vendors are served, too, on OPENAI's
     wire.
 
-    :return: the app.
+    :return: the ids of those vendors.
     :raises KeyError: when it has no BYOK extension.
     """
     byok = t.cast("BYOK", app.extensions["byok"])
@@ -46,10 +46,12 @@ def connect_app(app: Flask, simulator: Simulator) -> Flask:
     with app.app_context():
         registry = byok.registry
 
-    for provider in registry:
-        if provider.id not in PROVIDERS:
-            simulator.add_vendor(provider.id)
+    vendors = [provider.id for provider in registry if provider.id not in PROVIDERS]
 
+    for vendor in vendors:
+        simulator.add_vendor(vendor)
+
+    for provider in registry:
         registry.register(provider.with_base_url(simulator.urls[provider.id]))
 
-    return app
+    return vendors
