@@ -29,7 +29,7 @@ UNBOUND := "instructor>=1.17" "llama-index-llms-openai>=0.8.3"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test frameworks mutants tables messages lint format types docs build try-wheel lighthouse clean distclean
+.PHONY: help demo test frameworks mutants tables messages pictures lint format types docs build try-wheel lighthouse clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -65,6 +65,9 @@ tables: $(VENV)/.made-tests ## Write the tables of security cases, faults, mista
 messages: $(VENV)/.made-tests ## Bring the translations in line with the sentences
 	@$(BIN)/python -m tests.support.messages
 
+pictures: $(VENV)/.made-tests ## Take the documentation's pictures of the pages anew (needs Chromium)
+	@$(BIN)/python -m tests.support.pictures
+
 lighthouse: tests/browser/node_modules/.made ## Install Lighthouse, which the tests then run (needs npm)
 
 tests/browser/node_modules/.made: tests/browser/package.json
@@ -97,6 +100,8 @@ try-wheel: build $(VENV)/.made-typing ## Install the wheel where there is nothin
 	@$(BIN)/python -m venv --clear build/alone
 	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
 	build/alone/bin/python -I -W error tests/support/serve_page.py
+	@# What the SDKs' transports derive from; it comes with the extras.
+	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check httpx2
 	PATH="$(CURDIR)/build/alone/bin:$$PATH" $(BIN)/pyright --verifytypes flask_byok --ignoreexternal
 
 clean: ## Remove what was built

@@ -228,7 +228,7 @@ class _Guarded(HTTPConnection):
 
         self.watch.connected = True
         # urllib3 sends under the connect timeout, which a large image outlasts.
-        self.timeout = max(self.watch.read_left(), 0.001)
+        self.timeout: float | None = max(self.watch.read_left(), 0.001)
         super().request(method, url, **options)
 
 

@@ -75,6 +75,13 @@ class RequestLog:
         with self._lock:
             return list(self._requests)
 
+    def forget(self, keys: str) -> None:
+        """Forget the requests whose key contains this text."""
+        with self._lock:
+            kept = [one for one in self._requests if keys not in one.api_key]
+            self._requests.clear()
+            self._requests.extend(kept)
+
     def clear(self) -> None:
         """Forget all requests."""
         with self._lock:

@@ -37,12 +37,13 @@ def wheel(built: pathlib.Path) -> pathlib.Path:
 
 
 def package_files() -> set[str]:
-    """List what a wheel must hold: code, templates, static files, translations."""
+    """List what a wheel must hold: code, templates, translations, the pytest plugin."""
     house = tree.ROOT / "flask_byok"
     patterns = ["**/*.py", "py.typed", "templates/**/*.html", "static/**/*"]
     patterns.append("translations/**/*")
     found = (path for pattern in patterns for path in house.glob(pattern))
-    return {path.relative_to(tree.ROOT).as_posix() for path in found if path.is_file()}
+    names = {path.relative_to(tree.ROOT).as_posix() for path in found if path.is_file()}
+    return names | {"_flask_byok_pytest.py"}
 
 
 @pytest.mark.case("H1")

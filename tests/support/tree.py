@@ -48,11 +48,15 @@ def project_files() -> list[pathlib.Path]:
     return [path for path in ROOT.rglob("*") if path.is_file()]
 
 
-def make_environment(folder: pathlib.Path, wheel: pathlib.Path) -> pathlib.Path:
+def make_environment(
+    folder: pathlib.Path, wheel: pathlib.Path, *others: str
+) -> pathlib.Path:
     """Make an environment that holds a wheel and what it requires; give its Python.
 
     Nothing is downloaded: each distribution that the wheel requires, directly or
     not, is linked from the environment the tests run in, and no other.
+
+    :param others: more distributions, which are linked with their requirements.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
@@ -62,8 +66,11 @@ def make_environment(folder: pathlib.Path, wheel: pathlib.Path) -> pathlib.Path:
     install = [sys.executable, "-m", "pip", "--quiet", "--python", python, "install"]
     subprocess.run([*install, "--no-deps", "--no-index", wheel], check=True)
 
-    for distribution in _required_by("flask-byok"):
+    for distribution in _required_by("flask-byok", *others):
         _link(distribution, site)
+
+    for name in others:
+        _link(importlib.metadata.distribution(name), site)
 
     return python
 
@@ -82,10 +89,10 @@ def ask(python: pathlib.Path, code: str, *, folder: pathlib.Path | None = None) 
     return result.stdout.strip()
 
 
-def _required_by(name: str) -> cabc.Iterator[importlib.metadata.Distribution]:
-    """Follow the requirements of a distribution, extras left out."""
-    waiting = [name]
-    seen = {name}
+def _required_by(*names: str) -> cabc.Iterator[importlib.metadata.Distribution]:
+    """Follow the requirements of distributions, extras left out."""
+    waiting = [*names]
+    seen = {*names}
 
     while waiting:
         for text in importlib.metadata.requires(waiting.pop()) or ():
