@@ -11,6 +11,7 @@ import http.client
 import io
 import socket
 import ssl
+import threading
 import time
 import typing as t
 
@@ -42,6 +43,7 @@ class Watch:
         "gap",
         "gap_left",
         "is_cut",
+        "lock",
         "reused",
         "sock",
         "total_left",
@@ -61,6 +63,8 @@ class Watch:
         self.answer: http.client.HTTPResponse | None = None
         #: The connection in use, once it stands; for :meth:`cut` alone.
         self.sock: socket.socket | None = None
+        #: Held while that connection is cut, or goes to somebody else.
+        self.lock = threading.Lock()
         self.is_cut: bool = False
         #: Seconds of waiting allowed between two events; ``None`` outside streams.
         self.gap: float | None = None
@@ -71,14 +75,20 @@ class Watch:
         """Close the connection from another thread: its reader meets the end."""
         self.is_cut = True
         self.limit_total(0.0)
-        sock = self.sock
 
-        if sock is not None:
-            try:
-                # Not the method of a TLS socket: it takes its state from the reader.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-            except OSError:
-                pass  # closed already
+        with self.lock:
+            if self.sock is not None:
+                try:
+                    # Not the method of a TLS socket: it takes its state from the
+                    # reader.
+                    socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                except OSError:
+                    pass  # closed already
+
+    def let_go(self) -> None:
+        """Forget the connection: from now on it is another attempt's."""
+        with self.lock:
+            self.sock = None
 
     def connect_left(self) -> float:
         """Tell the seconds the connection may take."""
@@ -258,6 +268,15 @@ class _WatchedPool(HTTPConnectionPool):
         watch.reused = not conn.is_closed
         conn.watch = watch
         return super()._make_request(conn, *args, **options)
+
+    def _put_conn(self, conn: t.Any) -> None:
+        watch: Watch | None = getattr(conn, "watch", None)
+
+        # Before anybody can take it out: a late cut would meet a stranger's answer.
+        if watch is not None:
+            watch.let_go()
+
+        super()._put_conn(conn)
 
 
 class _WatchedTLSPool(_WatchedPool, HTTPSConnectionPool):
