@@ -11,8 +11,13 @@ import urllib.parse
 from ..failover.rooms import Call
 from ..failover.routes import Ask
 from ..failover.routes import DEFAULT
+from ..failover.routes import Route
+from ..failover.routes import THOUGHTS
 from ..messages import CHARACTERS_OF_A_TOKEN
 from ..providers.base import Provider
+from ..providers.foreign import drop_thoughts
+from ..providers.foreign import find_keeper
+from ..providers.foreign import Keeper
 from ..providers.gemini_wire import quote_model
 from ..providers.openai_chat import ChatWire
 from ..providers.relay import RelayRequest
@@ -119,6 +124,7 @@ class Outgoing:
                 fallback=fallback and not self.is_bound,
                 embeds=embeds,
                 provider=self._provider.id,
+                keeper=self._find_keeper(),
             ),
             timeout=self._incoming.timeout or timeout,
             label=label,
@@ -128,23 +134,28 @@ class Outgoing:
             operation=self.purpose.operation,
         )
 
-    def for_model(self, model: str) -> RelayRequest:
+    def for_route(self, route: Route) -> RelayRequest:
         """Write the request for one route.
 
-        :param model: of the route; takes the place of the name that was asked for.
+        Its model takes the place of the name that was asked for.
         """
         path, body = self._incoming.path, self._incoming.body or None
+        model, payload = route.model, self._payload
+
+        if THOUGHTS in route.dropped:
+            payload = drop_thoughts(self._provider.dialect, payload, model)
+            body = encode_json(payload)
 
         if self.model is not None and model != self.model:
-            path, body = self._with_model(model)
+            path, body = self._with_model(model, payload, body)
 
         if self.adds_usage:
             body = encode_json(
                 {
-                    **self._payload,
+                    **payload,
                     "model": model,
                     "stream_options": {
-                        **read_object(self._payload.get("stream_options")),
+                        **read_object(payload.get("stream_options")),
                         "include_usage": True,
                     },
                 }
@@ -157,23 +168,32 @@ class Outgoing:
             body=body,
         )
 
-    def _with_model(self, model: str) -> tuple[str, bytes | None]:
-        path, body = self._incoming.path, self._incoming.body
+    def _find_keeper(self) -> Keeper | None:
+        if self.purpose.reading != "text":
+            return None
+
+        dialect, body = self._provider.dialect, self._incoming.body
+        return find_keeper(dialect, body, self._payload)
+
+    def _with_model(
+        self, model: str, payload: Json, body: bytes | None
+    ) -> tuple[str, bytes | None]:
+        path = self._incoming.path
 
         if self._provider.dialect == "GEMINI":
             written = quote_model(model)
             path = _MODEL_IN_PATH.sub(rf"\g<1>{written}\g<3>", path, count=1)
 
-            if isinstance(self._payload.get("requests"), list):
-                body = encode_json(_with_models(self._payload, model))
-        elif self._payload:
-            body = encode_json({**self._payload, "model": model})
-        else:
+            if isinstance(payload.get("requests"), list):
+                body = encode_json(_with_models(payload, model))
+        elif payload:
+            body = encode_json({**payload, "model": model})
+        elif body is not None:
             body = _MODEL_IN_FORM.sub(
                 lambda found: found[1] + model.encode(), body, count=1
             )
 
-        return path, body or None
+        return path, body
 
     def _read_payload(self) -> Json:
         kind = self._incoming.headers.get("content-type", "")
