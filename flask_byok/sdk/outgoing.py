@@ -49,6 +49,7 @@ _SENT: t.Final = frozenset(
 )
 _SENT_FAMILIES: t.Final = ("x-stainless-", "x-goog-upload-")
 _LONGEST_VALUE: t.Final = 2048
+_NAME: t.Final = re.compile(r"[a-z0-9-]{1,80}")
 _MODEL_IN_PATH: t.Final = re.compile(r"(/models/)([^/:]+)(:\w+)")
 _MODEL_IN_FORM: t.Final = re.compile(
     rb'(name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r\n]{1,200})'
@@ -254,6 +255,7 @@ def keep_headers(headers: cabc.Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in headers.items()
         if (name in _SENT or name.startswith(_SENT_FAMILIES))
+        and _NAME.fullmatch(name)
         and value.isascii()
         and value.isprintable()
         and len(value) <= _LONGEST_VALUE

@@ -136,6 +136,22 @@ def test_no_other_address_is_reached(
     assert server.seen == [] and len(host.attempts()) == 0
 
 
+@pytest.mark.parametrize(
+    "name", ["x-stainless-zz b", "x-stainless-zz\r\nx", "x-goog-upload-zz:b"]
+)
+def test_a_header_that_is_none_is_not_sent(
+    filing: tuple[CallHost, t.Any], server: FileServer, name: str
+) -> None:
+    """A server that reads no further than to it would miss the key, and refuse it."""
+    _, client = filing
+    client.files.create(
+        file=("a.txt", b"text"), purpose="user_data", extra_headers={name: "c"}
+    )
+    (seen,) = server.seen
+    assert "company" in seen.api_key
+    assert not [one for one in seen.headers if "zz" in one]
+
+
 BODIES: t.Final[tuple[tuple[dict[str, t.Any], bool], ...]] = (
     ({"input": "a", "previous_response_id": None}, False),
     ({"input": "a", "previous_response_id": "resp_1"}, True),
