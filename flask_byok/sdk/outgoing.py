@@ -107,9 +107,20 @@ class Outgoing:
     @property
     def is_bound(self) -> bool:
         """Whether only one account can answer, so that no second key is tried."""
-        return self.purpose.is_bound or is_account_bound(
-            self._incoming.body, self._payload
-        )
+        if self.purpose.is_bound or self._is_unread:
+            return True
+
+        return is_account_bound(self._incoming.body, self._payload)
+
+    @property
+    def _is_unread(self) -> bool:
+        """Whether there is a body that could not be looked into: neither form nor JSON.
+
+        It may point to anything.
+        """
+        kind = self._incoming.headers.get("content-type", "")
+        is_form = kind.startswith("multipart/form-data")
+        return bool(self._incoming.body) and not self._payload and not is_form
 
     def call(
         self, company: str, *, timeout: float | None, label: str | None, fallback: bool

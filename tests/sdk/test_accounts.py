@@ -91,6 +91,8 @@ def test_only_what_belongs_to_nobody_is_sent_again(
         lambda: client.batches.retrieve("batch_1"),
         lambda: ask(model="default", input="a", previous_response_id="resp_1"),
         lambda: ask(model="default", input=[{"type": "item_reference", "id": "a"}]),
+        # A body that cannot be looked into may point to anything.
+        lambda: ask(model="a", input="a", extra_headers={"content-type": "text/plain"}),
     ):
         with pytest.raises(openai.AuthenticationError):
             request()
