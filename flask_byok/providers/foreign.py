@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import typing as t
 
+from .claude_turns import THINKING
 from .gemini_contents import sign_first_call
 from .gemini_contents import wants_signatures
 from .wire import Json
@@ -17,7 +18,6 @@ from .wire import read_objects
 #: model, or the model that signed them, whatever the account.
 Keeper = t.Literal["account", "model"]
 
-_THINKING: t.Final = ("thinking", "redacted_thinking")
 #: Items whose id is known to the account alone that made them, and may be left out.
 _NAMED: t.Final = ("function_call", "message")
 
@@ -84,14 +84,14 @@ def _blocks(turn: Json) -> list[Json]:
 
 
 def _has_thinking(turn: Json) -> bool:
-    return any(block.get("type") in _THINKING for block in _blocks(turn))
+    return any(block.get("type") in THINKING for block in _blocks(turn))
 
 
 def _without_thinking(turn: Json) -> Json:
     if not _has_thinking(turn):
         return turn
 
-    kept = [one for one in _blocks(turn) if one.get("type") not in _THINKING]
+    kept = [one for one in _blocks(turn) if one.get("type") not in THINKING]
     return {**turn, "content": kept}
 
 

@@ -15,6 +15,8 @@ from ..failover.routes import Route
 from ..failover.routes import THOUGHTS
 from ..messages import CHARACTERS_OF_A_TOKEN
 from ..providers.base import Provider
+from ..providers.bound import is_account_bound
+from ..providers.bound import may_be_bound
 from ..providers.foreign import drop_thoughts
 from ..providers.foreign import find_keeper
 from ..providers.foreign import Keeper
@@ -26,7 +28,6 @@ from ..providers.wire import encode_json
 from ..providers.wire import Json
 from ..providers.wire import read_count
 from ..providers.wire import read_object
-from .bound import is_account_bound
 from .kinds import kind_of
 from .paths import find_purpose
 from .paths import Purpose
@@ -110,7 +111,7 @@ class Outgoing:
         if self.purpose.is_bound or self._is_unread:
             return True
 
-        return is_account_bound(self._incoming.body, self._payload)
+        return may_be_bound(self._incoming.body) and is_account_bound(self._payload)
 
     @property
     def _is_unread(self) -> bool:

@@ -6,7 +6,7 @@ import collections.abc as cabc
 import re
 import typing as t
 
-from ..providers.wire import Json
+from .wire import Json
 
 # Names of fields that point to what an account keeps. A quote inside a text is escaped,
 # so a hit is a name, if perhaps one of a tool's schema: then the body is walked.
@@ -39,14 +39,16 @@ _SKIPPED: t.Final = frozenset(
 )
 
 
-def is_account_bound(body: bytes, payload: Json) -> bool:
+def may_be_bound(body: bytes) -> bool:
+    """Tell by a quick look whether a body needs the closer one."""
+    return _HINT.search(body) is not None
+
+
+def is_account_bound(payload: Json) -> bool:
     """Tell whether only the account that made these things can answer.
 
-    :param payload: the decoded body.
+    :param payload: a body, or some of its fields.
     """
-    if _HINT.search(body) is None:
-        return False
-
     if any(payload.get(name) for name in _TOP if name != "prompt"):
         return True
 
