@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import collections.abc as cabc
+import contextlib
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -35,6 +36,8 @@ from flask_byok.providers.types import Message
 from flask_byok.secret import Secret
 
 API_KEY = "not-a-real-benchmark-key-0001"
+#: A key that the server answers with 401.
+REFUSED = "not-a-real-refused-key-0002"
 QUESTION = "What is the capital of France? Answer in one word."
 HELLO = ChatRequest(messages=(Message(role="user", content=QUESTION),), max_tokens=64)
 TEXT = "The capital of France is Paris. " * 8
@@ -84,6 +87,18 @@ def _openai_answer() -> dict[str, t.Any]:
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": 76,
         },
+    }
+
+
+def _chat_answer() -> dict[str, t.Any]:
+    message = {"role": "assistant", "content": TEXT}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+        "usage": {"prompt_tokens": 12, "completion_tokens": 64, "total_tokens": 76},
     }
 
 
@@ -164,11 +179,19 @@ def _render(kind: str, body: bytes, extra: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def _build_replies() -> dict[str, bytes]:
-    """Give the bytes for each kind of path, streams in the chunked coding."""
+def _render_json(body: bytes) -> bytes:
+    return _render("application/json", body, {"content-length": str(len(body))})
+
+
+def _build_replies() -> dict[str, tuple[bytes, bytes]]:
+    """Give the bytes for each kind of path, and what comes a little later.
+
+    Of a stream, in the chunked coding, the first events come alone.
+    """
     whole = {
         "messages": _claude_answer(),
         "responses": _openai_answer(),
+        "completions": _chat_answer(),
         "generate": _gemini_answer(),
     }
     streams = {
@@ -176,27 +199,40 @@ def _build_replies() -> dict[str, bytes]:
         "responses": _openai_events(),
         "generate": _gemini_events(),
     }
-    replies = {}
+    replies: dict[str, tuple[bytes, bytes]] = {}
 
     for name, answer in whole.items():
-        body = json.dumps(answer).encode()
-        replies[name] = _render(
-            "application/json", body, {"content-length": str(len(body))}
-        )
+        replies[name] = _render_json(json.dumps(answer).encode()), b""
 
     for name, events in streams.items():
-        chunks = b"".join(b"%x\r\n%b\r\n" % (len(e), e) for e in events) + b"0\r\n\r\n"
-        replies[f"{name}-stream"] = _render(
-            "text/event-stream", chunks, {"transfer-encoding": "chunked"}
+        chunks = [b"%x\r\n%b\r\n" % (len(e), e) for e in events]
+        start = _render(
+            "text/event-stream", b"".join(chunks[:4]), {"transfer-encoding": "chunked"}
         )
+        replies[f"{name}-stream"] = start, b"".join(chunks[4:]) + b"0\r\n\r\n"
 
+    # Each of the three wires finds its own words in it.
+    error = {
+        "type": "authentication_error",
+        "code": "invalid_api_key",
+        "status": "UNAUTHENTICATED",
+        "message": "No such key.",
+    }
+    refusal = json.dumps({"type": "error", "error": error}).encode()
+    refused = _render_json(refusal).replace(b"200 OK", b"401 No", 1)
+    replies["refusal"] = refused, b""
     return replies
 
 
 class _Handler(socketserver.BaseRequestHandler):
-    replies: t.ClassVar[dict[str, bytes]] = {}
+    replies: t.ClassVar[dict[str, tuple[bytes, bytes]]] = {}
 
     def handle(self) -> None:
+        # Who leaves a stream early cuts the connection.
+        with contextlib.suppress(ConnectionError):
+            self._answer()
+
+    def _answer(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data = b""
 
@@ -220,10 +256,19 @@ class _Handler(socketserver.BaseRequestHandler):
                 data += self.request.recv(65536)
 
             body, data = data[:length], data[length:]
-            self.request.sendall(self.replies[_choose(head, body)])
+            first, rest = self.replies[_choose(head, body)]
+            self.request.sendall(first)
+
+            if rest:
+                # Else whoever wants the first piece would get them all at once.
+                time.sleep(0.002)
+                self.request.sendall(rest)
 
 
 def _choose(head: bytes, body: bytes) -> str:
+    if REFUSED.encode() in head:
+        return "refusal"
+
     path = head.split(b" ", 2)[1]
     name = (
         "generate" if b"enerateContent" in path else path.rpartition(b"/")[2].decode()

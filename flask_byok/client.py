@@ -375,8 +375,8 @@ class AIClient:
             output_tokens=1 if counts else request.max_tokens,
             streamed=streamed,
             operation=operation,
-            find_unsupported=lambda provider: provider.find_unsupported(
-                request, counts=counts
+            find_unsupported=lambda provider, model: provider.find_unsupported(
+                request, model=model, counts=counts
             ),
         )
 

@@ -47,7 +47,9 @@ class KeyWriter:
 
     def view(self, target: Target) -> CircuitState:
         """Give the state to act on: the row that was read, and what waits here."""
-        return self._overlay.view(target.circuit)
+        state = target.circuit
+        # Nothing waits in nearly every call, which looks five times.
+        return self._overlay.view(state) if self._overlay.pending else state
 
     def _table(self, target: Target) -> sa.Table:
         if isinstance(target, SystemKey):

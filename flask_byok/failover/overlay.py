@@ -43,7 +43,8 @@ class Overlay:
         self._clock = clock
         # Reentrant: the garbage collector may close a stream in the midst of this.
         self._lock = threading.RLock()
-        self._pending: collections.deque[Pending] = collections.deque(
+        #: The changes that wait, oldest first.
+        self.pending: collections.deque[Pending] = collections.deque(
             maxlen=MOST_PENDING
         )
 
@@ -57,19 +58,19 @@ class Overlay:
         )
 
         with self._lock:
-            self._pending.append(pending)
+            self.pending.append(pending)
 
         return pending
 
     def remove(self, pending: Pending) -> None:
         """Forget a change: the row tells it now, or somebody else was first."""
         with self._lock:
-            if pending in self._pending:
-                self._pending.remove(pending)
+            if pending in self.pending:
+                self.pending.remove(pending)
 
     def view(self, state: CircuitState) -> CircuitState:
         """Give a state as it is with the changes that wait."""
-        if not self._pending:
+        if not self.pending:
             return state
 
         oldest = self._clock() - LONGEST_PENDING
@@ -77,7 +78,7 @@ class Overlay:
         with self._lock:
             waiting = [
                 pending
-                for pending in self._pending.copy()
+                for pending in self.pending.copy()
                 if (pending.credential_id, pending.generation)
                 == (state.id, state.generation)
                 and pending.since > oldest

@@ -38,7 +38,7 @@ class Perform(t.Protocol[T_co]):
         ...
 
 
-def carries_all(provider: Provider) -> str | None:
+def carries_all(provider: Provider, model: str) -> str | None:
     """Say of every provider that it can do what a call asks for."""
     return None
 
@@ -52,8 +52,8 @@ class Call:
     :param label: the host's name of the AI feature.
     :param input_tokens: a guess, for the budget.
     :param output_tokens: the most the answer may have; ``None`` for the usual cap.
-    :param find_unsupported: names what a provider cannot do of this call, a word of
-        ``providers.abilities.FEATURES``; ``None`` when it can do everything.
+    :param find_unsupported: names what a provider, or a model of it, cannot do of this
+        call, a word of ``providers.abilities.FEATURES``; ``None`` for nothing.
     :param id: the same for all attempts of the call.
     """
 
@@ -65,7 +65,7 @@ class Call:
     output_tokens: int | None = None
     streamed: bool = False
     operation: Operation = "chat"
-    find_unsupported: cabc.Callable[[Provider], str | None] = carries_all
+    find_unsupported: cabc.Callable[[Provider, str], str | None] = carries_all
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
 
 

@@ -87,9 +87,7 @@ class Planner:
 
     def active(self, state: CompanyState) -> Credential | None:
         """Pick the key AI features use; ``None`` when none is stored."""
-        stored = self.stored(state)
-        chosen = [c for c in stored if c.provider == state.active_provider]
-        return next(iter(chosen or stored), None)
+        return _pick_active(state, self.stored(state))
 
     def stored(self, state: CompanyState) -> list[Credential]:
         """List the company's keys in the registry's order; unknown providers go."""
@@ -105,7 +103,12 @@ class Planner:
 
     def routes(self, state: CompanyState, ask: Ask) -> list[Route]:
         """List every route of this call, whatever the policy says of them."""
-        found = [*self._company_routes(state, ask), *self._system_routes(state, ask)]
+        stored = self.stored(state)
+        active = _pick_first(state, stored, ask)
+        found = [
+            *self._company_routes(state, ask, active, stored),
+            *self._system_routes(ask, active),
+        ]
 
         if ask.embeds:
             found = _same_model(found)
@@ -123,13 +126,17 @@ class Planner:
         names = self.names(provider)
         return model is None or model in names or model in names.values()
 
-    def _company_routes(self, state: CompanyState, ask: Ask) -> cabc.Iterator[Route]:
-        active = self._first(state, ask)
-
+    def _company_routes(
+        self,
+        state: CompanyState,
+        ask: Ask,
+        active: Credential | None,
+        stored: list[Credential],
+    ) -> cabc.Iterator[Route]:
         if active is None:
             return
 
-        others = [c for c in self.stored(state) if c is not active]
+        others = [c for c in stored if c is not active]
 
         if ask.provider is not None:
             others.clear()
@@ -147,8 +154,9 @@ class Planner:
                     credential=credential,
                 )
 
-    def _system_routes(self, state: CompanyState, ask: Ask) -> cabc.Iterator[Route]:
-        active = self._first(state, ask)
+    def _system_routes(
+        self, ask: Ask, active: Credential | None
+    ) -> cabc.Iterator[Route]:
         home = active.provider if active is not None else ask.provider
         order = list(self._settings.system_order)
 
@@ -171,13 +179,6 @@ class Planner:
                     source="system",
                     system_key=self._settings.system_keys[provider_id],
                 )
-
-    def _first(self, state: CompanyState, ask: Ask) -> Credential | None:
-        """Pick the key a call starts on: the active one, or the asked provider's."""
-        if ask.provider is None:
-            return self.active(state)
-
-        return state.credential(ask.provider)
 
     def _may_leave(self, ask: Ask) -> bool:
         if ask.embeds:
@@ -216,6 +217,21 @@ class Planner:
     def names(self, provider: Provider) -> dict[str, str]:
         """Map the app's model names to the models of this provider."""
         return {**provider.default_models, **self._settings.models.get(provider.id, {})}
+
+
+def _pick_active(state: CompanyState, stored: list[Credential]) -> Credential | None:
+    chosen = [c for c in stored if c.provider == state.active_provider]
+    return next(iter(chosen or stored), None)
+
+
+def _pick_first(
+    state: CompanyState, stored: list[Credential], ask: Ask
+) -> Credential | None:
+    """Pick the key a call starts on: the active one, or the asked provider's."""
+    if ask.provider is None:
+        return _pick_active(state, stored)
+
+    return state.credential(ask.provider)
 
 
 def _same_model(routes: list[Route]) -> list[Route]:

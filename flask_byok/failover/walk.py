@@ -128,7 +128,7 @@ class Walk(t.Generic[T]):
         return None
 
     def _take(self, route: Route, has_next: bool) -> Arrived[T] | None:
-        feature = self._call.find_unsupported(route.provider)
+        feature = self._call.find_unsupported(route.provider, route.model)
 
         if feature is not None:
             self._notes.unsupported(route, feature)
@@ -235,12 +235,11 @@ class Walk(t.Generic[T]):
 
     def _open_key(self, step: Step, deadline: Deadline) -> Secret | None:
         """Give the plaintext for one attempt; ``None`` for an unreadable key."""
-        route = step.route
+        credential = step.route.credential
 
-        if route.system_key is not None:
-            return route.system_key
+        if credential is None:
+            return step.route.system_key
 
-        credential = t.cast("Credential", route.credential)
         reason = "unknown_key_id"
 
         try:

@@ -10,8 +10,12 @@ import sqlalchemy as sa
 
 
 def text_lengths(table: sa.Table) -> dict[str, int | None]:
-    """Tell how long the texts of a table's columns may be."""
-    return {column.name: getattr(column.type, "length", None) for column in table.c}
+    """Tell how long the texts of a table may be; other columns are left out."""
+    return {
+        column.name: column.type.length
+        for column in table.c
+        if isinstance(column.type, sa.String)
+    }
 
 
 def fit(
@@ -21,12 +25,15 @@ def fit(
 
     PostgreSQL takes no NUL in a text, and it and MariaDB refuse what is too long.
     """
-    return {
-        name: value.replace("\x00", "")[: lengths[name]]
-        if isinstance(value, str)
-        else value
-        for name, value in values.items()
-    }
+    fitted = dict(values)
+
+    for name, length in lengths.items():
+        value = fitted.get(name)
+
+        if value is not None:
+            fitted[name] = value.replace("\x00", "")[:length]
+
+    return fitted
 
 
 def period_of(now: dt.datetime) -> str:

@@ -29,6 +29,7 @@ FEATURES: t.Final[cabc.Mapping[str, str]] = types.MappingProxyType(
         "forced_tool": "cannot be made to call a tool while it reasons",
         "open_objects": "takes no JSON schema whose objects may have any property",
         "count_tokens": "does not count tokens",
+        "stop": "has a model here that cannot be told where to stop",
     }
 )
 

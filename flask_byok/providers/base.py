@@ -236,8 +236,10 @@ class Provider(abc.ABC):
         """
         return self.chat(sender, PROBE, model=model, api_key=api_key, deadline=deadline)
 
-    def find_unsupported(self, request: ChatRequest, *, counts: bool) -> str | None:
-        """Name what a request asks for and this provider cannot do.
+    def find_unsupported(
+        self, request: ChatRequest, *, model: str, counts: bool
+    ) -> str | None:
+        """Name what a request asks for and this provider, or the model, cannot do.
 
         :param counts: only the tokens of the request are to be counted.
         :return: a word of ``abilities.FEATURES``; ``None`` when it can do everything.

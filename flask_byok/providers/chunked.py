@@ -71,6 +71,12 @@ class ChunkedReader:
                 pieces.append(piece)
                 place += len(piece)
                 self._left -= len(piece)
+
+                # Here already in nearly every case; else it comes as the next line.
+                if not self._left and data.startswith(b"\r\n", place):
+                    self._is_behind = False
+                    place += 2
+
                 continue
 
             end = data.find(b"\n", place)
@@ -106,7 +112,9 @@ class ChunkedReader:
         if match is None:
             raise http.client.HTTPException("chunk")
 
-        self._count_idle(len(line) - len(match[1]) - 1)
+        if len(line) > len(match[1]) + 1:
+            self._count_idle(len(line) - len(match[1]) - 1)
+
         self._left = int(match[1], 16)
         self._is_behind = self._left > 0
         self._in_trailers = self._left == 0

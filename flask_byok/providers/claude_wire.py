@@ -241,11 +241,12 @@ class _MessagesReader(StreamReader):
 
     def _take_delta(self, payload: Json) -> cabc.Iterable[ChatChunk]:
         delta = read_object(payload.get("delta"))
-        index = read_place(payload.get("index"))
         kind = delta.get("type")
 
         if kind == "text_delta":
             return self.add_text(read_text(delta.get("text")))
+
+        index = read_place(payload.get("index"))
 
         if kind == "input_json_delta":
             place = self._places.get(index, -1)

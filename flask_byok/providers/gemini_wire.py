@@ -169,7 +169,9 @@ class _GenerateReader(StreamReader):
             # Early ones are partial, the last is whole.
             self.counts = payload["usageMetadata"]
 
-        if read_object(payload.get("promptFeedback")).get("blockReason"):
+        if "promptFeedback" in payload and read_object(payload["promptFeedback"]).get(
+            "blockReason"
+        ):
             self.ended = True
             self.finish_reason = "content_filter"
 

@@ -20,6 +20,7 @@ from .http import Sender
 from .http import VECTORS_CAP
 from .model_lists import read_day
 from .openai_chat import ChatWire
+from .openai_responses import REASONS
 from .openai_responses import ResponsesWire
 from .types import AttemptFailed
 from .types import ChatAnswer
@@ -74,6 +75,15 @@ class OpenAIProvider(Provider):
     binds_state: bool = True
     api: t.Literal["responses", "chat"] = "responses"
     chat_wire: ChatWire = ChatWire()
+
+    def find_unsupported(
+        self, request: ChatRequest, *, model: str, counts: bool
+    ) -> str | None:
+        """Name what a request asks for and this provider, or the model, cannot do."""
+        if request.stop and self.api == "responses" and REASONS.match(model):
+            return "stop"
+
+        return super().find_unsupported(request, model=model, counts=counts)
 
     def probe(
         self, sender: Sender, *, model: str, api_key: Secret, deadline: Deadline

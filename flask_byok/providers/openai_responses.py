@@ -40,8 +40,9 @@ from .wire import Wire
 #: The smallest ``max_output_tokens`` the wire accepts; smaller wishes are raised.
 SMALLEST_CAP = 16
 
-#: Models that think, and give their thoughts encrypted when they are asked to.
-_REASONS = re.compile(r"(o\d|gpt-[5-9]|gpt-\d\d)(?!.*-chat)")
+#: Models that think: they give their thoughts encrypted when they are asked to, and
+#: refuse to be told where to stop.
+REASONS = re.compile(r"(o\d|gpt-[5-9]|gpt-\d\d)(?!.*-chat)")
 _THOUGHTS = "reasoning.encrypted_content"
 #: Fields that say how to answer: a question for the number of tokens has none of them.
 _NOT_COUNTED = ("include", "max_output_tokens", "store", "stream", "temperature")
@@ -88,7 +89,7 @@ class ResponsesWire(Wire):
         if request.reasoning_effort is not None:
             body["reasoning"] = {"effort": request.reasoning_effort}
 
-        if _REASONS.match(model) and request.reasoning_effort != "none":
+        if REASONS.match(model) and request.reasoning_effort != "none":
             # Nothing is stored there: the thoughts come back with the next question.
             body["include"] = [_THOUGHTS]
 

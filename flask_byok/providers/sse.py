@@ -145,12 +145,9 @@ class EventParser:
     def _dispatch(self, events: list[Event]) -> None:
         if self._data:
             self.has_events = True
-            events.append(
-                Event(
-                    self._name.decode("utf-8", "replace") or "message",
-                    b"\n".join(self._data).decode("utf-8", "replace"),
-                )
-            )
+            name = self._name.decode("utf-8", "replace") if self._name else "message"
+            data = b"\n".join(self._data).decode("utf-8", "replace")
+            events.append(Event(name, data))
             self._data.clear()
 
         self._name = b""

@@ -154,6 +154,8 @@ def _refuse_constant(name: str) -> t.NoReturn:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+#: What JSON lets stand around a value.
+_BLANKS = " \t\n\r"
 # Half of a character, written as an escape. Without its other half it is no text: no
 # page, column or wire takes it.
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -172,8 +174,13 @@ def decode_json(text: str | bytes) -> t.Any:
         if len(text) > _LARGE and _is_dense(text):
             return None
 
-        value = _decoder.decode(text)
-        return _mend(value) if _HALF.search(text) else value
+        text = text.strip(_BLANKS)
+        value, end = _decoder.raw_decode(text)
+
+        if end < len(text):
+            return None
+
+        return _mend(value) if "\\u" in text and _HALF.search(text) else value
     except (ValueError, RecursionError):
         return None
 

@@ -73,7 +73,7 @@ class Sdks:
             return self._choose_provider(kind)
 
         sdk = None if kind is None else KINDS[kind]
-        rivals = [p for p in map(self._registry.get, self._registry.ids)]
+        rivals = list(map(self._registry.get, self._registry.ids))
 
         if sdk is not None:
             rivals = [p for p in rivals if p.sdk_kind == sdk.name]

@@ -156,6 +156,9 @@ async def _in_thread(
 
         raise
 
+    if not results:
+        raise httpx2.ReadError("The stream was left.")
+
     return results[0]
 
 

@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 _GONE: t.Final = "The pasted key is not kept here any more."
 
 #: Verdicts with which a person may go on without asking the provider again.
-_DECIDED: t.Final = ("not_usable", "could_not_ask")
+DECIDED: t.Final = ("not_usable", "could_not_ask")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,7 +145,7 @@ class Drafting:
         secret = self._open(draft)
         checked = None
 
-        if draft.info.verdict in _DECIDED and not step.changes_model:
+        if draft.info.verdict in DECIDED and not step.changes_model:
             checked = parse_report(draft.info.report)
 
         return self._save(step, draft, secret, checked=checked)

@@ -218,7 +218,8 @@ class Database:
 
     def moved(self, value: t.Any) -> dt.datetime:
         """Make the clock's raw answer aware, and move it as tests wish."""
-        return read_time(t.cast("dt.datetime", value)) + self.clock_offset
+        time: dt.datetime = read_time(value)
+        return time + self.clock_offset
 
     def close(self) -> None:
         """Make the deferred writes and close this process's connections."""

@@ -13,6 +13,7 @@ from ..errors import CredentialNotFound
 from ..errors import KeyServiceUnavailable
 from ..errors import VaultClosed
 from ..proxies import current_byok
+from ..service.drafting import DECIDED
 from ..service.drafting import DraftStep
 from ..service.drafting import DraftWish
 from ..vault.company import company_text
@@ -21,6 +22,7 @@ from .answers import limited
 from .answers import to_page
 from .draftslot import draft_id
 from .draftslot import forget_draft
+from .draftslot import read_status
 from .draftslot import remember_draft
 from .guard import count_address
 from .outcome import DRAFT_CARD
@@ -92,8 +94,10 @@ def change_draft(company_id: CompanyId, action: str) -> Response:
     byok, mine = current_byok, draft_id()
     form = forms.read_draft(request.form, byok.registry)
 
+    draft = read_status(company_id).draft
+
     # Another tab may have pasted another key since: then this decision is about none.
-    if mine is None or form.form_id not in (None, mine):
+    if mine is None or draft is None or form.form_id not in (None, mine):
         return to_page(Outcome(code="draft_gone"))
 
     if action == "draft_discard":
@@ -119,10 +123,12 @@ def change_draft(company_id: CompanyId, action: str) -> Response:
         model=form.model,
         changes_model=form.has_model,
     )
-    return to_page(_decide(action, step))
+    asks = action != "draft_use" or form.has_model or draft.verdict not in DECIDED
+    return to_page(_decide(action, step, asks=asks))
 
 
-def _decide(action: str, step: DraftStep) -> Outcome:
+def _decide(action: str, step: DraftStep, *, asks: bool) -> Outcome:
+    """Do it; what asks nobody is not counted as a check either."""
     drafting = current_byok.state.drafting
     decide = {
         "draft_check": drafting.check,
@@ -131,7 +137,9 @@ def _decide(action: str, step: DraftStep) -> Outcome:
     }
 
     try:
-        count_address()
+        if asks:
+            count_address()
+
         result = decide[action](step)
     except CheckLimited as error:
         return limited(error)

@@ -36,6 +36,8 @@ SOURCE: t.Final = "en"
 
 _COMMAS: t.Final = {"ar": "، ", "ja": "、"}
 
+Direction: t.TypeAlias = t.Literal["ltr", "rtl"]
+
 # These put no space between two sentences.
 _UNSPACED: t.Final = frozenset({"ja"})
 
@@ -45,9 +47,11 @@ class Catalog:
     """The sentences of one language.
 
     :param tag: of the language, for ``lang``: ``de``, ``pt-BR``.
+    :param direction: for ``dir``.
     """
 
     tag: str
+    direction: Direction
     sentences: gettext.NullTranslations
 
 
@@ -61,7 +65,7 @@ class Language:
     """
 
     tag: str
-    direction: t.Literal["ltr", "rtl"]
+    direction: Direction
     sentences: gettext.NullTranslations
     formats: Formats
     space: str = " "
@@ -100,7 +104,7 @@ def current_language() -> Language:
     formats = locale if catalog.tag.partition("-")[0] == locale.language else SOURCE
     return Language(
         tag=catalog.tag,
-        direction="rtl" if _is_rtl(catalog.tag) else "ltr",
+        direction=catalog.direction,
         sentences=catalog.sentences,
         formats=BabelFormats(locale=formats, zone=flask_babel.get_timezone()),
         space="" if catalog.tag in _UNSPACED else " ",
@@ -119,12 +123,6 @@ def _codes(locale: Locale) -> tuple[str, ...]:
     ]
     codes = ["_".join(filter(None, part)) for part in parts]
     return tuple(dict.fromkeys(codes))
-
-
-def _is_rtl(tag: str) -> bool:
-    from babel import Locale
-
-    return Locale.parse(tag, sep="-").text_direction == "rtl"
 
 
 @functools.lru_cache(maxsize=256)
@@ -146,18 +144,27 @@ def find_catalog(folders: tuple[str, ...], *codes: str) -> Catalog:
                 found.append((code, _read(path)))
                 break
 
-    if language == SOURCE and not found:
-        return Catalog(tag=codes[0].replace("_", "-"), sentences=_ENGLISH.sentences)
-
     if not found:
-        return Catalog(tag=SOURCE, sentences=_ENGLISH.sentences)
+        code = codes[0] if language == SOURCE else SOURCE
+        return _make_catalog(code, _ENGLISH.sentences)
 
     (code, first), *others = found
 
     for _, sentences in others:
         first.add_fallback(sentences)
 
-    return Catalog(tag=code.replace("_", "-"), sentences=first)
+    return _make_catalog(code, first)
+
+
+def _make_catalog(code: str, sentences: gettext.NullTranslations) -> Catalog:
+    from babel import Locale
+
+    is_rtl = Locale.parse(code).text_direction == "rtl"
+    return Catalog(
+        tag=code.replace("_", "-"),
+        direction="rtl" if is_rtl else "ltr",
+        sentences=sentences,
+    )
 
 
 def _read(path: pathlib.Path) -> gettext.NullTranslations:

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 _TIME: t.Final = Markup('<time datetime="{}">{}</time>')
 _MASKED: t.Final = Markup('<code dir="ltr">{}</code>')
 
-
+# Unicode's marks around a text that may run the other way.
 _ISOLATED: t.Final = "\u2068{}\u2069"
 
 _log = logging.getLogger(__name__)

@@ -353,13 +353,14 @@ CANNOT: t.Final[dict[str, tuple[str, t.Any, dict[str, t.Any]]]] = {
     "image_type": ("GEMINI", picture(GIF), {}),
     "image_size": ("CLAUDE", picture(LARGE), {}),
     "media_size": ("CLAUDE", picture(*[ImagePart(data=b"x" * 7_000_000)] * 4), {}),
-    "document_url": ("OPENAI", picture(FILE), {"stop": "END"}),
+    "document_url": ("OPENAI", picture(FILE), {"stop": "END", "model": "older"}),
     "forced_tool": (
         "CLAUDE",
         BOTH,
         {"tools": TOOLS, "tool_choice": "required", "reasoning_effort": "low"},
     ),
     "open_objects": ("CLAUDE", "hi", {"response_format": OPEN}),
+    "stop": ("OPENAI", "hi", {"stop": "END"}),
 }
 
 
@@ -370,7 +371,8 @@ def test_what_a_provider_cannot_do_is_said_before_it_is_asked(
     """No request, no mark on the key; ``auto`` lets a provider answer that can."""
     provider, messages, more = CANNOT[feature]
     other = "GEMINI" if provider != "GEMINI" else "CLAUDE"
-    host = make(**on_system_key(other))
+    older = {"OPENAI": {"older": "gpt-4.1"}, "GEMINI": {"older": "gemini-3.8-flash"}}
+    host = make(**on_system_key(other), BYOK_MODELS=older)
     host.store(provider)
 
     for fallback in (True, False):
@@ -393,7 +395,9 @@ def test_every_feature_that_may_be_missing_is_tried() -> None:
     """A new word needs a call here, but for what registered vendors alone lack."""
     vendor = OpenAIProvider(api="chat", chat_wire=ChatWire(takes_documents=False))
     request = ChatRequest(messages=tuple(picture(DocumentPart(data=PDF))))
-    lacks = {vendor.find_unsupported(request, counts=one) for one in (False, True)}
+    lacks = {
+        vendor.find_unsupported(request, model="m", counts=one) for one in (False, True)
+    }
     assert lacks == set(FEATURES) - set(CANNOT) == {"document_type", "count_tokens"}
 
     with pytest.raises(ValueError, match="does not count"):

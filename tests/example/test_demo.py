@@ -115,6 +115,22 @@ def test_taken_ports_are_no_trouble(tmp_path: pathlib.Path) -> None:
             assert "Sign in" in read(address_in(printed, "Content Studio") + "/sign-in")
 
 
+def test_the_layout_can_be_chosen(tmp_path: pathlib.Path) -> None:
+    """With ``--layout bootstrap`` the app is a Bootstrap one, its policy included."""
+    ports = ("--port", "0", "--simulator-port", "0")
+
+    with running(tmp_path, *ports, "--layout", "bootstrap") as printed:
+        address = address_in(printed, "Content Studio")
+
+        with urllib.request.urlopen(f"{address}/sign-in") as answer:
+            policy = answer.headers["Content-Security-Policy"]
+
+        assert "img-src 'self' data:;" in policy
+        assert "--bs-body-bg" in read(
+            f"{address}/bootstrap/static/css/bootstrap.min.css"
+        )
+
+
 def test_the_command_line_finds_app_and_simulator(tmp_path: pathlib.Path) -> None:
     """``flask --app example_app byok doctor`` has nothing to complain about."""
     app = f"example_app:create_app(None, instance_path={str(tmp_path)!r})"

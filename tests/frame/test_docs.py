@@ -37,6 +37,9 @@ CONTEXT = {
     "byok_csrf_field",
     "byok_csrf_token()",
     'byok_say("…", name=value)',
+    'byok_say_count("{n} day", "{n} days", 3)',
+    "byok_lang",
+    "byok_dir",
     "byok_compact(html)",
 }
 

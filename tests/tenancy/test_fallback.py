@@ -16,6 +16,8 @@ from flask_byok import BYOK
 from flask_byok import CredentialMixin
 from flask_byok import current_ai_client
 from flask_byok import errors
+from flask_byok.secret import Secret
+from flask_byok.service.drafting import DraftWish
 from flask_byok.testing import Simulator
 from flask_byok.vault.models import COMPANY_LENGTH
 from flask_byok.vault.models import word_type
@@ -193,6 +195,13 @@ def test_forgetting_beside_a_cascading_foreign_key(
             byok.save_key(company, "OPENAI", GOOD)
             byok.client_for(company).chat("on its own")
             byok.set_policy(company, fallback="never")
+            draft = DraftWish(
+                company=f"i:{company}",
+                provider="OPENAI",
+                verdict="could_not_ask",
+                actor=None,
+            )
+            byok.state.drafting.keep(draft, Secret(BETTER))
 
         byok.state.database.flush(force=True)
         # The attempts on their own keys become sums of the day; the others stay.

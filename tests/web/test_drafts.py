@@ -10,6 +10,7 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 
+from flask_byok.errors import CheckLimited
 from flask_byok.errors import RetireRefused
 from flask_byok.masterkeys import generate
 from flask_byok.service.upkeep import VerifyReport
@@ -24,6 +25,7 @@ from tests.web.conftest import Visitor
 from tests.web.test_saving import blob_of
 from tests.web.test_states import check_sound
 
+ADDRESS_LIMIT = 20
 POOR = "not-a-real-nocredit-key-0003-IjKl"
 CLAUDE_LIKE = "sk-ant-not-a-real-key-0001-MnOp"
 
@@ -50,9 +52,25 @@ def move_clock(host: Host, **delta: float) -> None:
         host.byok.state.database.clock_offset += dt.timedelta(**delta)
 
 
+def use_up_checks(host: Host) -> None:
+    """Let this address make no further check for a minute."""
+    with host.app.app_context():
+        limiter = host.byok.state.desk.limiter
+
+        with pytest.raises(CheckLimited):
+            for _ in range(ADDRESS_LIMIT + 1):
+                limiter.hit(address="127.0.0.1")
+
+
 def buttons(answer: t.Any) -> list[str]:
     """Read which decisions the panel offers, in order."""
     return re.findall(r'name="action" value="draft_(\w+)"', answer.text)
+
+
+@pytest.fixture
+def host(make_host: MakeHost) -> Host:
+    """A host with a limit on checks of an address that tests do not meet by chance."""
+    return make_host(BYOK_RATE_LIMIT={"company": 1000, "address": ADDRESS_LIMIT})
 
 
 @pytest.fixture
@@ -80,8 +98,10 @@ def test_a_key_without_credit(host: Host, ada: Visitor) -> None:
     check_sound(again)
     assert blob_of(host) == before
 
-    # The key of the row is what is saved, and nothing was pasted a second time.
+    # The key of the row is what is saved, and nothing was pasted a second time. Nobody
+    # is asked, so no limit on checks stands in the way.
     host.simulator.clear()
+    use_up_checks(host)
     saved = press(ada, "use")
     assert state_of(saved) == "saved"
     assert host.simulator.requests == []

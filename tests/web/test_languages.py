@@ -15,8 +15,10 @@ import flask
 import flask_babel
 import pytest
 from babel.messages.pofile import read_po
+from markupsafe import Markup
 
 from flask_byok.testing.states import STATES
+from flask_byok.web import texts
 from tests.support import examples
 from tests.support import messages
 from tests.support import pseudo
@@ -339,6 +341,23 @@ def test_banner_and_warning_speak_it_too(translated: cabc.Callable[..., Host]) -
     told = ada.client.get("/write", headers={"Accept": "text/html"}).text
     assert "Der OpenAI-Schlüssel Ihrer Firma funktioniert nicht" in told
     assert "Funktionen nutzen vorerst den von Studio bereitgestellten" in told
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences", "parts"),
+    [
+        ("de", "Gespeichert. Funktioniert.", "a, b"),
+        ("ja", "保存しました。動作しています。", "a、b"),
+        ("ar", "تم الحفظ. يعمل.", "a، b"),
+    ],
+)
+def test_sentences_and_lists_are_joined_as_the_language_does(
+    language: str, sentences: str, parts: str, translated: cabc.Callable[..., Host]
+) -> None:
+    """No space after a Japanese full stop, an Arabic comma between Arabic words."""
+    with translated(language).app.test_request_context():
+        assert texts.join(texts.say("Saved."), texts.say("Working.")) == sentences
+        assert texts.enumerate_parts([Markup("a"), Markup("b")]) == parts
 
 
 def test_an_app_without_a_name_reads_well(translated: cabc.Callable[..., Host]) -> None:

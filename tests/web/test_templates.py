@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 import typing as t
 
@@ -13,8 +12,6 @@ import pytest
 from tests.web.conftest import Host
 from tests.web.conftest import MakeHost
 from tests.web.conftest import text_of
-
-TEMPLATES = pathlib.Path(__file__).parents[2] / "flask_byok" / "templates" / "byok"
 
 BASE = """<!doctype html><html lang="en"><head><title>{% block title %}{% endblock %}
 </title></head><body><header>The host's header</header><main>{% block content %}
@@ -89,41 +86,6 @@ def test_a_nonce(make_host: MakeHost) -> None:
     assert all('nonce="n0nce"' in tag for tag in tags)
     plain = make_host(BYOK_CSP_NONCE=None).client().get()
     assert "nonce" not in plain.text
-
-
-@pytest.mark.parametrize(
-    "block",
-    [
-        "byok_breadcrumb",
-        "byok_notice",
-        "byok_status",
-        "byok_keys",
-        "byok_key_form",
-        "byok_policy",
-        "byok_usage",
-        "byok_history",
-    ],
-)
-def test_every_block_can_be_overridden(make_host: MakeHost, block: str) -> None:
-    """Three lines of a host replace one part of the page."""
-    mine = '{% extends "mine/settings.html" %}'
-    mine += f"{{% block {block} %}}the host's own part{{% endblock %}}"
-    ours = (TEMPLATES / "settings.html").read_text()
-    host = host_with(
-        make_host, {"byok/settings.html": mine, "mine/settings.html": ours}
-    )
-    assert "the host's own part" in text_of(host.client().get())
-
-
-@pytest.mark.parametrize("name", ["settings", "remove", "denied", "message", "base"])
-def test_every_template_can_be_replaced(make_host: MakeHost, name: str) -> None:
-    """A template of the same path wins over ours."""
-    host = host_with(make_host, {f"byok/{name}.html": "the host's own template"})
-    host.save()
-    ada = host.client()
-    pages = [ada.get(), ada.get("/remove/OPENAI"), host.client("max").get()]
-    pages += [ada.post("/key", action="nope")]
-    assert any("the host's own template" in page.text for page in pages)
 
 
 @pytest.mark.case("E12", "E23")
