@@ -104,6 +104,33 @@ def test_only_what_belongs_to_nobody_is_sent_again(
     assert server.paid() == "s"
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (401, None, "Missing scopes: api.files.read"),
+        (403, "model_not_found", "no access"),
+        (429, "rate_limit_exceeded", "slow down"),
+    ],
+    ids=["scope", "model", "rate"],
+)
+def test_what_is_not_generation_says_nothing_of_it(
+    filing: tuple[CallHost, t.Any],
+    server: FileServer,
+    refusal: tuple[int, str | None, str],
+) -> None:
+    """A key that may keep no files, or not so many at once, answers all the same."""
+    host, client = filing
+    server.refused, server.refusal = "company", refusal
+
+    with pytest.raises(openai.APIStatusError):
+        client.files.list()
+
+    server.refused = ""
+    server.seen.clear()
+    client.responses.create(model="default", input="a")
+    assert server.paid() == "c" and host.circuit().circuit == "closed"
+
+
 def test_a_broken_download_is_one(
     filing: tuple[CallHost, t.Any], server: FileServer
 ) -> None:
