@@ -18,7 +18,6 @@ from .routes import Route
 from .verdict import Verdict
 from .watch import CallWatch
 
-
 #: What these ask for may be allowed, or forbidden, whatever holds of generation.
 _BESIDE: t.Final = ("count_tokens", "list_models", "request")
 
