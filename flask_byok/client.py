@@ -21,6 +21,7 @@ from .messages import CHARACTERS_OF_A_TOKEN
 from .messages import estimate_tokens
 from .messages import Messages
 from .messages import Tools
+from .providers.bound import is_account_bound
 from .providers.types import ChatChunk
 from .providers.types import ChatRequest
 from .providers.types import ChatResponse
@@ -136,7 +137,8 @@ class AIClient:
         :param fallback: ``False`` keeps the call on its first route. It may only
             tighten the company's policy.
         :param extra: body fields passed to the provider as they are; they keep the
-            call with its provider.
+            call with its provider, and on its first key when they point to what an
+            account keeps (``previous_response_id``, a file's id).
         :raises ProviderError: what the first route said, when no route answered; the
             subclass tells the kind, ``.attempts`` every route.
         :raises InvalidAnswer: when the answer is not in ``response_format``; it keeps
@@ -364,7 +366,7 @@ class AIClient:
             ask=Ask(
                 model=model,
                 one_provider=bool(request.extra),
-                fallback=fallback,
+                fallback=fallback and not is_account_bound(request.extra),
                 droppable=asking.find_droppable(request),
             ),
             timeout=_read_timeout(timeout),

@@ -11,10 +11,10 @@ import re
 import typing as t
 
 from .formats.answer import AnswerFormat
+from .providers.media import fit_media
 from .providers.types import ChatRequest
 from .providers.types import DocumentPart
 from .providers.types import Effort
-from .providers.types import ImagePart
 from .providers.types import Message
 from .providers.types import Part
 from .providers.types import StatePart
@@ -86,54 +86,16 @@ def read_messages(messages: Messages) -> tuple[Message, ...]:
         messages = [Message(role="user", content=messages)]
 
     found = tuple(
-        message if isinstance(message, Message) else Message.from_dict(message)
+        fit_media(
+            message if isinstance(message, Message) else Message.from_dict(message)
+        )
         for message in messages
     )
 
     if not found:
         raise ValueError("'messages' is empty; there is nothing to ask.")
 
-    for message in found:
-        if not isinstance(message.content, str):
-            _check_parts(message.content)
-
     return found
-
-
-def _check_parts(parts: cabc.Iterable[Part]) -> None:
-    """Refuse what no provider could be sent."""
-    for part in parts:
-        if not isinstance(part, ImagePart | DocumentPart):
-            continue
-
-        noun = "An image" if isinstance(part, ImagePart) else "A document"
-
-        if (part.data is None) == (part.url is None):
-            raise ValueError(f"{noun} has either 'data' or 'url'.")
-
-        if part.data == b"" or part.url == "":
-            raise ValueError(f"{noun} is empty.")
-
-        if isinstance(part, DocumentPart):
-            _check_document(part)
-
-
-def _check_document(part: DocumentPart) -> None:
-    if part.media_type == "application/pdf":
-        return
-
-    if not part.media_type.startswith("text/"):
-        raise ValueError(
-            "A document's 'media_type' is 'application/pdf' or begins with 'text/'."
-        )
-
-    try:
-        (part.data or b"").decode("utf-8")
-        return
-    except UnicodeDecodeError:
-        pass
-
-    raise ValueError("A document of text must be in UTF-8.")
 
 
 def _read_tools(tools: Tools | None, choice: str | None) -> tuple[Tool, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import typing as t
 
 from ..vault.types import CompanyState
 from ..vault.types import Credential
@@ -15,6 +17,9 @@ from .rooms import Rooms
 from .routes import Route
 from .verdict import Verdict
 from .watch import CallWatch
+
+#: What these ask for may be allowed, or forbidden, whatever holds of generation.
+_BESIDE: t.Final = ("count_tokens", "list_models", "request")
 
 
 class Lessons:
@@ -60,9 +65,7 @@ class Lessons:
     def failed(self, step: Step, verdict: Verdict) -> None:
         """Remember a failure as its class demands."""
         now, route = self._state.now(), step.route
-        change = self._circuits.failed(
-            step.target, verdict, now, model=route.model, token=step.gate.token
-        )
+        change = self._remember(step, verdict, now)
         self._tell(change, now)
         self._notes.conclude(step, verdict)
 
@@ -75,11 +78,36 @@ class Lessons:
         if verdict.letter == "G" and route.source == "system" and self._notes.letters:
             self._teller.request_refused(route.provider.id, verdict)
 
+    def _remember(
+        self, step: Step, verdict: Verdict, now: dt.datetime
+    ) -> Change | None:
+        """Write a failure to the key's row, as far as it says something of the key.
+
+        Keys are granted some things and not others: one that may make no vectors, or
+        no lists, may generate. Rates have limits of their own there, and a model that
+        is missing is not the route's.
+        """
+        if verdict.letter in "BDM" and self._call.operation in _BESIDE:
+            self.release(step)
+            return None
+
+        if verdict.letter == "B" and self._call.operation == "embeddings":
+            verdict = dataclasses.replace(verdict, model_scoped=True)
+
+        return self._circuits.failed(
+            step.target, verdict, now, model=step.route.model, token=step.gate.token
+        )
+
     def answered(self, step: Step) -> None:
         """Remember an answer: it closes a circuit, ends a block, confirms others."""
         now = self._state.now()
-        self._succeed(step, now)
-        self._confirm_blocks(now)
+
+        if self._call.operation in _BESIDE:
+            # A list of models never proves that the key may generate, or has money.
+            self.release(step)
+        else:
+            self._succeed(step, now)
+            self._confirm_blocks(now)
 
         if step.route.source == "system":
             self._tell_fallback(step.route, now)

@@ -15,6 +15,7 @@ import typing as t
 from ..config import Policy
 from ..config import Settings
 from ..providers.base import Provider
+from ..providers.foreign import Keeper
 from ..providers.registry import Registry
 from ..providers.types import Source
 from ..secret import Secret
@@ -23,6 +24,9 @@ from ..vault.types import Credential
 
 #: The model name of a call that asked for none.
 DEFAULT: t.Final = "default"
+
+#: Among what a route leaves out: the thoughts of another account or model.
+THOUGHTS: t.Final = "thoughts"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +58,8 @@ class Ask:
     :param provider: the call speaks this provider's wire and goes to no other, whatever
         key of the company is active; ``None`` where the company's choice decides.
     :param droppable: names of what is meant for the first route's provider alone.
+    :param keeper: to whom the thoughts in the request belong, as the first route has
+        them; ``None`` when there are none, or they are fitted to each route.
     """
 
     model: str | None = None
@@ -62,6 +68,7 @@ class Ask:
     embeds: bool = False
     provider: str | None = None
     droppable: tuple[str, ...] = ()
+    keeper: Keeper | None = None
 
 
 class Planner:
@@ -108,6 +115,9 @@ class Planner:
 
         if ask.droppable:
             found = _drop_abroad(found, ask.droppable)
+
+        if ask.keeper is not None:
+            found = _drop_thoughts(found, ask.keeper)
 
         return found if ask.fallback else found[:1]
 
@@ -245,4 +255,15 @@ def _drop_abroad(routes: list[Route], names: tuple[str, ...]) -> list[Route]:
         if route.provider.id in homes
         else dataclasses.replace(route, dropped=names)
         for route in routes
+    ]
+
+
+def _drop_thoughts(routes: list[Route], keeper: Keeper) -> list[Route]:
+    """Leave thoughts out where another account, or another model, answers."""
+    models = {route.model for route in routes[:1]}
+    return [
+        route
+        if position == 0 or (keeper == "model" and route.model in models)
+        else dataclasses.replace(route, dropped=(*route.dropped, THOUGHTS))
+        for position, route in enumerate(routes)
     ]

@@ -71,7 +71,7 @@ class AnswerFormat:
 
         try:
             return self.build(value), None
-        except ValueError:
+        except (ValueError, OverflowError):
             return None, "the class refuses a value"
 
 

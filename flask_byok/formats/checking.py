@@ -17,7 +17,7 @@ _NUMBERS: t.Final[cabc.Mapping[str, cabc.Callable[[float, float], bool]]] = {
     "maximum": lambda value, limit: value <= limit,
     "exclusiveMinimum": lambda value, limit: value > limit,
     "exclusiveMaximum": lambda value, limit: value < limit,
-    "multipleOf": lambda value, step: math.isclose(value / step, round(value / step)),
+    "multipleOf": lambda value, step: _is_multiple(value, step),
 }
 _SIZES: t.Final[cabc.Mapping[str, tuple[type, bool]]] = {
     "minLength": (str, True),
@@ -168,17 +168,33 @@ def _check_limits(value: t.Any, schema: Schema, where: str) -> str | None:
     pattern = schema.get("pattern")
 
     if isinstance(pattern, str) and isinstance(value, str):
-        if re.search(pattern, value) is None:
+        if not _matches(pattern, value):
             return f"{where} does not match 'pattern'"
 
     return None
 
 
+def _is_multiple(value: float, step: float) -> bool:
+    try:
+        return math.isclose(value / step, round(value / step))
+    except OverflowError:
+        return False
+
+
+def _matches(pattern: str, value: str) -> bool:
+    try:
+        return re.search(pattern, value) is not None
+    except re.error:
+        return True  # the schema's expressions are not Python's, and not all alike
+
+
 def _is_of(value: t.Any, kind: object) -> bool:
     """Tell whether a decoded value is of one of JSON schema's types."""
     if kind in ("integer", "number"):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and (kind == "number" or float(value).is_integer())
+        if isinstance(value, float):
+            return value.is_integer() if kind == "integer" else math.isfinite(value)
+
+        return isinstance(value, int) and not isinstance(value, bool)
 
     kinds = {
         "string": str,

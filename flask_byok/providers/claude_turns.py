@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import typing as t
 
 from .types import DocumentPart
 from .types import ImagePart
@@ -15,8 +16,11 @@ from .wire import as_parts
 from .wire import encode_bytes
 from .wire import fit_id
 from .wire import Json
-from .wire import read_objects
+from .wire import read_object
 from .wire import read_state
+
+#: Kinds of blocks that go back unchanged.
+THINKING: t.Final = ("thinking", "redacted_thinking")
 
 
 def build_turns(messages: cabc.Iterable[Message]) -> list[Json]:
@@ -68,7 +72,11 @@ def _build_blocks(part: object) -> cabc.Iterator[Json]:
             "content": part.content,
         }
     elif isinstance(part, StatePart):
-        yield from read_objects([read_state(part, "CLAUDE").get("block")])
+        block = read_object(read_state(part, "CLAUDE").get("block"))
+
+        # A block of another kind no answer can have held.
+        if block.get("type") in THINKING:
+            yield block
     elif isinstance(part, ToolCall):
         yield {
             "type": "tool_use",

@@ -13,6 +13,7 @@ import typing as t
 from .abilities import Abilities
 from .claude_turns import build_turns
 from .claude_turns import find_used_tools
+from .claude_turns import THINKING
 from .schemas import fit_claude
 from .streams import find_calls
 from .streams import OpenState
@@ -50,7 +51,6 @@ _FINISH: cabc.Mapping[str, FinishReason] = {
     "refusal": "content_filter",
 }
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
-_THINKING = ("thinking", "redacted_thinking")
 
 #: The wire's word for ours; "none" is said otherwise.
 _EFFORTS: cabc.Mapping[Effort, str] = {
@@ -230,7 +230,7 @@ class _MessagesReader(StreamReader):
         if block.get("type") == "text":
             return self.add_text(read_text(block.get("text")))
 
-        if block.get("type") in _THINKING:
+        if block.get("type") in THINKING:
             self._thinking[index] = self.add_state("block", block)
 
         if block.get("type") != "tool_use":
@@ -265,7 +265,7 @@ def _parse_block(block: Json) -> Part | None:
     if kind == "text" and read_text(block.get("text")):
         return TextPart(text=read_text(block.get("text")))
 
-    if kind in _THINKING:
+    if kind in THINKING:
         # It goes back unchanged, in its place before texts and tool calls.
         return StatePart(provider_state={"CLAUDE": {"block": block}})
 

@@ -88,7 +88,7 @@ class OpenAICompatible(OpenAIProvider):
         default_factory=lambda: types.MappingProxyType({})
     )
     embedding_model: str | None = None
-    # The Chat Completions wire carries no state between turns.
+    # The Chat Completions wire carries no state between turns; the newer one does.
     binds_state: bool = False
     errors: ErrorTable | None = "COMPATIBLE"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
@@ -114,6 +114,9 @@ class OpenAICompatible(OpenAIProvider):
         self._set("default_models", types.MappingProxyType({**self.default_models}))
         self._set("model_ends", types.MappingProxyType({**self.model_ends}))
         self._set("chat_wire", self._build_chat_wire())
+
+        if self.api == "responses":
+            self._set("binds_state", True)
 
     def models(
         self,

@@ -11,6 +11,7 @@ import http.client
 import io
 import socket
 import ssl
+import threading
 import time
 import typing as t
 
@@ -38,11 +39,11 @@ class Watch:
         "answered",
         "connected",
         "connecting",
-        "connection",
         "deadline",
         "gap",
         "gap_left",
         "is_cut",
+        "lock",
         "reused",
         "sock",
         "total_left",
@@ -60,9 +61,10 @@ class Watch:
         self.answered: bool = False
         #: The answer as ``http.client`` has it, once its headers are here.
         self.answer: http.client.HTTPResponse | None = None
-        #: The connection in use and its socket, once it stands; for :meth:`cut` alone.
-        self.connection: _Guarded | None = None
+        #: The connection in use, once it stands; for :meth:`cut` alone.
         self.sock: socket.socket | None = None
+        #: Held while that connection is cut, or goes to somebody else.
+        self.lock = threading.Lock()
         self.is_cut: bool = False
         #: Seconds of waiting allowed between two events; ``None`` outside streams.
         self.gap: float | None = None
@@ -73,17 +75,20 @@ class Watch:
         """Close the connection from another thread: its reader meets the end."""
         self.is_cut = True
         self.limit_total(0.0)
-        connection, sock = self.connection, self.sock
 
-        # Given back, it may be another call's by now.
-        if connection is None or sock is None or connection.watch is not self:
-            return
+        with self.lock:
+            if self.sock is not None:
+                try:
+                    # Not the method of a TLS socket: it takes its state from the
+                    # reader.
+                    socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                except OSError:
+                    pass  # closed already
 
-        try:
-            # Not the method of a TLS socket: it takes its state from the reader.
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
-        except OSError:
-            pass  # closed already
+    def let_go(self) -> None:
+        """Forget the connection: from now on it is another attempt's."""
+        with self.lock:
+            self.sock = None
 
     def connect_left(self) -> float:
         """Tell the seconds the connection may take."""
@@ -221,7 +226,7 @@ class _Guarded(HTTPConnection):
         if self.sock is None:
             self.connect()
 
-        self.watch.connection, self.watch.sock = self, self.sock
+        self.watch.sock = self.sock
 
         if self.watch.is_cut:
             raise ConnectionAbortedError("cut")
@@ -263,6 +268,15 @@ class _WatchedPool(HTTPConnectionPool):
         watch.reused = not conn.is_closed
         conn.watch = watch
         return super()._make_request(conn, *args, **options)
+
+    def _put_conn(self, conn: t.Any) -> None:
+        watch: Watch | None = getattr(conn, "watch", None)
+
+        # Before anybody can take it out: a late cut would meet a stranger's answer.
+        if watch is not None:
+            watch.let_go()
+
+        super()._put_conn(conn)
 
 
 class _WatchedTLSPool(_WatchedPool, HTTPSConnectionPool):

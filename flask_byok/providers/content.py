@@ -38,7 +38,9 @@ class TextPart:
 class ImagePart:
     """An image, by its bytes or by a URL the provider fetches itself.
 
-    :param media_type: ``image/png``, ``image/jpeg``, …; needed with ``data``.
+    :param url: a ``data:`` URL is taken for the bytes in it.
+    :param media_type: ``image/png``, ``image/jpeg``, …; told by the bytes themselves
+        when it is left out.
     """
 
     data: bytes | None = dataclasses.field(default=None, repr=False)

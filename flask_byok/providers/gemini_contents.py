@@ -45,8 +45,8 @@ def build_contents(messages: cabc.Sequence[Message], model: str) -> list[Json]:
             if (built := _build_part(part, calls)) is not None
         ]
 
-        if _WANTS_SIGNATURES.match(model.removeprefix("models/")):
-            _sign_first_call(parts)
+        if wants_signatures(model):
+            sign_first_call(parts)
 
         if contents and contents[-1][0] == role:
             contents[-1][1].extend(parts)
@@ -56,7 +56,12 @@ def build_contents(messages: cabc.Sequence[Message], model: str) -> list[Json]:
     return [{"role": role, "parts": parts} for role, parts in contents]
 
 
-def _sign_first_call(parts: cabc.Iterable[dict[str, t.Any]]) -> None:
+def wants_signatures(model: str) -> bool:
+    """Tell whether a model refuses a tool call that nobody signed."""
+    return _WANTS_SIGNATURES.match(model.removeprefix("models/")) is not None
+
+
+def sign_first_call(parts: cabc.Iterable[dict[str, t.Any]]) -> None:
     """Sign a turn's calls where nobody did: of several the first bears the sign."""
     first = next((part for part in parts if "functionCall" in part), None)
 

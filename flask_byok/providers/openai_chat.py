@@ -136,9 +136,9 @@ class ChatWire(Wire):
 
         message = read_object(choices[0].get("message"))
         refusal = read_text(message.get("refusal"))
-        finish = read_finish(choices[0].get("finish_reason"), _FINISH)
-        text = read_text(message.get("content")) + refusal
         calls = tuple(map(_parse_call, read_objects(message.get("tool_calls"))))
+        finish = _read_finish(choices[0].get("finish_reason"), bool(calls))
+        text = _read_content(message.get("content")) + refusal
 
         return ChatAnswer(
             text=text,
@@ -204,13 +204,13 @@ class _ChatReader(StreamReader):
             delta = read_object(choice.get("delta"))
             refusal = read_text(delta.get("refusal"))
             self._refused = self._refused or bool(refusal)
-            chunks += self.add_text(read_text(delta.get("content")) + refusal)
+            chunks += self.add_text(_read_content(delta.get("content")) + refusal)
 
             for fragment in read_objects(delta.get("tool_calls")):
                 chunks += self._take_fragment(fragment)
 
             if choice.get("finish_reason") is not None:
-                finish = read_finish(choice["finish_reason"], _FINISH)
+                finish = _read_finish(choice["finish_reason"], bool(self.calls))
                 self.finish_reason = "content_filter" if self._refused else finish
 
         return chunks
@@ -219,14 +219,30 @@ class _ChatReader(StreamReader):
         index = read_place(fragment.get("index"))
         function = read_object(fragment.get("function"))
         arguments = read_text(function.get("arguments"))
+        call_id = read_text(fragment.get("id"))
+        place = self._places.get(index)
 
-        if index in self._places:
-            return self.add_arguments(self._places[index], arguments)
+        # Several vendors give all calls one place, or none: a new id is a new call.
+        if place is not None and call_id in ("", self.calls[place].id):
+            return self.add_arguments(place, arguments)
 
         self._places[index] = len(self.calls)
-        return self.open_call(
-            read_text(fragment.get("id")), read_text(function.get("name")), arguments
-        )
+        return self.open_call(call_id, read_text(function.get("name")), arguments)
+
+
+def _read_content(content: object) -> str:
+    """Read text, or the texts among the parts that some vendors write instead."""
+    if isinstance(content, str):
+        return content
+
+    parts = (one for one in read_objects(content) if one.get("type") == "text")
+    return "".join(read_text(one.get("text")) for one in parts)
+
+
+def _read_finish(reason: object, has_calls: bool) -> FinishReason:
+    """Read why an answer ended; one that calls tools may say ``stop`` all the same."""
+    finish = read_finish(reason, _FINISH)
+    return "tool_calls" if finish == "stop" and has_calls else finish
 
 
 def _build_choice(choice: str) -> object:

@@ -21,6 +21,7 @@ from .wire import dump_arguments
 from .wire import encode_bytes
 from .wire import fit_id
 from .wire import Json
+from .wire import read_object
 from .wire import read_state
 
 
@@ -109,8 +110,8 @@ def _build_assistant(parts: cabc.Sequence[Part]) -> cabc.Iterator[Json]:
 
         texts.clear()
 
-        if isinstance(part, StatePart) and "item" in state:
-            yield state["item"]
+        if isinstance(part, StatePart):
+            yield from _keep_thoughts(state)
         elif isinstance(part, ToolCall):
             yield {
                 "type": "function_call",
@@ -121,6 +122,14 @@ def _build_assistant(parts: cabc.Sequence[Part]) -> cabc.Iterator[Json]:
 
     if any(texts):
         yield {"role": "assistant", "content": "".join(texts)}
+
+
+def _keep_thoughts(state: Json) -> cabc.Iterator[Json]:
+    """Give the item of a state; of another kind, no answer can have held it."""
+    item = read_object(state.get("item"))
+
+    if item.get("type") == "reasoning":
+        yield item
 
 
 def _build_user(parts: cabc.Sequence[Part]) -> cabc.Iterator[Json]:

@@ -76,7 +76,8 @@ class Attempt:
     :param latency_ms: wall time in ms; ``None`` when nothing was sent.
     :param sent: whether an HTTP request was made.
     :param dropped: names of what this route leaves out of the request: ``temperature``
-        means nothing to another provider's model.
+        means nothing to another provider's model, and ``thoughts`` that an SDK sends
+        along nothing to another account or model.
     """
 
     source: Source

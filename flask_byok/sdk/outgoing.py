@@ -11,8 +11,15 @@ import urllib.parse
 from ..failover.rooms import Call
 from ..failover.routes import Ask
 from ..failover.routes import DEFAULT
+from ..failover.routes import Route
+from ..failover.routes import THOUGHTS
 from ..messages import CHARACTERS_OF_A_TOKEN
 from ..providers.base import Provider
+from ..providers.bound import is_account_bound
+from ..providers.bound import may_be_bound
+from ..providers.foreign import drop_thoughts
+from ..providers.foreign import find_keeper
+from ..providers.foreign import Keeper
 from ..providers.gemini_wire import quote_model
 from ..providers.openai_chat import ChatWire
 from ..providers.relay import RelayRequest
@@ -21,7 +28,6 @@ from ..providers.wire import encode_json
 from ..providers.wire import Json
 from ..providers.wire import read_count
 from ..providers.wire import read_object
-from .bound import is_account_bound
 from .kinds import kind_of
 from .paths import find_purpose
 from .paths import Purpose
@@ -44,6 +50,7 @@ _SENT: t.Final = frozenset(
 )
 _SENT_FAMILY: t.Final = "x-stainless-"
 _LONGEST_VALUE: t.Final = 2048
+_NAME: t.Final = re.compile(r"[a-z0-9-]{1,80}")
 _MODEL_IN_PATH: t.Final = re.compile(r"(/models/)([^/:]+)(:\w+)")
 _MODEL_IN_FORM: t.Final = re.compile(
     rb'(name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r\n]{1,200})'
@@ -101,9 +108,20 @@ class Outgoing:
     @property
     def is_bound(self) -> bool:
         """Whether only one account can answer, so that no second key is tried."""
-        return self.purpose.is_bound or is_account_bound(
-            self._incoming.body, self._payload
-        )
+        if self.purpose.is_bound or self._is_unread:
+            return True
+
+        return may_be_bound(self._incoming.body) and is_account_bound(self._payload)
+
+    @property
+    def _is_unread(self) -> bool:
+        """Whether there is a body that could not be looked into: neither form nor JSON.
+
+        It may point to anything.
+        """
+        kind = self._incoming.headers.get("content-type", "")
+        is_form = kind.startswith("multipart/form-data")
+        return bool(self._incoming.body) and not self._payload and not is_form
 
     def call(
         self, company: str, *, timeout: float | None, label: str | None, fallback: bool
@@ -119,6 +137,7 @@ class Outgoing:
                 fallback=fallback and not self.is_bound,
                 embeds=embeds,
                 provider=self._provider.id,
+                keeper=self._find_keeper(),
             ),
             timeout=self._incoming.timeout or timeout,
             label=label,
@@ -128,23 +147,28 @@ class Outgoing:
             operation=self.purpose.operation,
         )
 
-    def for_model(self, model: str) -> RelayRequest:
+    def for_route(self, route: Route) -> RelayRequest:
         """Write the request for one route.
 
-        :param model: of the route; takes the place of the name that was asked for.
+        Its model takes the place of the name that was asked for.
         """
         path, body = self._incoming.path, self._incoming.body or None
+        model, payload = route.model, self._payload
+
+        if THOUGHTS in route.dropped:
+            payload = drop_thoughts(self._provider.dialect, payload, model)
+            body = encode_json(payload)
 
         if self.model is not None and model != self.model:
-            path, body = self._with_model(model)
+            path, body = self._with_model(model, payload, body)
 
         if self.adds_usage:
             body = encode_json(
                 {
-                    **self._payload,
+                    **payload,
                     "model": model,
                     "stream_options": {
-                        **read_object(self._payload.get("stream_options")),
+                        **read_object(payload.get("stream_options")),
                         "include_usage": True,
                     },
                 }
@@ -157,23 +181,32 @@ class Outgoing:
             body=body,
         )
 
-    def _with_model(self, model: str) -> tuple[str, bytes | None]:
-        path, body = self._incoming.path, self._incoming.body
+    def _find_keeper(self) -> Keeper | None:
+        if self.purpose.reading != "text":
+            return None
+
+        dialect, body = self._provider.dialect, self._incoming.body
+        return find_keeper(dialect, body, self._payload)
+
+    def _with_model(
+        self, model: str, payload: Json, body: bytes | None
+    ) -> tuple[str, bytes | None]:
+        path = self._incoming.path
 
         if self._provider.dialect == "GEMINI":
             written = quote_model(model)
             path = _MODEL_IN_PATH.sub(rf"\g<1>{written}\g<3>", path, count=1)
 
-            if isinstance(self._payload.get("requests"), list):
-                body = encode_json(_with_models(self._payload, model))
-        elif self._payload:
-            body = encode_json({**self._payload, "model": model})
-        else:
+            if isinstance(payload.get("requests"), list):
+                body = encode_json(_with_models(payload, model))
+        elif payload:
+            body = encode_json({**payload, "model": model})
+        elif body is not None:
             body = _MODEL_IN_FORM.sub(
                 lambda found: found[1] + model.encode(), body, count=1
             )
 
-        return path, body or None
+        return path, body
 
     def _read_payload(self) -> Json:
         kind = self._incoming.headers.get("content-type", "")
@@ -234,6 +267,7 @@ def keep_headers(headers: cabc.Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in headers.items()
         if (name in _SENT or name.startswith(_SENT_FAMILY))
+        and _NAME.fullmatch(name)
         and value.isascii()
         and value.isprintable()
         and len(value) <= _LONGEST_VALUE

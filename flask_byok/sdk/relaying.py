@@ -130,7 +130,7 @@ def _relay(
     hangup.check()
     return route.provider.relay(
         sender,
-        outgoing.for_model(route.model),
+        outgoing.for_route(route),
         api_key=api_key,
         deadline=deadline,
         hangup=hangup,

@@ -253,6 +253,26 @@ def test_pictures_and_documents_are_seen(host: CallHost, provider: str) -> None:
     assert "https://documents.example/b.pdf" in sent
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_data_url_is_bytes(host: CallHost, provider: str) -> None:
+    """What one provider takes for a URL is sent to each as it takes bytes.
+
+    An image that does not say its media type is looked at: some refuse a wrong one.
+    """
+    host.store(provider)
+    picture, document = (base64.b64encode(one).decode() for one in (PIXEL, PDF))
+    content = [
+        {"type": "image", "url": f"data:image/png;base64,{picture}"},
+        {"type": "document", "url": f"data:application/pdf;base64,{document}"},
+        ImagePart(data=b"\xff\xd8\xff not a real picture"),
+    ]
+    answer = host.client.chat([{"role": "user", "content": content}])
+    sent = last_body(host)
+    assert answer.text.startswith("You sent 2 images and 1 document")
+    assert picture in sent and document in sent and "image/jpeg" in sent
+    assert ("data:image" in sent) is (provider == "OPENAI")
+
+
 ADAPTIVE: t.Final = {"type": "adaptive"}
 
 #: What each provider is told for the word that is given.
@@ -469,6 +489,9 @@ WRONG: t.Final[list[tuple[dict[str, t.Any], str]]] = [
     ({"messages": picture(ImagePart())}, "either 'data' or 'url'"),
     ({"messages": picture(ImagePart(data=b"x", url="https://a.example"))}, "either"),
     ({"messages": picture(ImagePart(data=b""))}, "empty"),
+    ({"messages": picture(ImagePart(url="/static/logo.png"))}, "begins with"),
+    ({"messages": picture(ImagePart(url="data:image/png,%89"))}, "base64"),
+    ({"messages": picture(ImagePart(url="data:image/png;base64,?"))}, "base64"),
     ({"messages": picture(DocumentPart(data=b"x", media_type="video/mp4"))}, "text/"),
     ({"messages": picture(DocumentPart(data=b"\xff", media_type="text/csv"))}, "UTF-8"),
     ({"messages": [{"role": "user", "content": [{"type": "sound"}]}]}, "A part is"),

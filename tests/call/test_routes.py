@@ -185,6 +185,15 @@ def test_without_a_key_the_system_key_simply_serves(make: Make, policy: str) -> 
     assert host.byok.allowance(1)[0].used == 1
 
 
+def test_what_an_account_keeps_is_asked_of_no_other(host: CallHost) -> None:
+    """A stored response, a file: only the account that has it can answer."""
+    host.store()
+    host.fail("revoked")
+    host.refuse(errors.KeyRejected, extra={"previous_response_id": "resp_1"})
+    assert host.paid == "c"
+    assert (host.chat(extra={"user": "u1"}).source, host.paid) == ("system", "s")
+
+
 def test_no_key_at_all_is_no_route(make: Make) -> None:
     """Neither a company key nor a system key: nothing is sent."""
     host = make(BYOK_SYSTEM_KEYS={})

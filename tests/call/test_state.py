@@ -45,6 +45,27 @@ def test_a_probe_that_fails_rests_longer(host: CallHost) -> None:
     assert len(host.told("circuit_opened")) == len(host.told("fallback_used")) == 1
 
 
+def test_a_list_says_nothing_of_generation(host: CallHost) -> None:
+    """A key that may not list, or count, generates all the same; and the reverse."""
+    host.store()
+    host.fail("generate_only")
+    host.counted(host.client.models)
+    assert [row.source for row in host.attempts()] == ["company", "system"]
+    assert host.circuit().open_until is None
+    assert (host.chat().source, host.paid) == ("company", "c")
+
+    host.fail("nocredit")
+    host.chat()
+    host.move_clock(hours=30)
+    host.counted(host.client.models)
+    assert host.attempts()[-1].source == "company"
+    assert host.circuit().open_until is not None
+    assert len(host.told("circuit_closed")) == 0
+    host.fail(None)
+    assert host.chat().source == "company"
+    assert len(host.told("circuit_closed")) == 1
+
+
 @pytest.mark.parametrize("fault", ["bad_request", "ratelimited_38s"])
 def test_a_probe_without_a_verdict_gives_its_lease_back(
     host: CallHost, fault: str

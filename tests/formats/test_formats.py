@@ -119,6 +119,12 @@ class Even:
             raise ValueError("odd")
 
 
+@dataclasses.dataclass
+class Measured:
+    count: int
+    size: float
+
+
 def test_a_value_is_held_against_its_schema() -> None:
     """A value that does not fit makes no object, and one that fits does."""
     leaf, plain = read_format(Leaf), read_format({"properties": {"a": {"const": 1}}})
@@ -161,6 +167,31 @@ def test_what_is_no_object_does_not_parse(text: str) -> None:
     found = read_format({"type": "object"})
     assert found is not None
     assert found._read(text) == (None, "the answer is no JSON object")
+
+
+def test_a_number_beyond_all_measure_is_a_misfit_at_most() -> None:
+    """A model that writes digits without end: no exception of another kind."""
+    huge = "1" + "0" * 400
+    found = read_format(Measured)
+    assert found is not None
+    told = "the class refuses a value"
+    assert found._read(f'{{"count": {huge}, "size": 1}}') == (
+        Measured(10**400, 1.0),
+        None,
+    )
+    assert found._read(f'{{"count": 1, "size": {huge}}}') == (None, told)
+    words = "'size' in the answer is not of type number"
+    assert found._read('{"count": 1, "size": 1e999}') == (None, words)
+    assert "integer" in str(found._read('{"count": 1e999, "size": 1}')[1])
+    halves = {"properties": {"n": {"type": "number", "multipleOf": 0.5}}}
+    assert "'multipleOf'" in str(find_misfit({"n": 10**400}, halves))
+    assert "type number" in str(find_misfit({"n": float("-inf")}, halves))
+
+
+def test_a_pattern_of_another_language_is_not_checked() -> None:
+    """Providers know expressions that Python does not: the paid answer is kept."""
+    named = {"properties": {"name": {"type": "string", "pattern": r"^\p{L}+$"}}}
+    assert find_misfit({"name": "Ana"}, named) is None
 
 
 NESTED: t.Final[dict[str, t.Any]] = {

@@ -53,6 +53,18 @@ def vendor(**habits: t.Any) -> OpenAICompatible:
     return OpenAICompatible(**{**PLAIN, **habits})
 
 
+def test_thoughts_of_the_newer_wire_stay_with_their_account() -> None:
+    """Only Responses gives encrypted thoughts, whoever speaks it."""
+    assert not vendor().binds_state
+    assert vendor(api="responses").binds_state
+    azure = AzureOpenAI(
+        base_url="https://a.openai.azure.com/openai/v1",
+        default_models={"default": "d"},
+        api="responses",
+    )
+    assert azure.binds_state
+
+
 def list_of(serve: Serve, sender: Sender, provider: Provider, body: t.Any) -> t.Any:
     """List models from an answer; by id."""
     server = serve(answer_with(200, json.dumps(body).encode()))

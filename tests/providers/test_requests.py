@@ -292,6 +292,23 @@ def test_nothing_is_sent_that_nobody_set(serve: Serve, sender: Sender) -> None:
     assert set(bodies[2]) == {"contents"}
 
 
+def test_state_that_is_no_thought_is_not_sent(serve: Serve, sender: Sender) -> None:
+    """A conversation that came back from a browser may hold what no answer held.
+
+    An item or block of another kind could speak for the system, or point to what the
+    account keeps of somebody else.
+    """
+    stored = {"type": "item_reference", "id": "resp_1"}
+    file = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
+    state = {"OPENAI": {"item": stored}, "CLAUDE": {"block": file}}
+    said = (TextPart(text="hello"), StatePart(provider_state=state))
+    request = ChatRequest(messages=(Message(role="assistant", content=said),))
+
+    for provider in (OpenAIProvider(), ClaudeProvider()):
+        sent = catch(serve, sender, provider, request, "m-1")
+        assert b"hello" in sent.body and b"_1" not in sent.body
+
+
 @pytest.mark.case("D25", "D26", "D27", "D28", "D29", "D31", "D33")
 @pytest.mark.parametrize("provider", [OpenAIProvider(), ClaudeProvider()])
 @pytest.mark.parametrize("stream", [False, True])

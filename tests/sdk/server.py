@@ -34,6 +34,8 @@ class FileServer(http.server.ThreadingHTTPServer):
         self.seen: list[Seen] = []
         #: A text in the keys that are refused.
         self.refused = ""
+        #: What they are told: status, code, words.
+        self.refusal: tuple[int, str | None, str] = (401, "invalid_api_key", "no")
 
     @property
     def url(self) -> str:
@@ -65,8 +67,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.seen.append(seen)
 
         if self.server.refused and self.server.refused in seen.api_key:
-            error = {"message": "no", "type": "x", "code": "invalid_api_key"}
-            self._send(401, json.dumps({"error": error}).encode())
+            status, code, words = self.server.refusal
+            error = {"message": words, "type": "x", "code": code}
+            self._send(status, json.dumps({"error": error}).encode())
         elif self.path.endswith("/content"):
             self._send(200, FILE, "application/octet-stream")
         elif self.path.endswith("/short"):
