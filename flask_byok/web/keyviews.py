@@ -202,14 +202,31 @@ def test_key(company_id: CompanyId) -> Response:
         return to_page(Outcome(code="not_set_up"))
 
     if request.headers.get("X-Byok-Fragment") == "1":
-        return _fragment(report, before, byok.status(company_id))
+        return _in_place(report, before, byok.status(company_id))
 
     keep(Outcome(code="tested", provider=provider))
     return see(f"#byok-test-{provider}")
 
 
-def _fragment(
+def _in_place(
     report: ConnectionReport, before: CompanyStatus, after: CompanyStatus
+) -> Response:
+    """Answer the script: with the result alone, or with 205, to load the page again.
+
+    What a test changed stands in many places of the page. A key that is being typed
+    would be lost by loading it again; then the result says what to do.
+    """
+    changed = _shape(before) != _shape(after)
+    typed = request.headers.get("X-Byok-Typed") == "1"
+
+    if changed and not typed:
+        return make_response("", 205)
+
+    return _fragment(report, after, changed=changed, typed=typed)
+
+
+def _fragment(
+    report: ConnectionReport, after: CompanyStatus, *, changed: bool, typed: bool
 ) -> Response:
     byok = current_byok
     names = Names.of(byok.settings, byok.registry.get(report.provider))
@@ -223,8 +240,8 @@ def _fragment(
         report,
         names,
         expires_on=expires_on,
-        changed=_shape(before) != _shape(after),
-        typed=request.headers.get("X-Byok-Typed") == "1",
+        changed=changed,
+        typed=typed,
     )
     return make_response(
         render_template("byok/partials/_test_result.html", **page_context(result))

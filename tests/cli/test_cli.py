@@ -7,6 +7,7 @@ import collections.abc as cabc
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import typing as t
@@ -221,10 +222,14 @@ def test_the_simulator_prints_its_addresses() -> None:
     command = [sys.executable, "-m", "flask", "byok", "simulator", "--port", "0"]
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        lines = [process.stdout.readline().split() for _ in range(4)]
+        *lines, export, ready = [process.stdout.readline() for _ in range(5)]
         process.terminate()
 
-    assert {line[0] for line in lines} == {"OPENAI", "CLAUDE", "GEMINI", "ready"}
+    urls = dict(line.split() for line in lines)
+    assert set(urls) == {"OPENAI", "CLAUDE", "GEMINI"}
+    assert ready == "ready\n"
+    name, value = shlex.split(export)[1].split("=", 1)
+    assert (name, json.loads(value)) == ("FLASK_BYOK_PROVIDER_URLS", urls)
 
 
 @pytest.mark.case("B20")

@@ -314,6 +314,24 @@ def test_a_test_in_place(host: Host) -> None:
     assert "byok_outcome" not in ada.session()
 
 
+def test_a_test_in_place_that_changes_what_is_in_use(host: Host) -> None:
+    """The script loads the page again, unless a key is being typed."""
+    ada = host.client()
+    ada.save()
+    form = {"csrf_token": ada.token(), "provider": "OPENAI"}
+
+    for headers, status in ({}, 205), ({"X-Byok-Typed": "1"}, 200):
+        host.simulator.set_fault("OPENAI", "expired", keys="company")
+        host.chat()
+        host.simulator.clear_faults()
+        answer = ada.client.post(
+            "/settings/ai/test", data=form, headers={"X-Byok-Fragment": "1", **headers}
+        )
+        assert answer.status_code == status
+
+    assert "Load the page again to see it." in text_of(answer)
+
+
 CANARY = "CanaryKey"
 _LEAKS = [
     {"api_key": CANARY},
