@@ -117,7 +117,10 @@ def test_credentials_are_listed_masked(saved: Host, run: Run) -> None:
     result = run("credentials")
 
     assert result.exit_code == 0
-    assert "i:1  OPENAI  ...AbCd  working" in result.output
+    names, row = result.output.splitlines()
+    assert names.split() == "company provider masked state circuit active".split()
+    assert row.split() == "i:1 OPENAI ...AbCd working closed active".split()
+    assert row.index("...AbCd") == names.index("masked")
     assert GOOD[:12] not in result.output
 
 
@@ -142,7 +145,7 @@ def test_an_ambiguous_id_is_asked_about(saved: Host, run: Run) -> None:
 
 def test_test_reports_a_good_key(saved: Host, run: Run) -> None:
     """The three checks stand in the answer; the exit code is 0."""
-    result = run("test", "i:1")
+    result = run("test", "i:1", "OPENAI")
 
     assert result.exit_code == 0, result.output
     assert "OPENAI gpt-6-sol: working" in result.output
