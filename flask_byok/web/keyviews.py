@@ -43,6 +43,9 @@ if t.TYPE_CHECKING:
 
 _FORM_SLOT: t.Final = "byok_form"
 
+#: Characters at the end of a pasted text that hold the last four of its key.
+_AROUND: t.Final = 12
+
 
 def change_key(company_id: CompanyId) -> Response:
     """Save a key, or the model and expiry date of a stored one."""
@@ -67,7 +70,7 @@ def _save(company_id: CompanyId) -> Response:
         request.form, byok.settings, byok.registry, status.now.date()
     )
 
-    if form.form_id is not None and session.get(_FORM_SLOT) == form.form_id:
+    if _is_pressed_again(form, status):
         return to_page(Outcome(code="saved", provider=form.provider or None))
 
     if form.errors:
@@ -80,6 +83,23 @@ def _save(company_id: CompanyId) -> Response:
         session[_FORM_SLOT] = form.form_id
 
     return to_page(outcome)
+
+
+def _is_pressed_again(form: forms.SaveForm, status: CompanyStatus) -> bool:
+    """Tell a second press of *Save* from another key in the same form.
+
+    A browser's Back shows the form as it was. What is pasted there then is not what was
+    saved, and nobody may be told that it was.
+    """
+    if form.form_id is None or session.get(_FORM_SLOT) != form.form_id:
+        return False
+
+    for info in status.credentials:
+        if info.provider == form.provider:
+            # What a paste brought along stands around the key, not in it.
+            return info.last4 in form.api_key.reveal()[-_AROUND:]
+
+    return False
 
 
 def _try_to_save(company_id: CompanyId, form: forms.SaveForm) -> Outcome:

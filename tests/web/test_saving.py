@@ -201,6 +201,12 @@ def test_the_same_form_twice_saves_once(host: Host) -> None:
     assert state_of(ada.save(form_id=form_id, generation="")) == "saved"
     assert len(host.simulator.requests) == asked
     assert generation_of(host) == 1
+    # The browser's Back brings the form again, for another key.
+    other = ada.save(OTHER_KEY, form_id=form_id, generation="")
+    assert state_of(other) == "draft"
+    claude = ada.save(OTHER_KEY, provider="CLAUDE", form_id=form_id, generation="")
+    assert state_of(claude) == "saved"
+    assert {info.provider for info in host.status().credentials} == {"OPENAI", "CLAUDE"}
 
 
 @pytest.mark.case("E16")
