@@ -43,10 +43,6 @@ if t.TYPE_CHECKING:
 
 _FORM_SLOT: t.Final = "byok_form"
 
-#: Characters at the end of a pasted text that hold the last four of its key.
-_AROUND: t.Final = 12
-
-
 def change_key(company_id: CompanyId) -> Response:
     """Save a key, or the model and expiry date of a stored one."""
     action = request.form.get("action")
@@ -96,8 +92,7 @@ def _is_pressed_again(form: forms.SaveForm, status: CompanyStatus) -> bool:
 
     for info in status.credentials:
         if info.provider == form.provider:
-            # What a paste brought along stands around the key, not in it.
-            return info.last4 in form.api_key.reveal()[-_AROUND:]
+            return form.api_key.has_at_end(info.last4)
 
     return False
 
