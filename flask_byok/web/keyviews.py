@@ -43,6 +43,7 @@ if t.TYPE_CHECKING:
 
 _FORM_SLOT: t.Final = "byok_form"
 
+
 def change_key(company_id: CompanyId) -> Response:
     """Save a key, or the model and expiry date of a stored one."""
     action = request.form.get("action")
