@@ -163,8 +163,10 @@ def refuse_unknown(config: cabc.Mapping[str, t.Any]) -> None:
         if not name.startswith("BYOK_") or name in known:
             continue
 
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
+        # Without the beginning they share, which makes any two of them alike.
+        bare = [setting.removeprefix("BYOK_") for setting in known]
+        close = difflib.get_close_matches(name.removeprefix("BYOK_"), bare, n=1)
+        hint = f" Did you mean 'BYOK_{close[0]}'?" if close else ""
         raise ConfigError(f"'{name}' is not a setting of flask-byok.{hint}")
 
 

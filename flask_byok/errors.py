@@ -66,7 +66,16 @@ class SetupError(BYOKError):
 
 
 class NoCompany(BYOKError):
-    """Nobody knows which company is calling, so no key may be used."""
+    """Nobody knows which company is calling, so no key may be used.
+
+    :param type_name: of what was given for an id and cannot be one; ``None`` when
+        nobody is calling.
+    """
+
+    def __init__(self, message: str, *, type_name: str | None = None) -> None:
+        super().__init__(message)
+        #: The type of a value that cannot be an id; ``None`` when there was none.
+        self.type_name = type_name
 
 
 class VaultClosed(BYOKError):

@@ -31,6 +31,13 @@ class Secret:
         """Tell whether the secret begins so: for the prefixes providers publish."""
         return self.__value.startswith(prefix)
 
+    def has_at_end(self, part: str) -> bool:
+        """Tell whether ``part`` stands in the last twelve characters.
+
+        For the last four of a key that came with quotes or blanks around it.
+        """
+        return part in self.__value[-12:]
+
     def appears_in(self, text: str) -> bool:
         """Tell whether ``text`` shows the secret, or six characters of it in a row.
 

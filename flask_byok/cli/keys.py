@@ -48,23 +48,23 @@ def credentials(company: str | None, as_json: bool) -> None:
     if not rows:
         click.echo("No keys are stored.", err=True)
 
-    for row in rows:
-        click.echo("  ".join(str(value) for value in row.values()))
+    for line in _as_table(rows):
+        click.echo(line)
 
 
 @byok_cli.command("test")
 @click.argument("company")
-@click.option(
-    "--provider",
-    help="OPENAI, GEMINI, CLAUDE or a registered one; else the key in use.",
-)
+@click.argument("provider", required=False)
+@click.option("--provider", "named", metavar="PROVIDER", help="The same by its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def test(company: str, provider: str | None, as_json: bool) -> None:
+def test(company: str, provider: str | None, named: str | None, as_json: bool) -> None:
     """Test the stored key of COMPANY with the provider.
 
-    Ends with 1 when the key does not work.
+    PROVIDER is OPENAI, GEMINI, CLAUDE or a registered one; else the key in use is
+    tested. Ends with 1 when the key does not work.
     """
     byok = this_byok()
+    provider = provider or named
     company_id = company_value(find_company(byok, company))
     report = calling(lambda: byok.test_connection(company_id, provider, actor=ACTOR))
     click.echo(_render_json(report) if as_json else _render_report(report))
@@ -87,6 +87,19 @@ def remove(company: str, provider: str, yes: bool) -> None:
 
     calling(lambda: byok.remove_key(company_value(text), provider, actor=ACTOR))
     click.echo(f"The {provider} key of company {text} is deleted.")
+
+
+def _as_table(rows: cabc.Sequence[dict[str, t.Any]]) -> cabc.Iterator[str]:
+    """Put rows under their names, each column as wide as its widest cell."""
+    if not rows:
+        return
+
+    lines = [[*rows[0]], *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
 
 
 def _credential_rows(

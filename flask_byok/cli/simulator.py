@@ -28,8 +28,9 @@ from .group import byok_cli
 def simulator(port: int, host: str, pace: float, vendors: tuple[str, ...]) -> None:
     """Run a local server that speaks as OpenAI, Gemini and Claude do.
 
-    Prints the base URLs for BYOK_PROVIDER_URLS, then 'ready'. Keys that contain words
-    such as 'revoked' or 'ratelimited' fail that way; any other key works.
+    Prints the base URLs, the line for your shell that sets BYOK_PROVIDER_URLS to them,
+    then 'ready'. Keys that contain words such as 'revoked' or 'ratelimited' fail that
+    way; any other key works.
     """
     # Here alone: production never loads the test aids.
     from ..testing.simulator import run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections.abc as cabc
+import json
 import signal
 import sys
 import threading
@@ -11,8 +12,8 @@ import threading
 from .server import Simulator as Simulator
 
 _EPILOG = """\
-Prints the base URL of each provider, as BYOK_PROVIDER_URLS takes them, then
-"ready", and serves until Ctrl-C or SIGTERM.
+Prints the base URL of each provider, the line for a shell that puts them into
+FLASK_BYOK_PROVIDER_URLS, then "ready", and serves until Ctrl-C or SIGTERM.
 
 Any key works. A key that contains one of these words fails accordingly:
 revoked, expired, restricted, nocredit, ratelimited, overloaded, outage, slow,
@@ -107,6 +108,8 @@ def run(
         for provider, url in simulator.urls.items():
             print(provider, url, flush=True)
 
+        urls = json.dumps(dict(simulator.urls))
+        print(f"export FLASK_BYOK_PROVIDER_URLS='{urls}'", flush=True)
         print("ready", flush=True)
         threading.Event().wait()
     except KeyboardInterrupt:

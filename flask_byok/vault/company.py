@@ -36,7 +36,8 @@ def company_text(company_id: CompanyId) -> str:
         raise NoCompany(
             "A company's id must be an int of 64 bits, a UUID, or a str of 1 to 255 "
             "bytes without control characters or whitespace at its ends. "
-            f"This {type(company_id).__name__} is not."
+            f"This {type(company_id).__name__} is not.",
+            type_name=type(company_id).__name__,
         )
 
     return text

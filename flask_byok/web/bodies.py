@@ -66,7 +66,9 @@ def read_body(fields: Fields, *, may_be_empty: bool = False) -> dict[str, t.Any]
     parsed = _parse(request.get_data())
 
     if not isinstance(parsed, dict) or not _fits(parsed, fields):
-        raise Refused("bad-request")
+        names = ", ".join(fields)
+        detail = f"Send one JSON object with these fields, as documented: {names}."
+        raise Refused("bad-request", detail=detail)
 
     # From here on no frame holds it as plain text.
     if "api_key" in parsed:

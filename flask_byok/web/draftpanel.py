@@ -46,10 +46,7 @@ _WHY: t.Final[dict[str, str]] = {
         "Choose another model."
     ),
     "could_not_ask": N_("{vendor} could not be asked whether this key works."),
-    "check_limit": N_(
-        "It was not checked: too many keys were checked in a minute, or the "
-        "counter of checks does not answer."
-    ),
+    "check_limit": N_("It could not be checked yet. Check it again in a minute."),
 }
 _UNNAMED_MODEL: t.Final = N_(
     "{vendor} accepts this key, but the chosen model is not available to it. Choose "

@@ -67,7 +67,11 @@ _AUTOMATIC: t.Final = frozenset(
     }
 )
 
-_WITH_REASON: t.Final = _AUTOMATIC | {"key_tested", "key_not_saved"}
+# Why a key was out is no reason why it works again.
+_WITH_REASON: t.Final = (_AUTOMATIC - {"fallback_ended"}) | {
+    "key_tested",
+    "key_not_saved",
+}
 
 _POLICIES: t.Final[cabc.Mapping[str, str]] = {
     "auto": N_("use the key provided by {app}"),

@@ -67,7 +67,7 @@ def _save(company_id: CompanyId) -> Response:
         request.form, byok.settings, byok.registry, status.now.date()
     )
 
-    if form.form_id is not None and session.get(_FORM_SLOT) == form.form_id:
+    if _is_pressed_again(form, status):
         return to_page(Outcome(code="saved", provider=form.provider or None))
 
     if form.errors:
@@ -80,6 +80,22 @@ def _save(company_id: CompanyId) -> Response:
         session[_FORM_SLOT] = form.form_id
 
     return to_page(outcome)
+
+
+def _is_pressed_again(form: forms.SaveForm, status: CompanyStatus) -> bool:
+    """Tell a second press of *Save* from another key in the same form.
+
+    A browser's Back shows the form as it was. What is pasted there then is not what was
+    saved, and nobody may be told that it was.
+    """
+    if form.form_id is None or session.get(_FORM_SLOT) != form.form_id:
+        return False
+
+    for info in status.credentials:
+        if info.provider == form.provider:
+            return form.api_key.has_at_end(info.last4)
+
+    return False
 
 
 def _try_to_save(company_id: CompanyId, form: forms.SaveForm) -> Outcome:
@@ -202,14 +218,31 @@ def test_key(company_id: CompanyId) -> Response:
         return to_page(Outcome(code="not_set_up"))
 
     if request.headers.get("X-Byok-Fragment") == "1":
-        return _fragment(report, before, byok.status(company_id))
+        return _in_place(report, before, byok.status(company_id))
 
     keep(Outcome(code="tested", provider=provider))
     return see(f"#byok-test-{provider}")
 
 
-def _fragment(
+def _in_place(
     report: ConnectionReport, before: CompanyStatus, after: CompanyStatus
+) -> Response:
+    """Answer the script: with the result alone, or with 205, to load the page again.
+
+    What a test changed stands in many places of the page. A key that is being typed
+    would be lost by loading it again; then the result says what to do.
+    """
+    changed = _shape(before) != _shape(after)
+    typed = request.headers.get("X-Byok-Typed") == "1"
+
+    if changed and not typed:
+        return make_response("", 205)
+
+    return _fragment(report, after, changed=changed, typed=typed)
+
+
+def _fragment(
+    report: ConnectionReport, after: CompanyStatus, *, changed: bool, typed: bool
 ) -> Response:
     byok = current_byok
     names = Names.of(byok.settings, byok.registry.get(report.provider))
@@ -223,8 +256,8 @@ def _fragment(
         report,
         names,
         expires_on=expires_on,
-        changed=_shape(before) != _shape(after),
-        typed=request.headers.get("X-Byok-Typed") == "1",
+        changed=changed,
+        typed=typed,
     )
     return make_response(
         render_template("byok/partials/_test_result.html", **page_context(result))

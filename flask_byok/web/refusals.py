@@ -70,7 +70,16 @@ def answer_stale_form(error: Exception) -> Response:
 
 
 def answer_no_company(error: NoCompany) -> Response:
-    """Answer somebody who belongs to no company."""
+    """Answer somebody who belongs to no company.
+
+    A loader that returns the company itself, not its id, is a mistake in the app: its
+    log says so.
+    """
+    if error.type_name is not None:
+        log_event(
+            _log, logging.ERROR, "page_failed", "%(sentence)s", sentence=str(error)
+        )
+
     return _answer("no-company")
 
 

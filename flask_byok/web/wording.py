@@ -320,7 +320,7 @@ class _Words:
             return self._next_try()
 
         return say(
-            "It has been out since {since} and is tried again at {until}.",
+            "Your key has been out since {since} and is tried again at {until}.",
             since=since,
             until=self.until,
         )

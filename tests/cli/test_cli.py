@@ -7,6 +7,7 @@ import collections.abc as cabc
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import typing as t
@@ -116,7 +117,10 @@ def test_credentials_are_listed_masked(saved: Host, run: Run) -> None:
     result = run("credentials")
 
     assert result.exit_code == 0
-    assert "i:1  OPENAI  ...AbCd  working" in result.output
+    names, row = result.output.splitlines()
+    assert names.split() == "company provider masked state circuit active".split()
+    assert row.split() == "i:1 OPENAI ...AbCd working closed active".split()
+    assert row.index("...AbCd") == names.index("masked")
     assert GOOD[:12] not in result.output
 
 
@@ -141,7 +145,7 @@ def test_an_ambiguous_id_is_asked_about(saved: Host, run: Run) -> None:
 
 def test_test_reports_a_good_key(saved: Host, run: Run) -> None:
     """The three checks stand in the answer; the exit code is 0."""
-    result = run("test", "i:1")
+    result = run("test", "i:1", "OPENAI")
 
     assert result.exit_code == 0, result.output
     assert "OPENAI gpt-6-sol: working" in result.output
@@ -221,10 +225,14 @@ def test_the_simulator_prints_its_addresses() -> None:
     command = [sys.executable, "-m", "flask", "byok", "simulator", "--port", "0"]
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        lines = [process.stdout.readline().split() for _ in range(4)]
+        *lines, export, ready = [process.stdout.readline() for _ in range(5)]
         process.terminate()
 
-    assert {line[0] for line in lines} == {"OPENAI", "CLAUDE", "GEMINI", "ready"}
+    urls = dict(line.split() for line in lines)
+    assert set(urls) == {"OPENAI", "CLAUDE", "GEMINI"}
+    assert ready == "ready\n"
+    name, value = shlex.split(export)[1].split("=", 1)
+    assert (name, json.loads(value)) == ("FLASK_BYOK_PROVIDER_URLS", urls)
 
 
 @pytest.mark.case("B20")

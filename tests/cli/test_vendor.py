@@ -211,11 +211,11 @@ def test_the_simulator_prints_the_vendor(capsys: pytest.CaptureFixture[str]) -> 
 
     with process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().split() for _ in range(6)]
+        lines = [process.stdout.readline().split() for _ in range(7)]
         process.terminate()
 
     names = [line[0] for line in lines]
-    assert names == ["OPENAI", "CLAUDE", "GEMINI", "GROQ", "OLLAMA", "ready"]
+    assert names == ["OPENAI", "CLAUDE", "GEMINI", "GROQ", "OLLAMA", "export", "ready"]
     assert lines[3][1].endswith("/groq/v1")
     assert main(["--vendor", "groq"]) == 1
     assert "A-Z" in capsys.readouterr().err

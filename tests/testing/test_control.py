@@ -120,13 +120,14 @@ def test_the_page_allows_no_script(ask: Ask) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_the_command(end: signal.Signals) -> None:
-    """It prints three addresses and ``ready``, serves, logs nothing, ends cleanly."""
+    """It prints addresses, ``export`` and ``ready``, serves, logs nothing, ends."""
     with subprocess.Popen(
         COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None and process.stderr is not None
-        lines = [process.stdout.readline().split() for _ in range(4)]
-        assert [line[0] for line in lines] == ["OPENAI", "CLAUDE", "GEMINI", "ready"]
+        lines = [process.stdout.readline().split() for _ in range(5)]
+        names = [line[0] for line in lines]
+        assert names == ["OPENAI", "CLAUDE", "GEMINI", "export", "ready"]
         address = lines[0][1]
         assert address.endswith("/openai/v1") and lines[2][1].endswith("/v1beta")
         request = urllib.request.Request(

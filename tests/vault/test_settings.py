@@ -130,3 +130,19 @@ def test_other_money_is_refused(given: t.Any, sentence: str) -> None:
         Settings.from_config(config)
 
     assert 'BYOK_SYSTEM_BUDGET["money"]' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("BYOK_BASE_TEMPLTE", " Did you mean 'BYOK_BASE_TEMPLATE'?"),
+        ("BYOK_KEYS", ""),
+        ("BYOK_POLICY", ""),
+    ],
+)
+def test_an_unknown_setting_is_refused(name: str, hint: str) -> None:
+    """With the name that was meant, where one is alike beyond its beginning."""
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_config({"BYOK_MASTER_KEYS": False, name: 1})
+
+    assert str(caught.value) == f"'{name}' is not a setting of flask-byok.{hint}"

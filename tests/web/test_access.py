@@ -114,6 +114,16 @@ def test_nobody_without_a_company(host: Host) -> None:
     assert state_of(host.client("max", company=None).get()) == "no-company"
 
 
+def test_a_company_in_place_of_its_id(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who returns the object, not its id, reads so in the log."""
+    host.byok.company_loader(lambda: host)
+    assert state_of(host.client("ada").get()) == "no-company"
+    assert "A company's id must be an int" in caplog.text
+    assert "This Host is not." in caplog.text
+
+
 @pytest.mark.case("F4")
 def test_closed_until_there_is_an_access_check(
     make_host: MakeHost, caplog: pytest.LogCaptureFixture

@@ -194,7 +194,7 @@ def test_it_says_since_when_and_until_when(broken: Host) -> None:
     """With the reason, so that nobody has to open the page to know."""
     status = broken.status()
     text = text_of(home(broken))
-    assert f"It has been out since {status.since:%Y-%m-%d %H:%M} UTC" in text
+    assert f"Your key has been out since {status.since:%Y-%m-%d %H:%M} UTC" in text
     assert f"is tried again at {status.until:%Y-%m-%d %H:%M} UTC" in text
 
 

@@ -164,6 +164,24 @@ def test_a_test_in_place_keeps_what_was_typed(
     assert "Testing" not in str(button.text_content())
 
 
+def test_a_test_that_changes_the_page_loads_it_again(
+    site: Site, page: playwright.sync_api.Page
+) -> None:
+    """No "Not working" stays beside a green test; a key being typed is not lost."""
+    site.host.save()
+    site.host.simulator.set_fault("OPENAI", "expired", keys="company")
+    site.host.chat()
+    site.open(page)
+    assert "is not working" in page.inner_text("#byok-notice")
+    site.host.simulator.clear_faults()
+
+    page.get_by_role("button", name="Test Connection for OpenAI").click()
+    page.get_by_role("heading", name="works again").wait_for()
+    assert page.url.endswith("#byok-test-OPENAI")
+    assert page.locator("[data-byok-result=test-ok]").count() == 1
+    assert page.locator(".byok-key").get_by_text("Not working").count() == 0
+
+
 def test_a_failing_fetch_becomes_a_plain_form(
     site: Site, page: playwright.sync_api.Page
 ) -> None:

@@ -201,6 +201,12 @@ def test_the_same_form_twice_saves_once(host: Host) -> None:
     assert state_of(ada.save(form_id=form_id, generation="")) == "saved"
     assert len(host.simulator.requests) == asked
     assert generation_of(host) == 1
+    # The browser's Back brings the form again, for another key.
+    other = ada.save(OTHER_KEY, form_id=form_id, generation="")
+    assert state_of(other) == "draft"
+    claude = ada.save(OTHER_KEY, provider="CLAUDE", form_id=form_id, generation="")
+    assert state_of(claude) == "saved"
+    assert {info.provider for info in host.status().credentials} == {"OPENAI", "CLAUDE"}
 
 
 @pytest.mark.case("E16")
@@ -312,6 +318,24 @@ def test_a_test_in_place(host: Host) -> None:
     assert "Connected" in answer.text
     assert "This tested the saved key." in text_of(answer)
     assert "byok_outcome" not in ada.session()
+
+
+def test_a_test_in_place_that_changes_what_is_in_use(host: Host) -> None:
+    """The script loads the page again, unless a key is being typed."""
+    ada = host.client()
+    ada.save()
+    form = {"csrf_token": ada.token(), "provider": "OPENAI"}
+
+    for headers, status in ({}, 205), ({"X-Byok-Typed": "1"}, 200):
+        host.simulator.set_fault("OPENAI", "expired", keys="company")
+        host.chat()
+        host.simulator.clear_faults()
+        answer = ada.client.post(
+            "/settings/ai/test", data=form, headers={"X-Byok-Fragment": "1", **headers}
+        )
+        assert answer.status_code == status
+
+    assert "Load the page again to see it." in text_of(answer)
 
 
 CANARY = "CanaryKey"

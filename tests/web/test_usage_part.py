@@ -266,6 +266,7 @@ def test_the_history_says_what_and_who(host: Host) -> None:
     check_sound(answer)
     lines = [read(line) for line in part(answer, "byok-history").select("li")]
     assert len(lines) == len(events)
+    assert not any("works again" in line and "Reason" in line for line in lines)
 
     for line, (action, _, sentence) in zip(reversed(lines), events, strict=True):
         assert sentence in line, action

@@ -96,6 +96,13 @@
       throw new Error("no result");
     }
 
+    // The test changed what stands elsewhere on the page, and no key is being typed.
+    if (response.status === 205) {
+      window.location.hash = region.id;
+      window.location.reload();
+      return;
+    }
+
     // The text is our own template, escaped by the server.
     region.innerHTML = await response.text();
     localTimes(region);
