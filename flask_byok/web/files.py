@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
 
 _COMMENT: t.Final = re.compile(r"/\*.*?\*/", re.DOTALL)
 _AROUND: t.Final = re.compile(r"\s*([{};,>])\s*")
+_ZERO: t.Final = re.compile(r"(?<=[ :(,-])0\.(?=\d)")
 _SCRIPT_LINE: t.Final = re.compile(r"^[ ]*(?://.*)?\n?", re.MULTILINE)
 
 #: By ending: the type of a file that is packed.
@@ -67,4 +68,5 @@ def pack(text: str, suffix: str) -> str:
         return _SCRIPT_LINE.sub("", text)
 
     text = re.sub(r"\s+", " ", _COMMENT.sub("", text))
-    return _AROUND.sub(r"\1", text).replace(": ", ":").replace(";}", "}").strip()
+    text = _AROUND.sub(r"\1", text).replace(": ", ":").replace(";}", "}")
+    return _ZERO.sub(".", text).strip()

@@ -125,7 +125,7 @@ def test_the_walk_without_scripts(
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     site.open(page)
-    assert page.get_by_role("button", name="Show").count() == 0
+    assert page.get_by_role("button", name="Show", exact=True).count() == 0
     walk(page)
     context.close()
 
