@@ -139,7 +139,7 @@ def test_the_key_field_shows_and_hides(
     field = page.locator("#byok-api-key")
     assert field.get_attribute("autocomplete") == "new-password"
     field.fill("typed")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     assert field.get_attribute("type") == "text"
     assert page.get_by_text("The key is shown.").count() == 1
     page.evaluate("window.dispatchEvent(new Event('blur'))")
