@@ -44,6 +44,7 @@ from .views import send_csv
 from .views import show_page
 
 if t.TYPE_CHECKING:
+    from flask import Blueprint
     from flask.blueprints import BlueprintSetupState
 
     from ..config import Settings

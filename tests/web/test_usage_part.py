@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import pathlib
 import re
 import typing as t
 
@@ -23,7 +22,6 @@ from tests.web.seeding import add_outage
 from tests.web.seeding import add_use
 from tests.web.seeding import today
 from tests.web.test_states import check_sound
-
 
 NAMES = Names(app="Studio", app_first="Studio")
 

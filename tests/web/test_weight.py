@@ -25,7 +25,7 @@ from tests.web.test_keys import PROVIDERS
 STATIC = pathlib.Path(flask_byok.__file__).parent / "static" / "byok"
 
 #: Bytes of page, style sheet and script: what each language may have at most, as it
-#: opens (a week of use), and with a month. Letters beyond ASCII have two bytes or three.
+#: opens (a week of use), and with a month. Letters beyond ASCII have two or three.
 MOST: t.Final = {
     "en": (60_000, 63_500),
     "es": (61_500, 65_000),
