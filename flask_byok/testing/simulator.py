@@ -98,17 +98,22 @@ def run(
         print(f"Cannot listen on {host} port {port}. Is it in use?", file=sys.stderr)
         return 1
 
-    stop = threading.Event()
+    try:
+        # An exception, and no event set by a handler: a signal that comes just when the
+        # event begins to wait would find its lock taken by the thread it interrupts.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        for provider, url in simulator.urls.items():
+            print(provider, url, flush=True)
 
-    for provider, url in simulator.urls.items():
-        print(provider, url, flush=True)
+        print("ready", flush=True)
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        simulator.stop()
 
-    print("ready", flush=True)
-    stop.wait()
-    simulator.stop()
     return 0
 
 

@@ -137,7 +137,10 @@ def test_a_layout_of_the_host_takes_the_page_in(sqlite_url: str) -> None:
 
     page = host.test_client().get("/settings/ai/").text
     assert "<title>AI Configuration</title>" in page
-    assert '<div class="byok byok-plain">' in page.partition("<main>")[2]
+    assert (
+        '<div class="byok byok-plain" lang="en" dir="ltr">'
+        in page.partition("<main>")[2]
+    )
     assert "In use now" in page
     assert '<a href="/settings">Settings</a>' in page
     assert "History" not in page

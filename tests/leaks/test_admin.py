@@ -7,6 +7,7 @@ import typing as t
 
 import flask
 import flask_admin
+import flask_babel
 import flask_sqlalchemy
 import pytest
 import sqlalchemy as sa
@@ -30,6 +31,8 @@ class Office:
             BYOK_MASTER_KEYS={"k001": generate()},
             BYOK_PROVIDER_URLS=dict(simulator.urls),
         )
+        # Flask-Admin asks it for a language wherever it is installed.
+        flask_babel.Babel(self.app)
         db = flask_sqlalchemy.SQLAlchemy()
         own_class, view = examples.blocks("models-and-migrations.md")
         names: dict[str, t.Any] = {

@@ -171,8 +171,8 @@ CONTEXTS: t.Final = (
         edits=(
             Edit(
                 "web/banner.py",
-                "    slot = (type(company_id), company_id)\n",
-                '    slot = "banner"\n',
+                "    slot = (type(company_id), company_id, current_language().tag)\n",
+                "    slot = current_language().tag\n",
             ),
         ),
         tests=("tests/web/test_banner.py::test_two_companies_under_one_app_context",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import datetime as dt
 import typing as t
 
 import pytest
@@ -96,6 +97,42 @@ def test_one_mail_for_the_trouble_and_one_for_its_end(
     assert server.is_empty
 
 
+def hear_no_more(names: dict[str, t.Any]) -> None:
+    """Take the recipe off: it hears every app, also those of the tests that follow."""
+    signals.notice_due.disconnect(names["on_notice_due"])
+    signals.key_expiring.disconnect(names["on_key_expiring"])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_date_that_comes_near_is_mailed_once(
+    host: CallHost, server: MailServer
+) -> None:
+    """The sweep of two days finds it; the second has nothing to say."""
+    host.app.config.update(
+        MAIL_SERVER="127.0.0.1",
+        MAIL_PORT=server.port,
+        MAIL_DEFAULT_SENDER="studio@host.example",
+    )
+    names = run_recipe(host.app, lambda company_id: MANAGERS[:1])
+
+    try:
+        now = host.byok.state.store.read_state("i:1").now()
+        host.store(expires_on=now.date() + dt.timedelta(days=6))
+
+        for _ in range(2):
+            host.app.test_cli_runner().invoke(args=["byok", "sweep"])
+            host.move_clock(days=1)
+
+        names["post"].shutdown(wait=True)
+    finally:
+        hear_no_more(names)
+
+    (mail,) = server.receive(1)
+    assert mail["Subject"].startswith("Your OPENAI key expires on ")
+    assert mail["To"] == MANAGERS[0]
+    assert server.is_empty
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("trouble", ["no_server", "raises"])
 def test_without_a_mail_the_call_answers(
@@ -125,8 +162,7 @@ def test_without_a_mail_the_call_answers(
         assert host.chat().source == "system"
         names["post"].shutdown(wait=True)
     finally:
-        # The recipe hears every app; the tests after this one have none of it.
-        signals.notice_due.disconnect(names["on_notice_due"])
+        hear_no_more(names)
 
     assert server.is_empty
     assert "A notice could not be sent." in caplog.text

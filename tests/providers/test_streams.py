@@ -261,7 +261,7 @@ def test_silence_before_content_ends_at_the_deadline(
 
 #: Shapes of vendors and of other framings, which nobody combines with each other.
 RARE_ERRORS = [
-    ("openai-chat", sse({"error": "No credit left", "code": 402}), (), None),
+    ("openai-chat", sse({"error": "No credit left", "code": 402}), ("402",), None),
     (
         "gemini",
         b'[{"error": {"code": 503, "message": "full", "status": "UNAVAILABLE"}}]\n',

@@ -65,10 +65,11 @@ def run_recipe(
     app: Flask, addresses: cabc.Callable[[t.Any], list[str]]
 ) -> dict[str, t.Any]:
     """Run the recipe of the page as it is printed, and give its names."""
-    (block,) = examples.blocks("notices.md")
+    notices, reminders = examples.blocks("notices.md")
     names: dict[str, t.Any] = {"__name__": "recipe"}
     names["addresses_of_managers"] = addresses
-    examples.run(block, names)
+    examples.run(notices, names)
+    examples.run(reminders, names)
     names["mail"].init_app(app)
     return names
 
