@@ -164,6 +164,16 @@ def test_a_test_in_place_keeps_what_was_typed(
     assert "Testing" not in str(button.text_content())
 
 
+def test_a_silent_provider(site: Site, page: playwright.sync_api.Page) -> None:
+    """With the usual settings the page has its answer within 11 seconds."""
+    page.set_default_timeout(11_000)
+    site.open(page)
+    site.host.simulator.set_fault("OPENAI", "hang")
+    save(page, GOOD_KEY)
+    page.get_by_text("Saved, not checked yet.").first.wait_for()
+    assert site.host.status().credentials[0].state == "unchecked"
+
+
 def test_a_failing_fetch_becomes_a_plain_form(
     site: Site, page: playwright.sync_api.Page
 ) -> None:
