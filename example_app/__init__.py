@@ -15,6 +15,7 @@ from flask import Flask
 from . import accounts
 from . import breaker
 from . import commands
+from . import languages
 from . import layouts
 from . import pages
 from . import security
@@ -51,6 +52,7 @@ def create_app(
         app.config["STUDIO_LAYOUT"] = layout
 
     layouts.set_up_layout(app)
+    languages.set_up_languages(app)
     db.init_app(app)
     csrf.init_app(app)
     login_manager.init_app(app)
@@ -61,6 +63,7 @@ def create_app(
         pages.blueprint,
         studio.blueprint,
         breaker.blueprint,
+        languages.blueprint,
     ):
         app.register_blueprint(blueprint)
 

@@ -28,8 +28,9 @@ from .people import PASSWORD
 
 blueprint = Blueprint("accounts", __name__)
 
+#: A path of this app: never the address of another site.
 # Browsers read "/\\" as "//", and drop tabs and line breaks before they look.
-_OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
+OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
 
 # Flask-Login has no types: a checker takes the None it starts with for all it may be.
 login_manager.login_view = "accounts.sign_in"  # pyright: ignore
@@ -101,4 +102,4 @@ def _shown_keys() -> dict[str, dict[str, str]]:
 def _goal() -> str:
     """Where to go on: a page of this app, never another site."""
     goal = request.form.get("next", "")
-    return goal if _OWN_PATH.fullmatch(goal) else url_for("pages.dashboard")
+    return goal if OWN_PATH.fullmatch(goal) else url_for("pages.dashboard")

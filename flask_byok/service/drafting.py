@@ -24,6 +24,7 @@ from ..vault.sealed_rows import SERVICE_DOWN
 from ..vault.types import DraftInfo
 from ..vault.types import SealedDraft
 from .clean import clean_api_key
+from .clean import looks_like_admin_key
 from .desk import Desk
 from .desk import read_model
 from .reports import parse_report
@@ -241,7 +242,10 @@ class Drafting:
 
         if result.verdict == "rejected":
             self._delete(info)
-        elif not result.saved:
+            is_admin_key = looks_like_admin_key(secret)
+            return dataclasses.replace(result, is_admin_key=is_admin_key)
+
+        if not result.saved:
             self._note(draft, result, step.model_for(info))
 
         return result

@@ -117,6 +117,8 @@ class SaveResult:
     :param other_provider: whose key it looks like, with verdict ``other_provider``.
     :param changed_by: who changed the key meanwhile, with verdict ``changed``.
     :param changed_at: when, UTC.
+    :param is_admin_key: whether a draft that was rejected looks like a key for
+        administration, which no provider takes for AI requests.
     """
 
     saved: bool
@@ -129,6 +131,7 @@ class SaveResult:
     other_provider: str | None = None
     changed_by: str | None = None
     changed_at: dt.datetime | None = None
+    is_admin_key: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,6 @@ import collections.abc as cabc
 import dataclasses
 import typing as t
 
-from flask import Blueprint
 from flask import request
 from flask import request_finished
 from flask.typing import ResponseReturnValue
@@ -24,6 +23,7 @@ from .api import patch_policy
 from .api import put_credential
 from .api import test_credential
 from .banner import BannerSource
+from .files import Shelf
 from .guard import add_headers
 from .guard import forbid_frames
 from .guard import guarded
@@ -44,6 +44,7 @@ from .views import send_csv
 from .views import show_page
 
 if t.TYPE_CHECKING:
+    from flask import Blueprint
     from flask.blueprints import BlueprintSetupState
 
     from ..config import Settings
@@ -114,7 +115,7 @@ ROUTES: t.Final[tuple[Route, ...]] = (
 
 def build_blueprint(settings: Settings) -> Blueprint:
     """Make the blueprint of one app: pages, JSON API, templates, static files."""
-    blueprint = Blueprint(
+    blueprint = Shelf(
         "byok",
         "flask_byok",
         template_folder="templates",

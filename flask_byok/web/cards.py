@@ -78,11 +78,7 @@ def build_card(
         line=_line(info, trouble, reason),
         facts=tuple(_facts(info, names, default, now.date(), ending)),
         details=_details(
-            info,
-            names,
-            default,
-            (*name_options(settings, provider), *(() if not result else result.models)),
-            outcome,
+            info, names, default, tuple(name_options(settings, provider)), outcome
         ),
         result=result,
         can_test=settings.is_vault_open and not _is_lost(info),

@@ -34,7 +34,17 @@ _MARKER: t.Final = "data-byok-state="
 _log = logging.getLogger(__name__)
 
 _INDENTED: t.Final = re.compile(r"\s*\n\s*")
-_SPACED: t.Final = re.compile("<(?:pre|textarea)", re.IGNORECASE)
+_SPACED: t.Final = re.compile("<(?:pre|textarea|script|style)", re.IGNORECASE)
+
+# Elements that begin and end a line by themselves: white space beside them is nothing.
+_BLOCK: t.Final = (
+    "(?:article|aside|datalist|dd|desc|details|div|dl|dt|fieldset|figure|form|h[1-6]|"
+    "header|legend|li|nav|ol|option|p|section|select|summary|table|tbody|td|tfoot|th|"
+    "thead|tr|ul)"
+)
+_BEFORE: t.Final = re.compile(rf"\n(?=</?{_BLOCK}[\s>])")
+_AFTER: t.Final = re.compile(rf"(</?{_BLOCK}(?:\s[^<>]*)?>)\n")
+_TAG_END: t.Final = re.compile(r"\n(/?>)|(?<=\")\s(/>)")
 
 
 def render_page(template: str, page: object) -> str:
@@ -134,9 +144,11 @@ def page_context(page: object) -> dict[str, object]:
 def compact(html: Markup) -> Markup:
     """Take indentation and empty lines out: they are a third of a page.
 
-    Where white space is text, in a host's own part, all of it stays.
+    Where white space is text or code, in a host's own part, all of it stays.
     """
     if _SPACED.search(html):
         return html
 
-    return Markup(_INDENTED.sub("\n", html))
+    lines = _INDENTED.sub("\n", html)
+    lines = _TAG_END.sub(lambda end: end[1] or end[2], lines)
+    return Markup(_AFTER.sub(r"\1", _BEFORE.sub("", lines)))

@@ -27,6 +27,7 @@ from .draftslot import remember_draft
 from .guard import count_address
 from .outcome import DRAFT_CARD
 from .outcome import Outcome
+from .outcome import why_rejected
 
 if t.TYPE_CHECKING:
     from ..service.types import SaveResult
@@ -159,9 +160,8 @@ def _decide(action: str, step: DraftStep, *, asks: bool) -> Outcome:
         return Outcome(code="drafted", provider=result.provider)
 
     forget_draft()
-    expired = result.report is not None and result.report.reason == "expired"
     return Outcome(
         code="fields",
         provider=result.provider,
-        errors=("expired" if expired else "rejected",),
+        errors=(why_rejected(result, result.is_admin_key),),
     )

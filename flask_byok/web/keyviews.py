@@ -32,13 +32,13 @@ from .guard import count_address
 from .guard import Refused
 from .outcome import keep
 from .outcome import Outcome
+from .outcome import why_rejected
 from .results import build_result
 from .texts import Names
 
 if t.TYPE_CHECKING:
     from ..service.types import CompanyStatus
     from ..service.types import ConnectionReport
-    from ..service.types import SaveResult
     from ..vault.company import CompanyId
 
 _FORM_SLOT: t.Final = "byok_form"
@@ -127,18 +127,11 @@ def _try_to_save(company_id: CompanyId, form: forms.SaveForm) -> Outcome:
         return Outcome(code="saved", provider=result.provider)
 
     if result.verdict == "rejected":
-        return _mistakes(form, (_why_rejected(result, form),))
+        is_admin_key = looks_like_admin_key(form.api_key)
+        return _mistakes(form, (why_rejected(result, is_admin_key),))
 
     told = keep_draft(company_id, form, result.verdict, result)
     return told or Outcome(code="drafted", provider=form.provider)
-
-
-def _why_rejected(result: SaveResult, form: forms.SaveForm) -> str:
-    if looks_like_admin_key(form.api_key):
-        return "rejected_admin"
-
-    expired = result.report is not None and result.report.reason == "expired"
-    return "expired" if expired else "rejected"
 
 
 def _mistakes(form: forms.SaveForm, errors: tuple[str, ...]) -> Outcome:

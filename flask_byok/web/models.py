@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import itertools
 import typing as t
 
 from markupsafe import Markup
 
 from ..failover.routes import DEFAULT
+from .page import ModelGroup
 from .page import Option
 from .texts import enumerate_parts
 from .texts import N_
@@ -42,6 +44,12 @@ def build_options(report: ConnectionReport) -> cabc.Iterator[Option]:
         fact = facts.get(model)
         text = Markup() if fact is None else describe(fact)
         yield Option(value=model[:200], text=text)
+
+
+def group_options(options: cabc.Iterable[Option]) -> cabc.Iterator[ModelGroup]:
+    """Put neighbours together of which the same is known."""
+    for text, group in itertools.groupby(options, lambda option: option.text):
+        yield ModelGroup(text=text, names=tuple(option.value for option in group))
 
 
 def describe(fact: ListedModel) -> Markup:

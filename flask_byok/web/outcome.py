@@ -18,6 +18,9 @@ from .texts import N_
 from .texts import Names
 from .texts import say
 
+if t.TYPE_CHECKING:
+    from ..service.types import SaveResult
+
 _SLOT: t.Final = "byok_outcome"
 
 #: The ``card`` of mistakes in the panel of a draft.
@@ -87,6 +90,15 @@ FIELD_ERRORS: t.Final[cabc.Mapping[str, tuple[str, str]]] = {
     ),
     "bad_date": ("expires_on", N_("Enter a date after today, or leave it empty.")),
 }
+
+
+def why_rejected(result: SaveResult, is_admin_key: bool) -> str:
+    """Give the code of :data:`FIELD_ERRORS` for a key that a provider refused."""
+    if is_admin_key:
+        return "rejected_admin"
+
+    expired = result.report is not None and result.report.reason == "expired"
+    return "expired" if expired else "rejected"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -85,6 +85,17 @@ class Check:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ModelGroup:
+    """Models of a key's list of which the same is known.
+
+    :param text: what they can do and when they end; empty when nobody knows.
+    """
+
+    text: Markup
+    names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class TestResult:
     """The result of Test Connection.
 
@@ -92,6 +103,8 @@ class TestResult:
     :param lines: what stands below the checks.
     :param models: the models this key may use, chat models first; the text of each
         says what it can do and when it ends, and is empty when nobody knows.
+    :param groups: the same models, in the same order; neighbours of the same text
+        stand together.
     :param request_id: the vendor's own, for its support.
     """
 
@@ -102,6 +115,7 @@ class TestResult:
     checks: tuple[Check, ...]
     lines: tuple[Markup, ...] = ()
     models: tuple[Option, ...] = ()
+    groups: tuple[ModelGroup, ...] = ()
     request_id: str | None = None
 
 
@@ -109,7 +123,7 @@ class TestResult:
 class DetailsForm:
     """Model and expiry date of a stored key.
 
-    :param models: what may be entered: the app's own names, then the key's models.
+    :param models: the app's own names for models; the script adds those of the test.
     """
 
     model: str

@@ -14,6 +14,7 @@ from ..service.types import Grade
 from .expiry import FIRST_DAYS
 from .models import build_options
 from .models import end_line
+from .models import group_options
 from .page import Badge
 from .page import Check
 from .page import TestResult
@@ -58,6 +59,7 @@ def build_result(
     :param typed: there is a key in the form that was not tested.
     """
     slug, tone, word = _OVERALL[_overall(report, expires_on)]
+    models = tuple(build_options(report))
     return TestResult(
         provider=report.provider,
         slug=slug,
@@ -65,7 +67,8 @@ def build_result(
         tested_at=say("Tested {time}.", time=report.tested_at),
         checks=_checks(report, names, expires_on),
         lines=tuple(_lines(report, names, changed, typed)),
-        models=tuple(build_options(report)),
+        models=models,
+        groups=tuple(group_options(models)),
         request_id=report.request_id,
     )
 

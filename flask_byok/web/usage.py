@@ -25,6 +25,7 @@ from .texts import join
 from .texts import Names
 from .texts import say
 from .texts import say_count
+from .texts import tell
 from .usageparts import Chart
 from .usageparts import Meter
 from .usageparts import Range
@@ -161,7 +162,7 @@ class UsageBuilder:
 
         for day in sorted(by_day, reverse=True):
             note = say("Key out") if self._is_out(day) else None
-            yield _line(say("{day}", day=day), by_day[day], note)
+            yield _line(Markup.escape(tell("{day}", day=day)), by_day[day], note)
 
     def _is_out(self, day: dt.date) -> bool:
         return any(episode.touches(day) for episode in self._episodes)

@@ -182,6 +182,16 @@ def test_a_test_that_changes_the_page_loads_it_again(
     assert page.locator(".byok-key").get_by_text("Not working").count() == 0
 
 
+def test_a_silent_provider(site: Site, page: playwright.sync_api.Page) -> None:
+    """With the usual settings the page has its answer within 11 seconds."""
+    page.set_default_timeout(11_000)
+    site.open(page)
+    site.host.simulator.set_fault("OPENAI", "hang")
+    save(page, GOOD_KEY)
+    page.get_by_text("Saved, not checked yet.").first.wait_for()
+    assert site.host.status().credentials[0].state == "unchecked"
+
+
 def test_a_failing_fetch_becomes_a_plain_form(
     site: Site, page: playwright.sync_api.Page
 ) -> None:

@@ -111,6 +111,17 @@ def test_a_key_without_credit(host: Host, ada: Visitor) -> None:
     assert "byok_draft" not in ada.session()
 
 
+def test_a_draft_that_is_an_admin_key(host: Host, ada: Visitor) -> None:
+    """Refused when it is asked about again, it is told apart as on *Save*."""
+    host.simulator.set_fault("OPENAI", "outage")
+    assert state_of(ada.save("sk-admin-not-a-real-key-0001-AbCd")) == "draft"
+    host.simulator.set_fault("OPENAI", "revoked")
+    answer = press(ada, "check")
+    assert state_of(answer) == "field-error"
+    assert "This looks like an admin key, which cannot be used here." in text_of(answer)
+    assert drafts(host) == []
+
+
 def test_nobody_could_be_asked(host: Host, ada: Visitor) -> None:
     """Once the provider answers, the same key is checked and saved; or unchecked."""
     host.simulator.set_fault("OPENAI", "outage")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections.abc as cabc
 import typing as t
 
+import flask
+import flask_babel
 import playwright.sync_api
 import pytest
 
@@ -25,12 +27,33 @@ SAME = ("#byok-usage", "#byok-history", "#byok-policy", ".byok-help")
 #: States that between them show every kind of part in forced colours.
 FORCED = ("fallback", "draft", "field-error", "test-failed", "remove", "denied")
 
+
+def speak_arabic(app: flask.Flask) -> None:
+    """Let an app speak Arabic, from right to left."""
+    flask_babel.Babel(app, default_locale="ar")
+
+
+def speak_arabic_in_bootstrap(app: flask.Flask) -> None:
+    """The same in Bootstrap's look."""
+    speak_arabic(app)
+    add_bootstrap(app)
+
+
 PACKS: dict[str, dict[str, t.Any]] = {
     "plain": {},
     "bootstrap5": {
         "BYOK_UI": "bootstrap5",
         "BYOK_BASE_TEMPLATE": "bootstrap.html",
         "prepare": add_bootstrap,
+    },
+}
+
+#: The same, right to left.
+RIGHT_TO_LEFT: dict[str, dict[str, t.Any]] = {
+    "plain-ar": {"prepare": speak_arabic},
+    "bootstrap5-ar": {
+        **PACKS["bootstrap5"],
+        "prepare": speak_arabic_in_bootstrap,
     },
 }
 
@@ -60,9 +83,18 @@ def look(
     """
     eye.open()
     found: dict[str, t.Any] = {"light": eye.check() + eye.check_colours(without)}
-    eye.picture(f"{name}-light")
+
+    if not name.endswith("bootstrap5-ar"):
+        eye.picture(f"{name}-light")
+
     eye.media("dark")
     found["dark"] = eye.check_colours(without)
+
+    if name.endswith("-ar"):
+        eye.media("light")
+        found["320 px"] = eye.sideways(320)[1:]
+        found["complaints"] = list(eye.complaints)
+        return {way: wrong for way, wrong in found.items() if wrong}
 
     if "bootstrap5" not in name or not without:
         eye.picture(f"{name}-dark")
@@ -99,10 +131,10 @@ def test_each_state_can_be_used_by_everybody(
     stall: Stall,
     eye: Eye,
 ) -> None:
-    """No violation, nothing sticks out, nothing is blocked: in both packs."""
+    """No violation, nothing sticks out, nothing is blocked: packs, colours, ar."""
     wrong = {}
 
-    for pack, settings in PACKS.items():
+    for pack, settings in {**PACKS, **RIGHT_TO_LEFT}.items():
         url = make_database("sqlite")
         host = make_host(
             SQLALCHEMY_DATABASE_URI=url, **settings, **STATES[slug].settings
@@ -111,7 +143,7 @@ def test_each_state_can_be_used_by_everybody(
         stall.app, stall.html = host.app, enter(slug, host).data
         wrong[pack] = look(eye, f"{slug}-{pack}", SAME, slug in FORCED)
 
-    assert wrong == {pack: {} for pack in PACKS}
+    assert wrong == {pack: {} for pack in [*PACKS, *RIGHT_TO_LEFT]}
 
 
 @pytest.mark.parametrize("pack", PACKS)

@@ -77,6 +77,18 @@
     });
   };
 
+  // The names a test found become suggestions for the model field of its card.
+  const suggestModels = (region) => {
+    const list = region.closest("article").querySelector("datalist");
+    const known = new Set([...list.options].map((option) => option.value));
+
+    for (const { textContent: name } of region.querySelectorAll(".byok-models li")) {
+      if (!known.has(name)) {
+        list.append(new Option("", name));
+      }
+    }
+  };
+
   const test = async (form, region) => {
     const headers = { "X-Byok-Fragment": "1" };
 
@@ -106,6 +118,7 @@
     // The text is our own template, escaped by the server.
     region.innerHTML = await response.text();
     localTimes(region);
+    suggestModels(region);
   };
 
   const setUpTest = (form) => {
@@ -113,7 +126,10 @@
     const region = document.getElementById(form.dataset.byokTest);
     const name = button.firstChild;
     const usual = name.textContent;
+    const words = form.closest("[data-byok-wait]").dataset;
     let busy = false;
+
+    suggestModels(region);
 
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -123,9 +139,9 @@
       }
 
       busy = true;
-      name.textContent = form.dataset.byokBusy;
+      name.textContent = words.byokBusy;
       button.setAttribute("aria-disabled", "true");
-      region.textContent = form.dataset.byokWait;
+      region.textContent = words.byokWait;
 
       try {
         await test(form, region);
