@@ -84,7 +84,9 @@ class _Words(html.parser.HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("time", "code", "script", "style"):
+        is_name = ("class", "byok-models") in attrs
+
+        if tag in ("time", "code", "script", "style") or is_name:
             self._silent.append(tag)
 
         for name, value in attrs:
