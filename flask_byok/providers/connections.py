@@ -64,7 +64,7 @@ class Watch:
         #: The connection in use, once it stands; for :meth:`cut` alone.
         self.sock: socket.socket | None = None
         #: Held while that connection is cut, or goes to somebody else.
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.is_cut: bool = False
         #: Seconds of waiting allowed between two events; ``None`` outside streams.
         self.gap: float | None = None
