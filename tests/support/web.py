@@ -12,7 +12,9 @@ import typing as t
 import werkzeug.serving
 
 if t.TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
     from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: Chromium looks up its maker's hosts at every start unless told not to; the
 #: resolver rule makes sure that no page leads a test out of this machine.
@@ -40,7 +42,7 @@ def find_chromium() -> str | None:
 def serving(app: WSGIApplication) -> cabc.Iterator[str]:
     """Serve an app on a free loopback port, a thread per request; give its address."""
     server = werkzeug.serving.make_server(
-        "127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler
+        "127.0.0.1", 0, _closing(app), threaded=True, request_handler=_QuietHandler
     )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -51,6 +53,27 @@ def serving(app: WSGIApplication) -> cabc.Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _closing(app: WSGIApplication) -> WSGIApplication:
+    """Close each answer at its end: Werkzeug's server forgets to when a browser left.
+
+    It first reads what the client still sends, and a reset connection ends it there,
+    with the file of a static answer left open.
+    """
+
+    def answer(
+        environ: WSGIEnvironment, start_response: StartResponse
+    ) -> cabc.Iterator[bytes]:
+        with contextlib.ExitStack() as stack:
+            pieces = app(environ, start_response)
+
+            if hasattr(pieces, "close"):
+                stack.callback(pieces.close)
+
+            yield from pieces
+
+    return answer
 
 
 class _QuietHandler(werkzeug.serving.WSGIRequestHandler):
