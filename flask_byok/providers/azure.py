@@ -99,6 +99,7 @@ class AzureOpenAI(OpenAICompatible):
             cap_field=self.cap_field,
             system_role=self.system_role,
             asks_for_usage=self.asks_for_usage,
+            takes_documents=self.takes_documents,
             api_version=self.api_version,
         )
 

@@ -68,6 +68,8 @@ class OpenAICompatible(OpenAIProvider):
     :param cap_field: the name of the parameter that limits the answer.
     :param system_role: the role of the system text.
     :param asks_for_usage: whether streams send ``stream_options``.
+    :param takes_documents: ``False`` where Chat Completions carries texts and images
+        alone: a request with a document is then not sent there.
     :param auth_header: the header that carries the key.
     :param auth_prefix: what stands before the key there.
     :param list_proves: ``False`` where everybody may read the list of models.
@@ -99,6 +101,7 @@ class OpenAICompatible(OpenAIProvider):
     cap_field: str = "max_tokens"
     system_role: str = "system"
     asks_for_usage: bool = True
+    takes_documents: bool = True
     auth_header: str = "Authorization"
     auth_prefix: str = "Bearer "
     plain_http: bool = False
@@ -154,6 +157,7 @@ class OpenAICompatible(OpenAIProvider):
             cap_field=self.cap_field,
             system_role=self.system_role,
             asks_for_usage=self.asks_for_usage,
+            takes_documents=self.takes_documents,
         )
 
     def _check(self) -> None:

@@ -11,6 +11,7 @@ import typing as t
 import pydantic
 import pytest
 
+from flask_byok import AzureOpenAI
 from flask_byok import ChatResponse
 from flask_byok import DocumentPart
 from flask_byok import errors
@@ -25,6 +26,7 @@ from flask_byok.providers.abilities import FEATURES
 from flask_byok.providers.openai import OpenAIProvider
 from flask_byok.providers.openai_chat import ChatWire
 from flask_byok.providers.types import ChatRequest
+from flask_byok.testing import Simulator
 from tests.support.calls import CallHost
 from tests.support.host import SYSTEM
 
@@ -402,6 +404,25 @@ def test_every_feature_that_may_be_missing_is_tried() -> None:
 
     with pytest.raises(ValueError, match="does not count"):
         ChatWire().build_count(request, "m")
+
+
+@pytest.mark.parametrize("version", [None, "2024-10-21"])
+def test_a_vendor_without_documents_is_sent_none(
+    make: Make, byok_simulator: Simulator, version: str | None
+) -> None:
+    """The operator says so where it is registered; whoever can answers instead."""
+    byok_simulator.add_vendor("AZURE")
+    azure = AzureOpenAI(
+        base_url=byok_simulator.urls["AZURE"],
+        default_models={"default": "large"},
+        takes_documents=False,
+        api_version=version,
+    )
+    host = make(**on_system_key("OPENAI"), providers=[azure])
+    host.store("AZURE")
+    first, last = host.client.chat(picture(DocumentPart(data=PDF))).attempts
+    assert (first.provider, first.code, first.sent) == ("AZURE", "document_type", False)
+    assert (last.provider, last.source, host.paid) == ("OPENAI", "system", "s")
 
 
 @dataclasses.dataclass
