@@ -60,7 +60,7 @@ def rotate(batch: int, max_rows: int | None, dry_run: bool, as_json: bool) -> No
     if as_json:
         click.echo(rotation_json(report, trouble))
     else:
-        tell_rotation(report, ended=trouble is None)
+        tell_rotation(report, ended=trouble is None, key_ids=upkeep.key_ids)
 
     _end(trouble, is_good=_is_good(report, max_rows))
 

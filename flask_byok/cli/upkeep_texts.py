@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import dataclasses
 import json
 import typing as t
@@ -35,10 +36,13 @@ def _dump(report: dict[str, t.Any]) -> str:
     return json.dumps(report, indent=2)
 
 
-def tell_rotation(report: RotationReport, *, ended: bool) -> None:
+def tell_rotation(
+    report: RotationReport, *, ended: bool, key_ids: cabc.Sequence[str]
+) -> None:
     """Print what a rotation came to.
 
     :param ended: it went through to its end, so what is left was counted.
+    :param key_ids: of the master keys this process knows.
     """
     verb = "would be" if report.dry_run else "are now"
     click.echo(f"{report.moved:,} stored keys {verb} sealed by {report.primary}.")
@@ -54,6 +58,13 @@ def tell_rotation(report: RotationReport, *, ended: bool) -> None:
     if report.left:
         ids = ", ".join(f"{number:,} by {id}" for id, number in report.left.items())
         click.echo(f"Still sealed by other master keys: {ids}.")
+    elif len(key_ids) == 1:
+        click.echo(
+            f"{key_ids[0]} is the only master key here, so there is none to go over "
+            "to. To change it: make one with 'flask byok generate-key', put it beside "
+            "this one in BYOK_MASTER_KEYS of every process, name it in "
+            "BYOK_PRIMARY_KEY_ID, and run this again."
+        )
     else:
         click.echo(
             "No other master key is needed any more. Next: 'flask byok verify', then "

@@ -90,6 +90,14 @@ class Upkeep:
         self._desk = desk
         self._tables = tables
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of all master keys of this process.
+
+        :raises VaultClosed: when there is no keyring.
+        """
+        return self._desk.open_keyring().key_ids
+
     def begin_report(self, *, dry_run: bool = False) -> RotationReport:
         """Begin the report of a rotation.
 

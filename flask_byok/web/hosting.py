@@ -50,7 +50,10 @@ def refuse_unfit(app: object) -> None:
         )
 
     if "byok" in app.extensions:
-        raise SetupError("This app has a BYOK extension already. Make one per app.")
+        raise SetupError(
+            "This app has a BYOK extension already. Make one per app, and give it the "
+            "app once: in 'BYOK(app, …)' or in 'init_app(app)', not in both."
+        )
 
     if "byok" in app.blueprints:
         raise SetupError(

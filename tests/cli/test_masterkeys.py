@@ -203,6 +203,17 @@ def test_a_part_can_be_asked_for(start: Start) -> None:
     assert invoke(host, "rotate").exit_code == 0
 
 
+def test_one_master_key_has_none_to_go_over_to(start: Start) -> None:
+    """Who rotates before there is a second one is told how to begin."""
+    result = invoke(start("k001", "k001"), "rotate")
+
+    assert result.exit_code == 0
+    assert "0 stored keys are now sealed by k001." in result.output
+    assert "k001 is the only master key here" in result.output
+    assert "flask byok generate-key" in result.output
+    assert "retire" not in result.output
+
+
 def test_numbers_that_make_no_sense_are_refused(start: Start) -> None:
     """A batch of none would never end."""
     host = start()
