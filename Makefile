@@ -22,7 +22,7 @@ METADATA := pyproject.toml setup.cfg
 TEMPLATES := flask_byok/templates example_app/templates
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PIN := $(if $(SQLALCHEMY),"SQLAlchemy==$(SQLALCHEMY).*")
-PIN += $(if $(LOWEST),$(shell sed -n '/^dependencies = \[/,/^\]/s/>=/==/p' pyproject.toml | tr -d ' ,'))
+PIN += $(if $(LOWEST),--constraint $(VENV)/lowest.txt)
 FRAMEWORKS := .venv-frameworks
 # What these two say they need rules out the SDKs of the day; they run with them.
 UNBOUND := "instructor>=1.17" "llama-index-llms-openai>=0.8.3"
@@ -129,6 +129,13 @@ $(VENV)/.made-%: $(VENV)/.made $(METADATA)
 	@echo "Installing what '$*' needs into $(VENV) …"
 	@$(INSTALL) --no-build-isolation --editable . --group $* $(PIN)
 	@touch $@
+
+# Extras are promised from a version on, too; what a Python has none of is not wanted there.
+$(VENV)/.made-tests: $(if $(LOWEST),$(VENV)/lowest.txt)
+$(VENV)/lowest.txt: $(VENV)/.made pyproject.toml
+	@sed '1,/^dependencies = /d; /^\[project.entry-points/,$$d' pyproject.toml \
+	    | grep -oE '"[A-Za-z0-9-]+(\[[a-z]+\])?>=[0-9.]+"' \
+	    | sed -E 's/"//g; s/\[[a-z]+\]//; s/>=/==/' | sort -u > $@
 
 # A few tests import a part of it once: compiling the whole takes longer.
 $(VENV)/.made-frameworks: INSTALL += --no-compile

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import json
+import sys
 import typing as t
 
 import anthropic
 import openai
-from google import genai
-from google.genai import types as genai_types
+import pytest
+
+if t.TYPE_CHECKING:
+    from google import genai
 
 Facts = dict[str, t.Any]
 
@@ -156,9 +159,15 @@ def stream_claude(url: str) -> Facts:
 
 
 def _genai(url: str) -> genai.Client:
+    if sys.version_info < (3, 11):
+        pytest.skip("The official SDK of Google needs Python 3.11.")
+
+    from google import genai
+    from google.genai import types
+
     return genai.Client(
         api_key="placeholder",
-        http_options=genai_types.HttpOptions(base_url=url, api_version="v1beta"),
+        http_options=types.HttpOptions(base_url=url, api_version="v1beta"),
     )
 
 
