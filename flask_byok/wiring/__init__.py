@@ -1,0 +1,1 @@
+"""Puts together what one app needs, once, at ``init_app``."""
