@@ -37,6 +37,9 @@ _CHECKS: t.Final = (
     "unreadable",
 )
 
+_PROVIDER: t.Final[Schema] = {"$ref": "#/components/parameters/provider"}
+_TOKEN: t.Final[Schema] = {"$ref": "#/components/parameters/token"}
+
 
 def build_document(prefix: str, providers: cabc.Sequence[str]) -> Schema:
     """Describe the API as it answers under ``prefix``.
@@ -67,74 +70,88 @@ def build_document(prefix: str, providers: cabc.Sequence[str]) -> Schema:
 
 
 def _paths() -> Schema:
-    provider = {"$ref": "#/components/parameters/provider"}
-    token = {"$ref": "#/components/parameters/token"}
     return {
         "/api/credentials": {
             "get": _operation("listCredentials", "List the stored keys", "Credentials")
         },
-        "/api/credentials/{provider}": {
-            "parameters": [provider],
-            "put": _operation(
-                "putCredential",
-                "Check and store a key, or change its model and date",
-                "SaveResult",
-                body="CredentialChange",
-                parameters=[token],
-                created=True,
-                problems=(
-                    *_CHECKS,
-                    "unknown-provider",
-                    "not-found",
-                    "nothing-asked",
-                    "changed",
-                    "rejected",
-                    "unusable-value",
-                ),
-            ),
-            "delete": _operation(
-                "deleteCredential",
-                "Remove a key for good",
-                None,
-                parameters=[token, _generation()],
-                problems=("not-found", "changed", *_CHANGES),
-            ),
-        },
-        "/api/credentials/{provider}/test": {
-            "parameters": [provider],
-            "post": _operation(
-                "testCredential",
-                "Test a stored key",
-                "Report",
-                body="Nothing",
-                optional_body=True,
-                parameters=[token],
-                problems=(*_CHECKS, "not-found"),
-            ),
-        },
-        "/api/policy": {
-            "get": _operation("getPolicy", "Tell the policy in force", "Policy"),
-            "patch": _operation(
-                "patchPolicy",
-                "Change what the body holds",
-                "Policy",
-                body="PolicyChange",
-                parameters=[token],
-                problems=("not-found", "locked", "unusable-value"),
-            ),
-        },
-        "/api/usage": {
-            "get": _operation(
-                "getUsage",
-                "Tell the usage per day, source, provider, model and label",
-                "Usage",
-                parameters=[_day("since"), _day("until")],
-                problems=("unusable-value",),
-            )
-        },
+        "/api/credentials/{provider}": _credential(),
+        "/api/credentials/{provider}/test": _test(),
+        "/api/policy": _policy(),
+        "/api/usage": _usage(),
         "/api/openapi.json": {
             "get": _operation("getDocument", "Give this document", "Document")
         },
+    }
+
+
+def _credential() -> Schema:
+    return {
+        "parameters": [_PROVIDER],
+        "put": _operation(
+            "putCredential",
+            "Check and store a key, or change its model and date",
+            "SaveResult",
+            body="CredentialChange",
+            parameters=[_TOKEN],
+            created=True,
+            problems=(
+                *_CHECKS,
+                "unknown-provider",
+                "not-found",
+                "nothing-asked",
+                "changed",
+                "rejected",
+                "unusable-value",
+            ),
+        ),
+        "delete": _operation(
+            "deleteCredential",
+            "Remove a key for good",
+            None,
+            parameters=[_TOKEN, _generation()],
+            problems=("not-found", "changed", *_CHANGES),
+        ),
+    }
+
+
+def _test() -> Schema:
+    return {
+        "parameters": [_PROVIDER],
+        "post": _operation(
+            "testCredential",
+            "Test a stored key",
+            "Report",
+            body="Nothing",
+            optional_body=True,
+            parameters=[_TOKEN],
+            problems=(*_CHECKS, "not-found"),
+        ),
+    }
+
+
+def _policy() -> Schema:
+    return {
+        "get": _operation("getPolicy", "Tell the policy in force", "Policy"),
+        "patch": _operation(
+            "patchPolicy",
+            "Change what the body holds",
+            "Policy",
+            body="PolicyChange",
+            parameters=[_TOKEN],
+            problems=("not-found", "locked", "unusable-value"),
+        ),
+    }
+
+
+def _usage() -> Schema:
+    return {
+        "get": _operation(
+            "getUsage",
+            "Tell the usage per day, source, provider, model and label",
+            "Usage",
+            parameters=[_day("since"), _day("until")],
+            problems=("unusable-value",),
+        )
     }
 
 
