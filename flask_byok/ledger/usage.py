@@ -12,15 +12,11 @@ import dataclasses
 import datetime as dt
 import logging
 import random
-import threading
-import time
 import typing as t
 import uuid
 
 import sqlalchemy as sa
 
-from ..errors import SystemBudgetExceeded
-from ..errors import SystemKeyRefused
 from ..events import log_event
 from ..providers.types import Source
 from ..providers.types import Usage
@@ -38,15 +34,15 @@ from .attempts import used_tokens
 from .audit import Audit
 from .budget import Budget
 from .budget import Crossing
-from .budget import HOST_WAIT
-from .budget import RESERVE_WAIT
 from .budget import UnitAllowance
 from .counting import read_usage
 from .counting import UsageRow as UsageRow
+from .entries import start_values
+from .entries import started_values
 from .prices import Prices
+from .reserving import Reservations
 from .rollup import RollUp
 from .rows import fit
-from .rows import next_month
 from .rows import period_of
 from .rows import text_lengths
 from .settlement import Settlement
@@ -86,13 +82,11 @@ class Ledger:
         host_may_hold_lock: cabc.Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database
-        self._host_may_hold_lock = host_may_hold_lock
         self._tables = tables
         self._insertion = Insertion(tables.attempt)
         self._lengths = text_lengths(tables.attempt)
         self._budget = Budget(database, tables, limits) if limits else None
         self._settlement = Settlement(database, tables, limits or {}, crossed)
-        self._turn = threading.Lock()
         self._until_sweep = random.randint(1, SWEEP_EVERY)
         #: What tokens cost.
         self.prices: Prices = Prices()
@@ -100,6 +94,22 @@ class Ledger:
         self.roll_up: RollUp = RollUp(database, tables)
         #: Who changed what.
         self.audit: Audit = Audit(database, tables)
+        self._reservations = self._reserving(host_may_hold_lock)
+
+    def _reserving(
+        self, host_may_hold_lock: cabc.Callable[[], bool]
+    ) -> Reservations | None:
+        if self._budget is None:
+            return None
+
+        return Reservations(
+            self._database,
+            self._budget,
+            self.prices,
+            self._insertion,
+            self._lengths,
+            host_may_hold_lock,
+        )
 
     def record(
         self,
@@ -110,7 +120,7 @@ class Ledger:
         source: Source = "company",
     ) -> None:
         """Note an attempt that is over. Never raises; what must wait is kept."""
-        row = self._row(
+        row = start_values(
             str(uuid.uuid4()), start, source, started_at, started_at + SETTLE_GRACE
         )
         cost = self._cost(start, end, None, started_at)
@@ -133,29 +143,6 @@ class Ledger:
 
         usage = end.usage or Usage()
         return self.prices.micros(start.provider, start.model, usage, started_at)
-
-    def _row(
-        self,
-        attempt_id: str,
-        start: AttemptStart,
-        source: Source,
-        started_at: dt.datetime,
-        expires_at: dt.datetime,
-    ) -> dict[str, t.Any]:
-        return {
-            "id": attempt_id,
-            "call_id": start.call_id,
-            "company_id": start.company_id,
-            "period": period_of(started_at),
-            "source": source,
-            "provider": start.provider,
-            "model": start.model,
-            "label": start.label,
-            "streamed": start.streamed,
-            "state": "started",
-            "started_at": started_at,
-            "expires_at": expires_at,
-        }
 
     def _insert_later(self, row: cabc.Mapping[str, t.Any]) -> None:
         self._database.record_row(self._insertion, fit(self._lengths, row))
@@ -186,134 +173,23 @@ class Ledger:
             written=True,
         )
 
-        if self._budget is None:
+        if self._reservations is None:
             return self._start_unlimited(started)
 
-        reserved = self._estimate(self._budget, start, estimate, now)
+        reserved = self._reservations.estimate(start, estimate, now)
         started = dataclasses.replace(started, reserved=reserved)
-        self._reserve(self._budget, started, reserved)
+        self._reservations.reserve(started, reserved)
         return started
-
-    def _estimate(
-        self, budget: Budget, start: AttemptStart, estimate: Usage, now: dt.datetime
-    ) -> Reserved:
-        micros = self.prices.micros(start.provider, start.model, estimate, now)
-
-        if micros is None and budget.limits_money:
-            raise SystemKeyRefused(
-                "BYOK_SYSTEM_BUDGET limits money, and no price is known for this "
-                "model, so the app's own key was not used. 'flask byok doctor' names "
-                "what is not priced."
-            )
-
-        tokens = (estimate.input_tokens or 0) + (estimate.output_tokens or 0)
-        return Reserved(tokens=tokens, micros=micros)
 
     def _start_unlimited(self, started: Started) -> Started:
         try:
-            self._database.try_insert(self._insertion, self._started_row(started))
+            row = fit(self._lengths, started_values(started))
+            self._database.try_insert(self._insertion, row)
         except WriteBusy:
             # Written whole when it is settled.
             return dataclasses.replace(started, written=False)
 
         return started
-
-    def _started_row(self, started: Started) -> dict[str, t.Any]:
-        row = self._row(
-            started.id,
-            started.start,
-            "system",
-            started.started_at,
-            started.expires_at,
-        )
-
-        if started.reserved is not None:
-            row["est_tokens"] = started.reserved.tokens
-            row["est_micros"] = started.reserved.micros
-
-        return fit(self._lengths, row)
-
-    def _reserve(self, budget: Budget, started: Started, reserved: Reserved) -> None:
-        granted = self._reserve_in_turn(budget, started, reserved)
-
-        if granted is None:
-            raise SystemKeyRefused(
-                "The use of the app's own key cannot be recorded now, so it was not "
-                "used. Commit or roll back before calling AI, or give flask-byok a "
-                "database of its own (BYOK_BIND_KEY)."
-            )
-
-        if not granted:
-            raise SystemBudgetExceeded(
-                "This company's monthly allowance on the app's own key is used up.",
-                resets_on=next_month(started.started_at),
-            )
-
-    def _reserve_in_turn(
-        self, budget: Budget, started: Started, reserved: Reserved
-    ) -> bool | None:
-        """Reserve; ``None`` when it cannot be written in time.
-
-        The threads of a process queue here: SQLite serves many that wait badly. Who
-        waited in vain goes on without the lock, which a fork may have left locked.
-        """
-        wait = HOST_WAIT if self._host_may_hold_lock() else RESERVE_WAIT
-        until = time.monotonic() + wait
-        has_turn = self._turn.acquire(timeout=wait)
-
-        try:
-            while True:
-                try:
-                    return self._make_and_reserve(budget, started, reserved, wait)
-                except WriteBusy as error:
-                    is_busy = error.args == ("busy",)
-
-                if not is_busy or time.monotonic() > until:
-                    return None
-
-                time.sleep(random.uniform(0.005, 0.02))
-        finally:
-            if has_turn:
-                self._turn.release()
-
-    def _make_and_reserve(
-        self, budget: Budget, started: Started, reserved: Reserved, wait: float
-    ) -> bool | None:
-        granted = self._try_reserve(budget, started, reserved, wait)
-
-        if granted is not None:
-            return granted
-
-        budget.make_month(started.start.company_id, started.period, wait)
-        return self._try_reserve(budget, started, reserved, wait)
-
-    def _try_reserve(
-        self, budget: Budget, started: Started, reserved: Reserved, wait: float
-    ) -> bool | None:
-        """Reserve and note in one transaction; ``None`` when the month has no row.
-
-        :raises WriteBusy: when it cannot be written now.
-        """
-        company_id, period = started.start.company_id, started.period
-        row = self._started_row(started)
-
-        def reserve(conn: sa.Connection) -> bool:
-            granted = budget.reserve(conn, company_id, period, reserved.amounts)
-
-            if granted:
-                conn.execute(self._insertion.statement, row)
-
-            return granted
-
-        def work(conn: sa.Connection) -> bool | None:
-            if reserve(conn):
-                return True
-
-            # Another may make the month's row between the first refusal and the look
-            # for it: with the row there, only a second refusal means "used up".
-            return reserve(conn) if budget.has_month(conn, company_id, period) else None
-
-        return self._database.try_write(work, wait=wait)
 
     def settle(self, started: Started, end: AttemptEnd) -> None:
         """Note how an attempt on a system key ended and charge it, once.
@@ -325,7 +201,7 @@ class Ledger:
         self._until_sweep -= 1
 
         if not started.written:
-            self._insert_later({**self._started_row(started), **end_values(end, cost)})
+            self._insert_later({**started_values(started), **end_values(end, cost)})
             return
 
         def work(conn: sa.Connection) -> list[Crossing] | None:

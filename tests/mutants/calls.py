@@ -184,7 +184,7 @@ POLICIES: t.Final = (
         takes_out="the refusal where the reservation cannot be written",
         edits=(
             Edit(
-                "ledger/usage.py",
+                "ledger/reserving.py",
                 "        if granted is None:\n            raise SystemKeyRefused(",
                 "        if granted is None:\n"
                 "            return\n"
