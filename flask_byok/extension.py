@@ -33,11 +33,11 @@ from .vault.company import CompanyId
 from .vault.types import CredentialInfo
 from .web.blueprint import build_blueprint
 from .web.hosting import refuse_unfit
-from .wiring.hostdb import NO_DB
-from .wiring.providers import register_provider
-from .wiring.state import AppState
-from .wiring.state import build_state
-from .wiring.tablemaker import TableMaker
+from .wiring import AppState
+from .wiring import build_state
+from .wiring import NO_DB
+from .wiring import register_provider
+from .wiring import TableMaker
 
 if t.TYPE_CHECKING:
     import sqlalchemy as sa
@@ -46,7 +46,7 @@ if t.TYPE_CHECKING:
     from .ledger.audit import HistoryEntry
     from .ledger.usage import UsageRow
     from .providers.registry import Registry
-    from .wiring.hostdb import HostDb
+    from .wiring import HostDb
 
 _CompanyLoader = t.TypeVar(
     "_CompanyLoader", bound=cabc.Callable[[], "CompanyId | None"]
