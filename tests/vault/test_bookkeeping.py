@@ -202,10 +202,10 @@ def test_a_stop_in_mid_write_keeps_the_record(sqlite_room: Room) -> None:
         database.record(work)
 
     with pytest.raises(KeyboardInterrupt):
-        database.flush()
+        database.flush(force=True)
 
     assert (database.pending, companies(sqlite_room)) == (1, [])
-    database.flush()
+    database.flush(force=True)
     assert (database.pending, companies(sqlite_room)) == (0, [COMPANY])
 
 
@@ -230,7 +230,7 @@ def test_a_full_buffer_gives_up_the_least(
             work = insert_company(sqlite_room, company)
             database.record(work, weight=t.cast("t.Any", weight))
 
-    database.flush()
+    database.flush(force=True)
     assert companies(sqlite_room) == ["i:1", "i:5", "i:6"]
     assert database.lost == 3
     assert caplog.text.count("could not write its records") == 1
