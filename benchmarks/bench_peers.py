@@ -1,7 +1,7 @@
 """What this package costs beside what a team would use instead, all in one run.
 
-Run it from the repository: ``python benchmarks/bench_peers.py``. The first time it makes
-an environment for each peer in ``.venv-peers``. It prints one table of ratios with their
+Run it from the repository: ``python benchmarks/bench_peers.py``. The first time it
+makes an environment for each peer in ``.venv-peers``. It prints one table of ratios and
 targets; ``docs/benchmarks.md`` says how to read it.
 """
 
@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--page", type=pathlib.Path, help="write the table into it")
     options = parser.parse_args()
     os.sched_setaffinity(0, OTHERS)
-    pace = Pace(20, 0.05) if options.quick else Pace(100, 0.05)
+    pace = Pace(40, 0.05) if options.quick else Pace(100, 0.05)
 
     with answering(pace) as url, making(options.url) as databases:
         setting = Setting(

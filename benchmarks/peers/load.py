@@ -17,6 +17,7 @@ class _Caller(asyncio.Protocol):
         self._data = b""
         self.answers = 0
         self.failed = False
+        self.warm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: t.Any) -> None:
         self._transport = transport
@@ -30,6 +31,10 @@ class _Caller(asyncio.Protocol):
             self._data = b""
             self.failed |= not head.startswith(b"HTTP/1.1 200")
             self.answers += 1
+
+            if not self.warm.done():
+                self.warm.set_result(None)
+
             self._transport.write(self._request)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -78,8 +83,8 @@ async def _call_for(port: int, seconds: float, connections: int) -> float:
         for _ in range(connections)
     ]
     callers = [caller for _, caller in made]
-    # What was on its way at the first moment has ended.
-    await asyncio.sleep(seconds / 4)
+    # A first call makes connections and more.
+    await asyncio.wait_for(asyncio.gather(*(one.warm for one in callers)), 60)
     before, began = sum(caller.answers for caller in callers), time.perf_counter()
     await asyncio.sleep(seconds)
     answers = sum(caller.answers for caller in callers) - before
