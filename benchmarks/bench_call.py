@@ -68,23 +68,28 @@ def build_app(
 
         for provider in COMPANIES:
             byok.forget_company(COMPANIES[provider])
-            _store_key(byok, provider)
+            store_key(byok, provider, COMPANIES[provider], RECORDS[provider])
 
     return app, db, byok
 
 
-def _store_key(byok: BYOK, provider: str) -> None:
-    """Store a key without asking anybody: the server here answers content alone."""
-    state, company = byok.state, f"i:{COMPANIES[provider]}"
-    keyring = state.desk.open_keyring()
+def seal(byok: BYOK, text: str, provider: str, company_id: int, record: str) -> bytes:
+    """Seal a key as the row of that id holds it."""
     context = SealContext(
-        purpose=API_KEY, company=company, provider=provider, record=RECORDS[provider]
+        purpose=API_KEY, company=f"i:{company_id}", provider=provider, record=record
     )
+    return byok.state.desk.open_keyring().seal(Secret(text), context)
+
+
+def store_key(byok: BYOK, provider: str, company_id: int, record: str) -> None:
+    """Store a key without asking anybody: the server here answers content alone."""
+    state = byok.state
+    keyring = state.desk.open_keyring()
     sealed = SealedKey(
-        id=RECORDS[provider],
-        company_id=company,
+        id=record,
+        company_id=f"i:{company_id}",
         provider=provider,
-        blob=keyring.seal(Secret(sender_bench.API_KEY), context),
+        blob=seal(byok, sender_bench.API_KEY, provider, company_id, record),
         key_id=keyring.primary,
         prefix="",
         last4="",

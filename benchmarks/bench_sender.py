@@ -20,11 +20,7 @@ import sys
 import time
 import typing as t
 
-import anthropic
-import openai
 import requests
-from google import genai
-from google.genai import types as genai_types
 
 from flask_byok.providers.claude import ClaudeProvider
 from flask_byok.providers.deadline import Deadline
@@ -34,6 +30,12 @@ from flask_byok.providers.openai import OpenAIProvider
 from flask_byok.providers.types import ChatRequest
 from flask_byok.providers.types import Message
 from flask_byok.secret import Secret
+
+# Loaded where they are used: other benchmarks import this one and measure memory.
+if t.TYPE_CHECKING:
+    import anthropic
+    import openai
+    from google import genai
 
 API_KEY = "not-a-real-benchmark-key-0001"
 #: A key that the server answers with 401.
@@ -167,6 +169,19 @@ def _openai_events() -> list[bytes]:
     )
 
 
+def _chat_events() -> list[bytes]:
+    """Give the older wire of OpenAI, which some peers speak."""
+    kept = {k: v for k, v in _chat_answer().items() if k != "usage"}
+    kept["object"] = "chat.completion.chunk"
+    choice = {"index": 0, "finish_reason": None, "delta": {"content": " piece"}}
+    last = {"index": 0, "finish_reason": "stop", "delta": {}}
+    events = [kept | {"choices": [choice]}] * PIECES + [kept | {"choices": [last]}]
+    return [
+        *(f"data: {json.dumps(event)}\n\n".encode() for event in events),
+        b"data: [DONE]\n\n",
+    ]
+
+
 def _gemini_events() -> list[bytes]:
     events = [_gemini_answer(" piece", None)] * (PIECES - 1)
     events.append(_gemini_answer(" piece"))
@@ -197,6 +212,7 @@ def _build_replies() -> dict[str, tuple[bytes, bytes]]:
     streams = {
         "messages": _claude_events(),
         "responses": _openai_events(),
+        "completions": _chat_events(),
         "generate": _gemini_events(),
     }
     replies: dict[str, tuple[bytes, bytes]] = {}
@@ -368,6 +384,11 @@ def build_bare(url: str) -> tuple[dict[str, Call], dict[str, Stream]]:
 
 def build_official(url: str) -> tuple[dict[str, Call], dict[str, Stream]]:
     """Give the official SDKs, one warm client each."""
+    import anthropic
+    import openai
+    from google import genai
+    from google.genai import types as genai_types
+
     first = openai.OpenAI(base_url=f"{url}/v1", api_key=API_KEY, max_retries=0)
     second = anthropic.Anthropic(base_url=url, api_key=API_KEY, max_retries=0)
     third = genai.Client(

@@ -13,39 +13,34 @@ from flask import current_app
 from flask import Flask
 from flask import has_app_context
 
-from .cli import byok_cli
-from .client import AIClient
 from .errors import NoCompany
 from .errors import SetupError
 from .events import log_event
-from .providers.base import Provider
 from .proxies import stated_company
 from .proxies import stating_company
 from .secret import Secret
-from .service.types import Allowance
-from .service.types import CompanyStatus
-from .service.types import ConnectionReport
-from .service.types import PolicyInfo
-from .service.types import SaveResult
 from .vault.company import company_text
 from .vault.company import company_value
 from .vault.company import CompanyId
-from .vault.types import CredentialInfo
-from .web.blueprint import build_blueprint
-from .web.hosting import refuse_unfit
-from .wiring import AppState
-from .wiring import build_state
-from .wiring import NO_DB
-from .wiring import register_provider
-from .wiring import TableMaker
 
+# The rooms below are loaded by the methods that use them first: importing a module of
+# the host's that names this class loads none of them.
 if t.TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from .client import AIClient
     from .config import Settings
     from .ledger.audit import HistoryEntry
     from .ledger.usage import UsageRow
+    from .providers.base import Provider
     from .providers.registry import Registry
+    from .service.types import Allowance
+    from .service.types import CompanyStatus
+    from .service.types import ConnectionReport
+    from .service.types import PolicyInfo
+    from .service.types import SaveResult
+    from .vault.types import CredentialInfo
+    from .wiring import AppState
     from .wiring import HostDb
 
 _CompanyLoader = t.TypeVar(
@@ -77,6 +72,8 @@ class BYOK:
         credential_class: type[t.Any] | None = None,
         metadata: sa.MetaData | None = None,
     ) -> None:
+        from .wiring import TableMaker
+
         self._states: weakref.WeakKeyDictionary[Flask, AppState] = (
             weakref.WeakKeyDictionary()
         )
@@ -100,6 +97,12 @@ class BYOK:
         :raises SetupError: without a ``db``, when the app has a BYOK already, or with
             a Flask that is too old.
         """
+        from .cli import byok_cli
+        from .web.blueprint import build_blueprint
+        from .web.hosting import refuse_unfit
+        from .wiring import build_state
+        from .wiring import NO_DB
+
         refuse_unfit(app)
         db = db if db is not None else self._db
 
@@ -208,6 +211,8 @@ class BYOK:
                 "Register it once; set an address per app in BYOK_PROVIDER_URLS."
             )
 
+        from .wiring import register_provider
+
         for state in self._states.values():
             register_provider(state.registry, state.settings, provider)
 
@@ -215,6 +220,8 @@ class BYOK:
 
     def client_for(self, company_id: CompanyId) -> AIClient:
         """Give the AI client of a company: for jobs, threads and commands."""
+        from .client import AIClient
+
         text = _text(company_id)
         state = self.state
         return AIClient(state.engine, text, company_value(text), state.sdks.build)

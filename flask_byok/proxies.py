@@ -13,11 +13,11 @@ from flask import Flask
 from flask import has_app_context
 from werkzeug.local import LocalProxy
 
-from .client import AIClient
 from .errors import SetupError
 from .vault.company import CompanyId
 
 if t.TYPE_CHECKING:
+    from .client import AIClient
     from .extension import BYOK
 
 _OUTSIDE: t.Final = (
@@ -67,7 +67,13 @@ def stating_company(app: Flask, company_id: CompanyId) -> cabc.Iterator[None]:
         _as_company.reset(token)
 
 
-class _ClientProxy(LocalProxy[AIClient]):
+def _client_class() -> type[AIClient]:
+    from .client import AIClient
+
+    return AIClient
+
+
+class _ClientProxy(LocalProxy["AIClient"]):
     """A proxy that says what it is without asking who is calling.
 
     ``flask run`` looks through a module for its app with ``isinstance``, outside every
@@ -75,7 +81,7 @@ class _ClientProxy(LocalProxy[AIClient]):
     """
 
     __slots__ = ()
-    __class__ = property(lambda self: AIClient)
+    __class__ = property(lambda self: _client_class())
 
 
 def _find_client() -> AIClient:

@@ -147,7 +147,7 @@ def test_the_extras_name_the_same_versions() -> None:
 def test_the_package_imports_no_sdk() -> None:
     """Nor the HTTP client they use: who needs none of them pays for none."""
     code = (
-        "import sys, flask_byok\n"
+        "import sys, flask_byok.wiring\n"
         "names = {'openai', 'anthropic', 'google.genai', 'httpx2', 'httpx', 'anyio'}\n"
         "print(sorted(names & set(sys.modules)))"
     )
