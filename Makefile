@@ -56,10 +56,12 @@ frameworks: ## Run the recipes for AI frameworks, in .venv-frameworks
 mutants: $(VENV)/.made-tests ## Take out each protection in a copy and see a test fail
 	@TEST_SERVERS=$(SERVERS) $(BIN)/python -m tests.mutants $(patsubst %,--only '%',$(ONLY)) $(ARGS)
 
-tables: $(VENV)/.made-tests ## Write the tables of security cases, faults, mistakes and mutants anew
+tables: $(VENV)/.made-tests ## Write what the documentation has from the code anew
 	@$(BIN)/python -m tests.support.cases
 	@$(BIN)/python -m tests.support.faults
 	@$(BIN)/python -m tests.support.mistakes
+	@$(BIN)/python -m tests.support.settings_page
+	@$(BIN)/python -m tests.support.help_texts
 	@$(BIN)/python -m tests.mutants --page
 
 messages: $(VENV)/.made-tests ## Bring the translations in line with the sentences
