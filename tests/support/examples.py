@@ -13,6 +13,7 @@ another and sees the test that is named fail. Words behind it choose pages.
 
 from __future__ import annotations
 
+import collections
 import collections.abc as cabc
 import dataclasses
 import functools
@@ -126,8 +127,8 @@ def run(block: str, names: dict[str, t.Any]) -> None:
     exec(code, names)  # noqa: S102 - our own pages
 
 
-def survives(block: Block) -> bool:
-    """Spoil a block and tell whether the test that checks it does not mind."""
+def spoil(block: Block) -> str:
+    """Spoil a block, run the test that checks it, and say what came of it."""
     assert block.test is not None
     command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", block.test]
     done = subprocess.run(
@@ -138,7 +139,11 @@ def survives(block: Block) -> bool:
         text=True,
         check=False,
     )
-    return done.returncode != 1
+
+    if done.returncode == 0 and " passed" not in done.stdout:
+        return "skipped"
+
+    return "noticed" if done.returncode == 1 else "NOBODY NOTICES"
 
 
 def main(chosen: list[str]) -> int:
@@ -151,15 +156,14 @@ def main(chosen: list[str]) -> int:
         for each in all_blocks(page)
         if each.test and each.language in languages
     ]
-    unnoticed = 0
+    came = []
 
     for block in tried:
-        lived = survives(block)
-        unnoticed += lived
-        print(block.name, "NOBODY NOTICES" if lived else "noticed", flush=True)
+        came.append(spoil(block))
+        print(block.name, came[-1], flush=True)
 
-    print(f"{len(tried)} blocks spoilt, {unnoticed} of them unnoticed.")
-    return unnoticed
+    print(dict(collections.Counter(came)))
+    return came.count("NOBODY NOTICES")
 
 
 if __name__ == "__main__":
