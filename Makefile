@@ -29,7 +29,7 @@ UNBOUND := "instructor>=1.17" "llama-index-llms-openai>=0.8.3"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test frameworks mutants tables messages pictures lint format types docs build try-wheel lighthouse clean distclean
+.PHONY: help demo test frameworks mutants tables messages pictures lint format types docs build try-wheel try-readme spoil lighthouse clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -105,6 +105,12 @@ try-wheel: build $(VENV)/.made-typing ## Install the wheel where there is nothin
 	@# What the SDKs' transports derive from; it comes with the extras.
 	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check httpx2
 	PATH="$(CURDIR)/build/alone/bin:$$PATH" $(BIN)/pyright --verifytypes flask_byok --ignoreexternal
+
+try-readme: $(VENV)/.made-tests ## Follow the README in a fresh clone; count commands and seconds
+	@$(BIN)/python -m tests.support.follow_readme
+
+spoil: $(VENV)/.made-tests ## Spoil each example of the documentation and see its test fail
+	@$(BIN)/python -m tests.support.examples $(ARGS)
 
 clean: ## Remove what was built
 	rm -rf build dist docs/_build tests/artifacts .mypy_cache .pytest_cache \

@@ -11,13 +11,17 @@ import flask
 import flask_sqlalchemy
 import pytest
 
+from flask_byok import BYOK
 from flask_byok import errors
+from flask_byok.cli import byok_cli
+from flask_byok.client import AIClient
 from flask_byok.config import setting_names
 from flask_byok.config import Settings
 from flask_byok.failover.reasons import CLASSES
 from flask_byok.failover.reasons import CoolDown
 from flask_byok.failover.reasons import FailureClass
 from flask_byok.masterkeys import generate
+from flask_byok.testing import Simulator
 from flask_byok.vault.models import build_tables
 from tests.support import examples
 from tests.support import help_texts
@@ -172,6 +176,35 @@ def test_every_template_and_block_is_named() -> None:
 def test_the_help_of_each_command_is_the_real_one() -> None:
     """If this fails: ``python -m tests.support.help_texts``, and read what changed."""
     assert help_texts.PAGE.read_text("utf-8") == help_texts.page_with_help()
+
+
+def test_every_command_has_a_row() -> None:
+    """The table at the head of the page lists each command, and no other."""
+    text = help_texts.PAGE.read_text("utf-8").partition("\n## ")[0]
+    listed = re.findall(r"^\| `flask byok ([\w-]+)", text, re.M)
+
+    assert sorted(listed) == sorted(byok_cli.commands)
+
+
+#: A setting that is misspelt on purpose.
+MISSPELT = "BYOK_BASE_TEMPLATES"
+
+
+@pytest.mark.parametrize("page", examples.pages())
+def test_every_name_of_ours_that_a_page_uses_exists(page: str) -> None:
+    """Settings, and methods of the extension, the client and the simulator."""
+    text = examples.path_of(page).read_text("utf-8")
+    settings = set(re.findall(r"\bBYOK_[A-Z_]+\b", text)) - {MISSPELT}
+    owners = {"byok": BYOK, "current_ai_client": AIClient, "byok_simulator": Simulator}
+    missing = [
+        f"{word}.{name}"
+        for word, owner in owners.items()
+        for name in re.findall(rf"\b{word}\.([a-z_]+)\(", text)
+        if not hasattr(owner, name)
+    ]
+
+    assert settings <= set(setting_names())
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
