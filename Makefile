@@ -29,7 +29,7 @@ UNBOUND := "instructor>=1.17" "llama-index-llms-openai>=0.8.3"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test frameworks mutants tables messages pictures lint format types docs build try-wheel lighthouse clean distclean
+.PHONY: help demo test frameworks mutants tables messages pictures lint format types docs build try-wheel try-readme spoil lighthouse clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -56,10 +56,12 @@ frameworks: ## Run the recipes for AI frameworks, in .venv-frameworks
 mutants: $(VENV)/.made-tests ## Take out each protection in a copy and see a test fail
 	@TEST_SERVERS=$(SERVERS) $(BIN)/python -m tests.mutants $(patsubst %,--only '%',$(ONLY)) $(ARGS)
 
-tables: $(VENV)/.made-tests ## Write the tables of security cases, faults, mistakes and mutants anew
+tables: $(VENV)/.made-tests ## Write what the documentation has from the code anew
 	@$(BIN)/python -m tests.support.cases
 	@$(BIN)/python -m tests.support.faults
 	@$(BIN)/python -m tests.support.mistakes
+	@$(BIN)/python -m tests.support.settings_page
+	@$(BIN)/python -m tests.support.help_texts
 	@$(BIN)/python -m tests.mutants --page
 
 messages: $(VENV)/.made-tests ## Bring the translations in line with the sentences
@@ -103,6 +105,12 @@ try-wheel: build $(VENV)/.made-typing ## Install the wheel where there is nothin
 	@# What the SDKs' transports derive from; it comes with the extras.
 	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check httpx2
 	PATH="$(CURDIR)/build/alone/bin:$$PATH" $(BIN)/pyright --verifytypes flask_byok --ignoreexternal
+
+try-readme: $(VENV)/.made-tests ## Follow the README in a fresh clone; count commands and seconds
+	@$(BIN)/python -m tests.support.follow_readme
+
+spoil: $(VENV)/.made-tests ## Spoil each example of the documentation and see its test fail
+	@$(BIN)/python -m tests.support.examples $(ARGS)
 
 clean: ## Remove what was built
 	rm -rf build dist docs/_build tests/artifacts .mypy_cache .pytest_cache \

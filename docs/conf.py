@@ -26,7 +26,12 @@ nitpick_ignore_regex = [
     (r"py:.*", r"flask_byok\.[a-z]+\..*"),
 ]
 
+# Sentences of the code are quoted as they are said.
+smartquotes = False
+
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = "flask-byok"
 html_show_copyright = False
 html_show_sphinx = False

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import inspect
 import pathlib
 import re
 
+import flask
 import flask_sqlalchemy
 import pytest
 
+from flask_byok import BYOK
 from flask_byok import errors
+from flask_byok.cli import byok_cli
+from flask_byok.client import AIClient
 from flask_byok.config import setting_names
 from flask_byok.config import Settings
 from flask_byok.failover.reasons import CLASSES
 from flask_byok.failover.reasons import CoolDown
 from flask_byok.failover.reasons import FailureClass
+from flask_byok.masterkeys import generate
+from flask_byok.testing import Simulator
 from flask_byok.vault.models import build_tables
 from tests.support import examples
 from tests.support import help_texts
+from tests.support import settings_page
 
 ROOT = pathlib.Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -62,14 +68,6 @@ def row_about(page: str, word: str) -> list[str]:
     return row
 
 
-def section(page: str, title: str) -> str:
-    """Read what stands under a heading, up to the next one."""
-    text = (DOCS / page).read_text("utf-8")
-    return re.split(rf"^#+ `?{re.escape(title)}`?$", text, flags=re.M)[1].split("\n#")[
-        0
-    ]
-
-
 def duration(seconds: float) -> str:
     """Write seconds as the pages do."""
     if seconds < 60:
@@ -89,33 +87,41 @@ def rest(cool_down: CoolDown | None) -> list[str]:
     return [pause, f"up to {duration(cool_down.cap)}"]
 
 
-def spellings(value: object) -> set[str]:
-    """List the ways a page may write a default."""
-    text = str(value)
-    return {text, text.removesuffix(".0"), text.replace("'", '"')}
-
-
 def test_every_setting_has_a_section_and_every_section_a_setting() -> None:
-    """No setting is undocumented and none is invented."""
+    """No setting is undocumented and none is invented, here or in the facts."""
     text = (DOCS / "configuration.md").read_text("utf-8")
+    names = sorted(setting_names())
 
-    assert sorted(re.findall(r"^### `(\w+)`$", text, re.M)) == sorted(setting_names())
+    assert sorted(re.findall(r"^### `(\w+)`$", text, re.M)) == names
+    assert sorted(fact.name for fact in settings_page.FACTS) == names
+
+
+def test_the_facts_of_each_setting_are_those_of_the_code() -> None:
+    """If this fails: ``make tables``. Defaults and refusals are asked of the code."""
+    assert settings_page.PAGE.read_text("utf-8") == settings_page.page()
 
 
 @pytest.mark.parametrize(
-    "field",
-    [field for field in dataclasses.fields(Settings) if field.name != "ring"],
-    ids=lambda field: field.name,
+    "fact",
+    [fact for fact in settings_page.FACTS if fact.shown is not None],
+    ids=lambda fact: fact.name,
 )
-def test_a_stated_default_is_the_real_one(field: dataclasses.Field[object]) -> None:
-    """Where the page names a default as code, it is that of ``Settings``."""
-    text = section("configuration.md", f"BYOK_{field.name.upper()}")
-    stated = re.search(r"Default:\s+`([^`]+)`", text)
-    factory = field.default_factory
-    default = field.default if factory is dataclasses.MISSING else factory()
+def test_what_is_shown_for_the_environment_is_read(
+    fact: settings_page.Fact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable that the page shows changes the setting, in an app as it starts."""
+    app = flask.Flask("host")
+    app.config["BYOK_MASTER_KEYS"] = {"k001": generate(), "k002": generate()}
+    app.config["BYOK_PRIMARY_KEY_ID"] = "k001"
+    app.config["BYOK_SYSTEM_KEYS"] = dict.fromkeys(("OPENAI", "CLAUDE"), "not-a-key")
+    before = Settings.from_config(app.config)
 
-    assert "Default:" in text
-    assert stated is None or stated[1] in spellings(default)
+    for name, text in settings_page.as_environment(fact, generate()).items():
+        monkeypatch.setenv(name, text)
+
+    app.config.from_prefixed_env()
+
+    assert Settings.from_config(app.config) != before
 
 
 @pytest.mark.parametrize("entry", CLASSES.values(), ids=lambda entry: entry.letter)
@@ -170,6 +176,35 @@ def test_every_template_and_block_is_named() -> None:
 def test_the_help_of_each_command_is_the_real_one() -> None:
     """If this fails: ``python -m tests.support.help_texts``, and read what changed."""
     assert help_texts.PAGE.read_text("utf-8") == help_texts.page_with_help()
+
+
+def test_every_command_has_a_row() -> None:
+    """The table at the head of the page lists each command, and no other."""
+    text = help_texts.PAGE.read_text("utf-8").partition("\n## ")[0]
+    listed = re.findall(r"^\| `flask byok ([\w-]+)", text, re.M)
+
+    assert sorted(listed) == sorted(byok_cli.commands)
+
+
+#: A setting that is misspelt on purpose.
+MISSPELT = "BYOK_BASE_TEMPLATES"
+
+
+@pytest.mark.parametrize("page", examples.pages())
+def test_every_name_of_ours_that_a_page_uses_exists(page: str) -> None:
+    """Settings, and methods of the extension, the client and the simulator."""
+    text = examples.path_of(page).read_text("utf-8")
+    settings = set(re.findall(r"\bBYOK_[A-Z_]+\b", text)) - {MISSPELT}
+    owners = {"byok": BYOK, "current_ai_client": AIClient, "byok_simulator": Simulator}
+    missing = [
+        f"{word}.{name}"
+        for word, owner in owners.items()
+        for name in re.findall(rf"\b{word}\.([a-z_]+)\(", text)
+        if not hasattr(owner, name)
+    ]
+
+    assert settings <= set(setting_names())
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -17,6 +17,8 @@ import requests
 from flask_byok.masterkeys import generate
 from flask_byok.testing import Simulator
 from tests.support import examples
+from tests.support import tree
+from tests.support.follow_readme import follow
 
 API_KEY = "not-a-real-company-key-0001-AbCd"
 
@@ -74,3 +76,29 @@ def test_the_readmes_app_runs_as_printed(address: str) -> None:
 
         assert "...AbCd" in saved.text
         assert "paid by: company key" in visitor.get(f"{address}/").text
+
+
+#: What pip writes beside the Python of an environment that has Flask.
+FLASK = "#!{python}\nimport sys\nfrom flask.cli import main\n\nsys.exit(main())\n"
+
+
+def test_the_readme_can_be_followed(tmp_path: pathlib.Path) -> None:
+    """Each command in its order, from nothing to an answer on a pasted key.
+
+    Nothing is downloaded: the environment holds what ``pip install`` would bring.
+    """
+    source = tree.copy_tree(tmp_path / "source")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir"]
+    subprocess.run([*command, tmp_path, source], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    python = tree.make_environment(tmp_path / "venv", wheel)
+    python.with_name("flask").write_text(FLASK.format(python=python))
+    python.with_name("flask").chmod(0o755)
+    (mine := tmp_path / "mine").mkdir()
+
+    walk = follow(mine, python.parent, "true")
+
+    assert "AI Configuration" in walk.first
+    assert "paid by: company key" in walk.answer
+    assert "stored keys open" in walk.doctor
+    assert walk.answer_after[0] <= 10

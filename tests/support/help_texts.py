@@ -14,6 +14,7 @@ from flask_byok.cli import byok_cli
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "cli.md"
 MARK = "<!-- the help of each command, written by tests.support.help_texts -->\n"
+TEST = "tests/frame/test_docs.py::test_the_help_of_each_command_is_the_real_one"
 
 
 def help_texts() -> str:
@@ -25,9 +26,8 @@ def help_texts() -> str:
         arguments = [name, "--help"]
         shown = runner.invoke(byok_cli, arguments, prog_name="flask byok", color=False)
         text = re.sub(r"[ ]+$", "", shown.output, flags=re.M).strip()
-        blocks.append(
-            f"### {name}\n\n```text\n$ flask byok {name} --help\n{text}\n```\n"
-        )
+        shown_as = f"```text\n$ flask byok {name} --help\n{text}\n```"
+        blocks.append(f"### {name}\n\n<!-- checked by {TEST} -->\n{shown_as}\n")
 
     return "\n".join(blocks)
 

@@ -1,0 +1,104 @@
+"""Every command that the README and the documentation print exists, options and all."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import importlib.util
+import re
+import shlex
+
+import click
+import pytest
+
+from flask_byok.cli import byok_cli
+from tests.support import examples
+
+PROJECT = (examples.ROOT / "pyproject.toml").read_text("utf-8")
+MAKEFILE = (examples.ROOT / "Makefile").read_text("utf-8")
+
+
+def written(page: str) -> cabc.Iterator[str]:
+    """List what a page prints as a command: lines of shells, and code in sentences."""
+    for block in examples.all_blocks(page):
+        if block.language in ("", "text", "console"):
+            yield from block.text.splitlines()
+
+    for token in examples.tokens(page):
+        for child in token.children or ():
+            if child.type == "code_inline":
+                yield " ".join(child.content.split())
+
+
+def problems(line: str) -> cabc.Iterator[str]:
+    """Say what in a command does not exist."""
+    words = _split(line.removeprefix("$ "))
+
+    match words:
+        case ["flask", "byok", name, *rest]:
+            yield from _problems_of_ours(name, rest)
+        case ["pip", "install", *packages]:
+            extras = re.findall(r"flask-byok\[([\w,]+)\]", " ".join(packages))
+            known = set(re.findall(r"^(\w+) = \[", PROJECT, re.M))
+            yield from {e for each in extras for e in each.split(",")} - known
+        case ["make", *targets] if targets:
+            known = set(re.findall(r"^([\w-]+):", MAKEFILE, re.M))
+            variables = set(re.findall(r"^(\w+) [?]?=", MAKEFILE, re.M))
+            yield from (
+                each
+                for each in targets
+                if each.partition("=")[0] not in known | variables
+            )
+        case ["python", "-m", module, *_] if importlib.util.find_spec(module) is None:
+            yield module
+        case ["python", path, *_] if path.endswith(".py"):
+            if not (examples.ROOT / path).is_file():
+                yield path
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line.replace("…", "x"), comments=True)
+    except ValueError:
+        return []
+
+
+def _problems_of_ours(name: str, rest: list[str]) -> cabc.Iterator[str]:
+    command = byok_cli.commands.get(name)
+
+    if command is None:
+        yield f"flask byok {name}"
+        return
+
+    known = {
+        option
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    options = {word.partition("=")[0] for word in rest if word.startswith("-")}
+    yield from options - known - {"--help"}
+
+
+@pytest.mark.parametrize("page", examples.pages())
+def test_every_command_that_is_printed_exists(page: str) -> None:
+    """Commands of ours with options, targets of make, extras, modules, scripts."""
+    found = {line: list(problems(line)) for line in written(page)}
+
+    assert {line: what for line, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize(
+    ("planted", "told"),
+    [
+        ("flask byok polish", ["flask byok polish"]),
+        ("flask byok doctor --jason", ["--jason"]),
+        ("pip install 'flask-byok[otl]'", ["otl"]),
+        ("make mutant ONLY=x", ["mutant"]),
+        ("python -m tests.support.chaoss", ["tests.support.chaoss"]),
+        ("python benchmarks/bench_cal.py", ["benchmarks/bench_cal.py"]),
+        ("flask byok doctor --json", []),
+    ],
+)
+def test_a_planted_slip_is_found(planted: str, told: list[str]) -> None:
+    """The rule does find what it looks for."""
+    assert list(problems(planted)) == told
