@@ -57,6 +57,7 @@ from .proxies import current_ai_client as current_ai_client
 from .redaction import ApiKeyFilter as ApiKeyFilter
 from .sdk.causes import find_byok_error as find_byok_error
 from .service.types import ConnectionReport as ConnectionReport
+from .service.types import HealthReport as HealthReport
 from .service.types import PolicyInfo as PolicyInfo
 from .service.types import SaveResult as SaveResult
 from .vault.keyprovider import KeyContext as KeyContext

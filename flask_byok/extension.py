@@ -25,6 +25,7 @@ from .secret import Secret
 from .service.types import Allowance
 from .service.types import CompanyStatus
 from .service.types import ConnectionReport
+from .service.types import HealthReport
 from .service.types import PolicyInfo
 from .service.types import SaveResult
 from .vault.company import company_text
@@ -264,6 +265,14 @@ class BYOK:
     def registry(self) -> Registry:
         """The providers of the current app."""
         return self.state.registry
+
+    def check_health(self) -> HealthReport:
+        """Tell whether this process can serve: for a health check, asked often.
+
+        Two queries on the tables; nothing is decrypted, and nobody is asked over the
+        network. What providers and stored keys do is told by ``flask byok doctor``.
+        """
+        return self.state.health.check()
 
     def check_key(
         self, provider: str, api_key: str | Secret, model: str | None = None

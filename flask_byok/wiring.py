@@ -40,6 +40,7 @@ from .service.desk import Desk
 from .service.doctor import Doctor
 from .service.drafting import Drafting
 from .service.endings import warn_of_ends
+from .service.health import Health
 from .service.limits import CheckLimiter
 from .service.reminders import Reminders
 from .service.saving import Saving
@@ -96,6 +97,7 @@ class AppState:
     companies: Companies
     desk: Desk
     doctor: Doctor
+    health: Health
     upkeep: Upkeep
     sweeper: Sweeper
     reminders: Reminders
@@ -277,6 +279,7 @@ def _assemble(
             tables=tables,
             prices=ledger.prices,
         ),
+        health=Health(store, keyring),
         upkeep=Upkeep(desk, tables),
         sweeper=Sweeper(database, ledger, teller.notices, reminders, desk.drafts),
         reminders=reminders,
