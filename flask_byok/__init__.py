@@ -66,6 +66,7 @@ if t.TYPE_CHECKING:
     from .redaction import ApiKeyFilter as ApiKeyFilter
     from .sdk.causes import find_byok_error as find_byok_error
     from .service.types import ConnectionReport as ConnectionReport
+    from .service.types import HealthReport as HealthReport
     from .service.types import PolicyInfo as PolicyInfo
     from .service.types import SaveResult as SaveResult
     from .vault.keyprovider import KeyContext as KeyContext
@@ -134,6 +135,7 @@ _HOMES: t.Final[t.Mapping[str, str]] = types.MappingProxyType(
         "ApiKeyFilter": "redaction",
         "find_byok_error": "sdk.causes",
         "ConnectionReport": "service.types",
+        "HealthReport": "service.types",
         "PolicyInfo": "service.types",
         "SaveResult": "service.types",
         "KeyContext": "vault.keyprovider",

@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
     from .service.types import Allowance
     from .service.types import CompanyStatus
     from .service.types import ConnectionReport
+    from .service.types import HealthReport
     from .service.types import PolicyInfo
     from .service.types import SaveResult
     from .vault.types import CredentialInfo
@@ -271,6 +272,14 @@ class BYOK:
     def registry(self) -> Registry:
         """The providers of the current app."""
         return self.state.registry
+
+    def check_health(self) -> HealthReport:
+        """Tell whether this process can serve: for a health check, asked often.
+
+        Two queries on the tables; nothing is decrypted, and nobody is asked over the
+        network. What providers and stored keys do is told by ``flask byok doctor``.
+        """
+        return self.state.health.check()
 
     def check_key(
         self, provider: str, api_key: str | Secret, model: str | None = None

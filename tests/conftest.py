@@ -107,6 +107,9 @@ def _missing_parts() -> list[tuple[str, bool]]:
         for label, reason in servers.missing_servers().items()
     ]
 
+    if web.find_nginx() is None:
+        missing.append(("nginx: install 'nginx-light'", required))
+
     if _browser_trouble() is not None:
         required = servers.mode("TEST_BROWSER") == "require"
         missing.append((f"Chromium: {_browser_trouble()}", required))

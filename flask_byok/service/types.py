@@ -103,6 +103,28 @@ class ConnectionReport:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class HealthReport:
+    """Whether this process can serve its companies. Holds no secret.
+
+    :param database: whether the tables answered.
+    :param master_keys: whether the ring of this process is the one the database was
+        written under; ``False``, too, while the tables do not answer. ``True`` where
+        the vault is closed on purpose.
+    :param problems: a sentence each, with the next step, for the operator; they name
+        settings and ids of master keys.
+    """
+
+    database: bool
+    master_keys: bool
+    problems: tuple[str, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether there are no problems."""
+        return not self.problems
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class SaveResult:
     """What became of a save.
 

@@ -24,6 +24,7 @@ from ..service.desk import Desk
 from ..service.doctor import Doctor
 from ..service.drafting import Drafting
 from ..service.endings import warn_of_ends
+from ..service.health import Health
 from ..service.reminders import Reminders
 from ..service.saving import Saving
 from ..service.sweeping import Sweeper
@@ -64,6 +65,7 @@ class AppState:
     companies: Companies
     desk: Desk
     doctor: Doctor
+    health: Health
     upkeep: Upkeep
     sweeper: Sweeper
     reminders: Reminders
@@ -116,6 +118,7 @@ def _build_services(ground: Ground, rooms: Rooms, desk: Desk) -> AppState:
         companies=companies,
         desk=desk,
         doctor=_build_doctor(ground, rooms),
+        health=Health(rooms.store, rooms.keyring),
         upkeep=Upkeep(desk, tables),
         sweeper=Sweeper(database, rooms.ledger, teller.notices, reminders, desk.drafts),
         reminders=reminders,

@@ -38,6 +38,12 @@ def find_chromium() -> str | None:
     return next((path for path in map(shutil.which, names) if path), None)
 
 
+def find_nginx() -> str | None:
+    """The path of nginx, which Debian keeps off the path of ordinary users."""
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
+    return shutil.which("nginx", path=path)
+
+
 @contextlib.contextmanager
 def serving(app: WSGIApplication) -> cabc.Iterator[str]:
     """Serve an app on a free loopback port, a thread per request; give its address."""
