@@ -8,6 +8,7 @@ import typing as t
 
 from ..providers.types import Source
 from ..vault.types import Credential
+from .notices import Due
 from .system_keys import SystemKey
 
 #: A key whose circuit is kept: a company's stored one or one of the operator's.
@@ -37,6 +38,7 @@ class Change:
         it a second time.
     :param fell_back: the episode's fallback had been told, so its end may be told too.
     :param model: of a block.
+    :param due: the notice for the company that was claimed with an opening.
     """
 
     kind: Kind
@@ -51,6 +53,7 @@ class Change:
     continued: bool = False
     fell_back: bool = False
     model: str | None = None
+    due: Due | None = None
 
 
 def build_change(
@@ -64,6 +67,7 @@ def build_change(
     continued: bool = False,
     fell_back: bool = False,
     model: str | None = None,
+    due: Due | None = None,
 ) -> Change:
     """Say of ``target`` what changed; its own episode where none is given."""
     is_company = isinstance(target, Credential)
@@ -80,4 +84,5 @@ def build_change(
         continued=continued,
         fell_back=fell_back,
         model=model,
+        due=due,
     )

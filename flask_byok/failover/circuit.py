@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from ..vault.database import Database
 from ..vault.models import Tables
 from ..vault.types import CircuitState
+from ..vault.types import Credential
 from . import transitions
 from .changes import build_change
 from .changes import Change
@@ -125,6 +126,10 @@ class Circuits(ModelBlocks, KeyMarks):
             return None
 
         opening = transitions.plan_opening(state, verdict, now)
+
+        if isinstance(target, Credential):
+            opening = transitions.claim_notice(state, opening, now)
+
         window = entry.window
         # The first failure of a class without a window opens, whatever was counted.
         threshold = 0 if window is None else entry.threshold
@@ -136,6 +141,7 @@ class Circuits(ModelBlocks, KeyMarks):
             until=opening.open_until,
             episode=opening.episode,
             continued=transitions.continues_episode(state, now),
+            due=opening.due,
         )
 
         def transition(before: CircuitState) -> CircuitState:

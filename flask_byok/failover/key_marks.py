@@ -15,6 +15,8 @@ from .changes import Change
 from .changes import Target
 from .key_writer import if_done
 from .key_writer import KeyWriter
+from .key_writer import Note
+from .key_writer import write_nothing
 
 #: A success is noted so often at most.
 _OK_INTERVAL: t.Final = dt.timedelta(minutes=5)
@@ -124,13 +126,18 @@ class KeyMarks(KeyWriter):
 
         return self._record(target, transition, work)
 
-    def claim_fallback_notice(self, target: Target, episode: int) -> bool:
-        """Tell whether this call is the one that tells the episode's fallback."""
+    def claim_fallback_notice(
+        self, target: Target, episode: int, note: Note = write_nothing
+    ) -> bool:
+        """Tell whether this call is the one that tells the episode's fallback.
+
+        :param note: writes what is told, in the same transaction.
+        """
         columns = self._table(target).c
         update = self._update(
             target, columns.fallback_episode < episode, columns.episode == episode
         ).values(fallback_episode=episode)
-        return self._claim(update)
+        return self._claim(update, note)
 
 
 def _is_worse(state: CircuitState, reason: str) -> bool:

@@ -25,6 +25,13 @@ CLAIM_WAIT: t.Final = 0.25
 #: Writes inside a transaction and says what changed.
 Work = cabc.Callable[[sa.Connection], "Change | None"]
 
+#: Writes inside the transaction of a claim.
+Note = cabc.Callable[[sa.Connection], None]
+
+
+def write_nothing(conn: sa.Connection) -> None:
+    """Write nothing beside a claim."""
+
 
 class KeyWriter:
     """Writes to the rows of company keys and system keys by id and generation.
@@ -65,12 +72,26 @@ class KeyWriter:
             *conditions,
         )
 
-    def _claim(self, update: sa.Update) -> bool:
+    def _claim(self, update: sa.Update, note: Note = write_nothing) -> bool:
         """Write one row at once or never; tell whether it was written."""
-        return self._claim_by(lambda conn: conn.execute(update).rowcount == 1)
+        return self._claim_by(lambda conn: conn.execute(update).rowcount == 1, note)
 
-    def _claim_by(self, work: cabc.Callable[[sa.Connection], bool]) -> bool:
-        """Write at once or never: a claim that is made later would be two winners."""
+    def _claim_by(
+        self, claim: cabc.Callable[[sa.Connection], bool], note: Note = write_nothing
+    ) -> bool:
+        """Write at once or never: a claim that is made later would be two winners.
+
+        :param note: writes what is to hold together with a claim that was won.
+        """
+
+        def work(conn: sa.Connection) -> bool:
+            won = claim(conn)
+
+            if won:
+                note(conn)
+
+            return won
+
         try:
             return self._database.try_write(work, wait=CLAIM_WAIT)
         except WriteBusy:

@@ -6,6 +6,8 @@ import dataclasses
 import datetime as dt
 import typing as t
 
+import sqlalchemy as sa
+
 from ..vault.types import CompanyState
 from ..vault.types import Credential
 from .changes import Change
@@ -15,6 +17,7 @@ from .notes import Step
 from .rooms import Call
 from .rooms import Rooms
 from .routes import Route
+from .telling import Fallback
 from .verdict import Verdict
 from .watch import CallWatch
 
@@ -165,27 +168,32 @@ class Lessons:
         if out is None:
             return
 
-        if self._is_first_to_tell(out):
-            self._teller.fell_back(
-                self._call.company,
-                out.credential.provider,
-                out.reason,
-                out.episode or 0,
-                route.provider.id,
-                now,
-            )
+        fallback = Fallback(
+            company_id=self._call.company,
+            provider=out.credential.provider,
+            reason=out.reason,
+            episode=out.episode or 0,
+            to_provider=route.provider.id,
+            at=now,
+        )
+
+        if self._is_first_to_tell(out, fallback):
+            self._teller.fell_back(fallback)
 
         if not self._call.streamed:
             self._teller.flash(out.reason, out.credential.provider)
 
-    def _is_first_to_tell(self, out: Out) -> bool:
+    def _is_first_to_tell(self, out: Out, fallback: Fallback) -> bool:
         """Claim the notice, unless the row that was read says it is taken."""
         circuits, credential = self._circuits, out.credential
+
+        def note(conn: sa.Connection) -> None:
+            self._teller.note_fallback(conn, fallback)
 
         if out.episode is not None:
             is_told = credential.circuit.fallback_episode >= out.episode
             return not is_told and circuits.claim_fallback_notice(
-                credential, out.episode
+                credential, out.episode, note
             )
 
         if out.model is None:
@@ -193,4 +201,4 @@ class Lessons:
 
         block = circuits.find_block(credential, out.model)
         is_told = block is not None and block.told
-        return not is_told and circuits.claim_block_notice(credential, out.model)
+        return not is_told and circuits.claim_block_notice(credential, out.model, note)

@@ -18,6 +18,8 @@ from .changes import build_change
 from .changes import Change
 from .changes import Target
 from .key_writer import KeyWriter
+from .key_writer import Note
+from .key_writer import write_nothing
 from .transitions import rest_until
 from .verdict import Verdict
 
@@ -133,12 +135,19 @@ class ModelBlocks(KeyWriter):
 
         return self._record(target, transition, work)
 
-    def claim_block_notice(self, target: Target, model: str | None) -> bool:
-        """Tell whether this call is the one that tells the block's fallback."""
-        return self._claim_edit(target, blocks.telling(model or blocks.NO_MODEL))
+    def claim_block_notice(
+        self, target: Target, model: str | None, note: Note = write_nothing
+    ) -> bool:
+        """Tell whether this call is the one that tells the block's fallback.
 
-    def _claim_edit(self, target: Target, edit: blocks.Edit) -> bool:
+        :param note: writes what is told, in the same transaction.
+        """
+        return self._claim_edit(target, blocks.telling(model or blocks.NO_MODEL), note)
+
+    def _claim_edit(
+        self, target: Target, edit: blocks.Edit, note: Note = write_nothing
+    ) -> bool:
         table = self._table(target)
         return self._claim_by(
-            lambda conn: blocks.write_edit(conn, table, target.circuit, edit)
+            lambda conn: blocks.write_edit(conn, table, target.circuit, edit), note
         )

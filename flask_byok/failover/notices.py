@@ -23,7 +23,6 @@ from ..vault.database import WriteBusy
 from ..vault.models import CIRCUIT_COLUMNS
 from ..vault.rows import read_circuit
 from ..vault.types import CircuitState
-from .changes import Kind
 from .reasons import CLASSES
 
 if t.TYPE_CHECKING:
@@ -32,11 +31,6 @@ if t.TYPE_CHECKING:
     from ..vault.types import Credential
 
 NoticeKind = t.Literal["failing", "reminder", "recovered"]
-
-#: The changes of a key after which a notice may be due.
-MOVING: t.Final[frozenset[Kind]] = frozenset(
-    ("opened", "reopened", "closed", "unreadable", "readable")
-)
 
 #: How long a trouble lasts before a company hears of it that need not do anything.
 PATIENCE: t.Final = dt.timedelta(minutes=15)
@@ -76,7 +70,7 @@ class Notice:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Due:
-    """A notice that nobody has claimed yet."""
+    """A notice that is due, whoever claims it."""
 
     kind: NoticeKind
     reason: str | None
@@ -116,6 +110,30 @@ def find_due(
 
     return Due(
         kind=kind, reason=trouble.reason, since=trouble.since, until=trouble.until
+    )
+
+
+def build_marks(state: CircuitState, due: Due, now: dt.datetime) -> dict[str, t.Any]:
+    """Give the columns that say a notice was sent."""
+    is_open = state.circuit == "open"
+    told = max(state.noticed_episode, state.episode)
+    return {
+        "noticed_episode": told if is_open else state.noticed_episode,
+        "noticed_at": now,
+        "noticed_kind": due.kind,
+        "noticed_reason": due.reason,
+    }
+
+
+def build_notice(company_id: str, provider: str, due: Due) -> Notice:
+    """Say whom a notice is for, once it is claimed."""
+    return Notice(
+        company_id=company_id,
+        provider=provider,
+        kind=due.kind,
+        reason=due.reason,
+        since=due.since,
+        until=due.until,
     )
 
 
@@ -304,16 +322,7 @@ class Notices:
         if due is None or not self._claim(state, due, now):
             return False
 
-        self._tell(
-            Notice(
-                company_id=owner[0],
-                provider=owner[1],
-                kind=due.kind,
-                reason=due.reason,
-                since=due.since,
-                until=due.until,
-            )
-        )
+        self._tell(build_notice(*owner, due))
         return True
 
     def _claim(self, state: CircuitState, due: Due, now: dt.datetime) -> bool:
@@ -335,14 +344,7 @@ class Notices:
                 columns.noticed_kind == state.noticed_kind,
                 columns.noticed_at == state.noticed_at,
             )
-            .values(
-                noticed_episode=max(state.noticed_episode, state.episode)
-                if state.circuit == "open"
-                else state.noticed_episode,
-                noticed_at=now,
-                noticed_kind=due.kind,
-                noticed_reason=due.reason,
-            )
+            .values(build_marks(state, due, now))
         )
 
         try:

@@ -18,6 +18,7 @@ from ..vault.database import Database
 from ..vault.database import DuplicateRow
 from ..vault.database import WriteBusy
 from ..vault.models import CIRCUIT_COLUMNS
+from ..vault.query import Query
 from ..vault.rows import read_circuit
 from ..vault.types import CircuitState
 
@@ -78,6 +79,7 @@ class SystemKeys:
     def __init__(self, database: Database, table: sa.Table) -> None:
         self._database = database
         self._table = table
+        self._query = _select(table)
 
     def find(self, provider: str, fingerprint: str) -> SystemKey:
         """Give a system key with the state of its circuit.
@@ -98,15 +100,12 @@ class SystemKeys:
         return SystemKey(provider=provider, fingerprint=fingerprint, circuit=fresh)
 
     def _try_read(self, provider: str) -> SystemKey | None:
-        query = sa.select(self._table).where(self._table.c.provider == provider)
-
         try:
-            with self._database.read() as conn:
-                row = conn.execute(query).one_or_none()
+            rows = self._database.fetch(self._query, {"provider": provider})
         except StateUnavailable:
             return None
 
-        return None if row is None else _system_key(row)
+        return _system_key(rows[0]) if rows else None
 
     def _make(self, provider: str, fingerprint: str, found: SystemKey | None) -> None:
         """Insert the row, or give it to a new key; somebody else may be faster."""
@@ -146,9 +145,15 @@ class SystemKeys:
         )
 
 
-def _system_key(row: sa.Row[t.Any]) -> SystemKey:
+def _select(table: sa.Table) -> Query:
+    """Build what each call on a system key reads."""
+    columns = (table.c[name] for name in ("provider", "fingerprint", *CIRCUIT_COLUMNS))
+    asked = sa.bindparam("provider", type_=sa.String())
+    return Query(sa.select(*columns).where(table.c.provider == asked))
+
+
+def _system_key(row: tuple[t.Any, ...]) -> SystemKey:
+    provider, fingerprint, *circuit = row
     return SystemKey(
-        provider=row.provider,
-        fingerprint=row.fingerprint,
-        circuit=read_circuit([getattr(row, name) for name in CIRCUIT_COLUMNS]),
+        provider=provider, fingerprint=fingerprint, circuit=read_circuit(circuit)
     )

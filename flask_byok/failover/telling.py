@@ -6,38 +6,48 @@ import collections.abc as cabc
 import dataclasses
 import datetime as dt
 import logging
-import time
 import typing as t
-import weakref
 
 import sqlalchemy as sa
 
 from .. import signals
 from ..events import log_event
-from ..ledger.audit import Action
 from ..ledger.audit import Audit
-from ..ledger.audit import Detail
-from ..ledger.budget import Crossing
-from ..ledger.prices import to_dollars
-from ..vault.company import company_value
 from ..vault.database import Database
+from .alarms import Alarms
 from .changes import Change
-from .notices import MOVING
+from .news import host_id
+from .notices import build_notice
 from .notices import Notice
 from .notices import Notices
 from .reasons import class_of
-from .verdict import Verdict
 
 _log = logging.getLogger("flask_byok")
-
-#: Seconds before the same trouble of the operator's is told again.
-HOURLY: t.Final = 3600.0
 
 #: Flashes the warning where a page is being made: ``(reason, provider_id)``.
 Flash = cabc.Callable[[str, str], None]
 
 
-class Teller:
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Fallback:
+    """The first call of an episode, or of a block, that ran on the system key.
+
+    :param company_id: the typed text.
+    :param provider: whose company key is out, for ``reason``.
+    :param episode: of its circuit; 0 when a block is the cause.
+    :param to_provider: whose system key answered.
+    :param at: the database's time, aware UTC.
+    """
+
+    company_id: str
+    provider: str
+    reason: str
+    episode: int
+    to_provider: str
+    at: dt.datetime
+
+
+class Teller(Alarms):
     """Turns changes into words for operators, hosts and companies.
 
     :param app: the sender of the signals; held weakly.
@@ -53,11 +63,8 @@ class Teller:
         audit: Audit,
         flash: Flash,
     ) -> None:
-        self._app = weakref.ref(app)
-        self._database = database
-        self._audit = audit
+        super().__init__(app, database, audit)
         self._flash = flash
-        self._told: dict[tuple[str, str], float] = {}
         #: The notices for companies: calls, saves and ``sweep`` look for due ones.
         self.notices: Notices = Notices(database, credentials, self._tell_notice)
 
@@ -75,7 +82,18 @@ class Teller:
         elif change.kind == "unreadable":
             self._unreadable(change, now)
 
-        if change.source == "company" and change.kind in MOVING:
+        self._look_for_notice(change)
+
+    def _look_for_notice(self, change: Change) -> None:
+        """Tell the company what its key's change means for it, if anything does."""
+        if change.company_id is None:
+            return
+
+        if change.due is not None:
+            self._tell_notice(
+                build_notice(change.company_id, change.provider, change.due)
+            )
+        elif _may_be_due(change):
             self.notices.look_again(change.credential_id)
 
     def _tell_notice(self, notice: Notice) -> None:
@@ -91,7 +109,7 @@ class Teller:
             reason=notice.reason,
         )
         payload = dataclasses.asdict(notice)
-        payload["company_id"] = _host_id(notice.company_id)
+        payload["company_id"] = host_id(notice.company_id)
         self._send(signals.notice_due, payload)
 
     def changed_late(self, change: Change) -> None:
@@ -124,7 +142,7 @@ class Teller:
             self._send(
                 signals.key_rejected,
                 {
-                    "company_id": _host_id(change.company_id),
+                    "company_id": host_id(change.company_id),
                     "provider": change.provider,
                     "reason": change.reason,
                     "code": change.code,
@@ -184,7 +202,7 @@ class Teller:
         self._send(
             signals.key_unreadable,
             {
-                "company_id": _host_id(change.company_id),
+                "company_id": host_id(change.company_id),
                 "provider": change.provider,
                 "credential_id": change.credential_id,
                 "reason": change.reason,
@@ -200,15 +218,21 @@ class Teller:
                 now,
             )
 
-    def fell_back(
-        self,
-        company: str,
-        provider: str,
-        reason: str,
-        episode: int,
-        to_provider: str,
-        now: dt.datetime,
-    ) -> None:
+    def note_fallback(self, conn: sa.Connection, fallback: Fallback) -> None:
+        """Write into the history that the system key answers for a company key.
+
+        :param conn: inside the transaction that claims the telling.
+        """
+        self._audit.write(
+            conn,
+            fallback.company_id,
+            "fallback_started",
+            at=fallback.at,
+            provider=fallback.provider,
+            details={"reason": fallback.reason, "to": fallback.to_provider},
+        )
+
+    def fell_back(self, fallback: Fallback) -> None:
         """Tell, once per episode, that the system key answers for a company key."""
         log_event(
             _log,
@@ -216,23 +240,21 @@ class Teller:
             "fallback_used",
             "Company %(company)s runs on the system key of %(to_provider)s: its "
             "%(provider)s key is out (%(reason)s).",
-            company=company,
-            to_provider=to_provider,
-            provider=provider,
-            reason=reason,
+            company=fallback.company_id,
+            to_provider=fallback.to_provider,
+            provider=fallback.provider,
+            reason=fallback.reason,
         )
         self._send(
             signals.fallback_used,
             {
-                "company_id": _host_id(company),
-                "provider": provider,
-                "reason": reason,
-                "episode": episode,
-                "to_provider": to_provider,
+                "company_id": host_id(fallback.company_id),
+                "provider": fallback.provider,
+                "reason": fallback.reason,
+                "episode": fallback.episode,
+                "to_provider": fallback.to_provider,
             },
         )
-        details: dict[str, Detail] = {"reason": reason, "to": to_provider}
-        self._note(company, "fallback_started", provider, details, now)
 
     def flash(self, reason: str, provider: str) -> None:
         """Warn whoever is looking at a page that another key answered."""
@@ -248,168 +270,17 @@ class Teller:
                 error=type(error).__name__,
             )
 
-    def system_key_failed(
-        self, provider: str, reason: str | None, code: str | None
-    ) -> None:
-        """Tell the operator, at most hourly, that a system key does not work."""
-        if not self._is_due("system", provider):
-            return
 
-        log_event(
-            _log,
-            logging.ERROR,
-            "system_key_failed",
-            "The system key of %(provider)s does not work: %(reason)s (%(code)s). "
-            "Check BYOK_SYSTEM_KEYS.",
-            provider=provider,
-            reason=reason,
-            code=code,
-        )
-        self._send(
-            signals.system_key_failed,
-            {"provider": provider, "reason": reason, "code": code},
-        )
+def _may_be_due(change: Change) -> bool:
+    """Tell whether a notice may be due that was not claimed with the change.
 
-    def request_refused(self, provider: str, verdict: Verdict) -> None:
-        """Tell the operator, at most hourly, of a request that was hidden by another.
+    None is of a new episode: what is not told at once is told after a while. Blocks
+    are none of this, for the key works.
+    """
+    if change.kind == "opened":
+        return change.continued
 
-        The company key failed first, so its error is raised: only the log says that
-        the request itself would not have been answered.
-        """
-        if not self._is_due("request", provider):
-            return
-
-        log_event(
-            _log,
-            logging.ERROR,
-            "request_refused",
-            "%(provider)s refused a request on the system key (status %(status)s, "
-            "%(code)s) after a company key had failed; the caller was told of the "
-            "company key.",
-            provider=provider,
-            status=verdict.status,
-            code=verdict.code,
-        )
-
-    def keys_refused(self, company: str, refusals: int, actor: str | None) -> None:
-        """Tell the operator that a company tries many keys and none is accepted."""
-        log_event(
-            _log,
-            logging.WARNING,
-            "keys_refused",
-            "Company %(company)s tried %(refusals)d keys within an hour that were not "
-            "accepted. Somebody may be trying stolen keys; the company's history names "
-            "who.",
-            company=company,
-            refusals=refusals,
-        )
-        self._send(
-            signals.keys_refused,
-            {"company_id": _host_id(company), "refusals": refusals, "actor": actor},
-        )
-
-    def key_expiring(
-        self, company: str, provider: str, days_left: int, expires_on: dt.date
-    ) -> None:
-        """Tell that the date a company declared for its key comes near."""
-        log_event(
-            _log,
-            logging.INFO,
-            "key_expiring",
-            "The %(provider)s key of company %(company)s expires in %(days)d days, by "
-            "the date the company declared.",
-            provider=provider,
-            company=company,
-            days=days_left,
-        )
-        payload = {
-            "company_id": _host_id(company),
-            "provider": provider,
-            "days_left": days_left,
-            "expires_on": expires_on,
-        }
-        self._send(signals.key_expiring, payload)
-
-    def allowance_crossed(self, crossing: Crossing) -> None:
-        """Tell that a company has used most or all of its allowance this month."""
-        payload = dataclasses.asdict(crossing)
-
-        if crossing.unit == "money":
-            payload["used"] = to_dollars(crossing.used)
-            payload["limit"] = to_dollars(crossing.limit)
-
-        log_event(
-            _log,
-            logging.INFO,
-            "budget_threshold",
-            "Company %(company)s has used %(used)s of %(limit)s %(unit)s on the system "
-            "key in %(period)s.",
-            company=crossing.company_id,
-            used=payload["used"],
-            limit=payload["limit"],
-            unit="US dollars" if crossing.unit == "money" else crossing.unit,
-            period=crossing.period,
-        )
-        payload["company_id"] = _host_id(crossing.company_id)
-        self._send(signals.budget_threshold, payload)
-        details: dict[str, Detail] = {
-            "percent": crossing.percent,
-            "unit": crossing.unit,
-        }
-        now = dt.datetime.now(dt.timezone.utc)
-        self._note(crossing.company_id, "budget_threshold", None, details, now)
-
-    def our_side_failed(self, provider: str, verdict: Verdict) -> None:
-        """Tell the operator, at most hourly, that the way to a provider is closed."""
-        if not self._is_due("our_side", provider):
-            return
-
-        log_event(
-            _log,
-            logging.ERROR,
-            "our_side_failed",
-            "The way from this server to %(provider)s is closed (status %(status)s, "
-            "%(code)s): a firewall, a proxy, TLS, a redirect or the server's region. "
-            "No key is the cause.",
-            provider=provider,
-            status=verdict.status,
-            code=verdict.code,
-        )
-        self._send(
-            signals.our_side_failed,
-            {"provider": provider, "reason": verdict.reason, "code": verdict.code},
-        )
-
-    def _is_due(self, kind: str, provider: str) -> bool:
-        last = self._told.get((kind, provider))
-        now = time.monotonic()
-
-        if last is not None and now - last < HOURLY:
-            return False
-
-        self._told[kind, provider] = now
-        return True
-
-    def _note(
-        self,
-        company: str,
-        action: Action,
-        provider: str | None,
-        details: cabc.Mapping[str, Detail],
-        now: dt.datetime,
-    ) -> None:
-        def write(conn: sa.Connection) -> None:
-            self._audit.write(
-                conn, company, action, at=now, provider=provider, details=details
-            )
-
-        self._database.record(write)
-
-    def _send(self, signal: t.Any, payload: cabc.Mapping[str, object]) -> None:
-        app = self._app()
-
-        if app is not None:
-            signals.send(signal, app, payload)
+    return change.kind in ("reopened", "closed", "unreadable", "readable")
 
 
 def _facts(change: Change) -> dict[str, str | None]:
@@ -421,13 +292,9 @@ def _facts(change: Change) -> dict[str, str | None]:
     }
 
 
-def _host_id(company: str | None) -> object:
-    return None if company is None else company_value(company)
-
-
 def _circuit_payload(change: Change) -> dict[str, object]:
     return {
-        "company_id": _host_id(change.company_id),
+        "company_id": host_id(change.company_id),
         "provider": change.provider,
         "source": change.source,
         "reason": change.reason,

@@ -11,6 +11,9 @@ import datetime as dt
 import typing as t
 
 from ..vault.types import CircuitState
+from .notices import build_marks
+from .notices import Due
+from .notices import find_due
 from .policy import cool_down
 from .verdict import Verdict
 
@@ -20,7 +23,11 @@ CONTINUES: t.Final = dt.timedelta(minutes=10)
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Opening:
-    """The columns an opening circuit is given."""
+    """The columns an opening circuit is given.
+
+    :param due: the notice for the company that this opening claims.
+    :param marks: the columns that say so.
+    """
 
     reason: str
     code: str | None
@@ -29,6 +36,8 @@ class Opening:
     open_count: int
     episode: int
     episode_at: dt.datetime
+    due: Due | None = None
+    marks: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def values(self) -> dict[str, t.Any]:
         """Give the columns to write."""
@@ -43,6 +52,7 @@ class Opening:
             "episode_at": self.episode_at,
             "probe_token": None,
             "probe_until": None,
+            **self.marks,
         }
 
 
@@ -72,6 +82,21 @@ def plan_opening(state: CircuitState, verdict: Verdict, now: dt.datetime) -> Ope
         episode=state.episode if continues else state.episode + 1,
         episode_at=(continues and state.episode_at) or now,
     )
+
+
+def claim_notice(state: CircuitState, opening: Opening, now: dt.datetime) -> Opening:
+    """Let an opening claim the first notice of its episode, where one is due at once.
+
+    Only one opens an episode, so only one tells. Whatever is due later, or again, is
+    for those who look for it.
+    """
+    after = dataclasses.replace(state, **opening.values())
+    due = find_due(after, now) if opening.episode > state.episode else None
+
+    if due is None:
+        return opening
+
+    return dataclasses.replace(opening, due=due, marks=build_marks(after, due, now))
 
 
 def opened(state: CircuitState, opening: Opening, threshold: int) -> CircuitState:

@@ -26,6 +26,10 @@ from urllib3.util import Timeout
 
 from .deadline import Deadline
 
+# A body up to so many bytes leaves together with the head: one packet, not two. A
+# larger one is not copied for it.
+_JOINED = 64 * 1024
+
 
 class Watch:
     """What one attempt may still take, and what happened to it so far.
@@ -179,6 +183,8 @@ class _Guarded(HTTPConnection):
     # Pinned: a host may have switched on the printing of headers for all connections.
     debuglevel = 0
     watch: Watch
+    _is_head_held = False
+    _head = b""
 
     def response_class(  # type: ignore[override]
         self, sock: t.Any, debuglevel: int = 0, method: str | None = None
@@ -234,7 +240,23 @@ class _Guarded(HTTPConnection):
         self.watch.connected = True
         # urllib3 sends under the connect timeout, which a large image outlasts.
         self.timeout: float | None = max(self.watch.read_left(), 0.001)
-        super().request(method, url, **options)
+        body = options.get("body")
+        self._is_head_held = isinstance(body, bytes) and 0 < len(body) <= _JOINED
+
+        try:
+            super().request(method, url, **options)
+        finally:
+            # The key stands in it.
+            self._is_head_held, self._head = False, b""
+
+    def send(self, data: t.Any) -> None:
+        """Send what ``http.client`` hands over: the head first, then the body."""
+        if self._is_head_held:
+            self._is_head_held, self._head = False, data
+            return
+
+        head, self._head = self._head, b""
+        super().send(head + data if head else data)
 
 
 class _PlainConnection(_Guarded):
@@ -246,7 +268,10 @@ class _TLSConnection(_Guarded, HTTPSConnection):  # pyright: ignore[reportIncomp
 
 
 class WatchedTimeout(Timeout):
-    """A urllib3 timeout that carries the watch down to the connection."""
+    """A urllib3 timeout that carries the watch down to the connection.
+
+    Made for one request: what urllib3 asks copies for, to be used by many.
+    """
 
     def __init__(self, watch: Watch) -> None:
         super().__init__(
@@ -256,8 +281,8 @@ class WatchedTimeout(Timeout):
         self.watch = watch
 
     def clone(self) -> WatchedTimeout:
-        """Make the copy urllib3 asks for, with the same watch."""
-        return WatchedTimeout(self.watch)
+        """Give itself where urllib3 asks for a copy."""
+        return self
 
 
 class _WatchedPool(HTTPConnectionPool):

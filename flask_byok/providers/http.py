@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
+import functools
 import ipaddress
 import os
 import re
@@ -297,9 +298,13 @@ def _is_safe(url: str) -> bool:
         return True
 
     host = urllib.parse.urlsplit(url).hostname if url.startswith("http://") else None
+    return host is not None and _is_this_machine(host)
 
-    if host is None or host == "localhost":
-        return host is not None
+
+@functools.lru_cache(maxsize=64)
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
 
     try:
         return ipaddress.ip_address(host).is_loopback

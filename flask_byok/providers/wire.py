@@ -137,7 +137,7 @@ def encode_json(body: Json) -> bytes:
     text: str | None = None
 
     try:
-        text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+        text = _encoder.encode(body)
     except (TypeError, ValueError, RecursionError):
         pass
 
@@ -153,6 +153,7 @@ def _refuse_constant(name: str) -> t.NoReturn:
     raise ValueError(name)
 
 
+_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 #: What JSON lets stand around a value.
 _BLANKS = " \t\n\r"

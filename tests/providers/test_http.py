@@ -121,6 +121,45 @@ def test_the_request_is_what_was_asked_for(serve: Serve, sender: Sender) -> None
     assert answer.headers["x-mine"] == "yes"
 
 
+@pytest.mark.case("D11")
+def test_head_and_body_leave_together(sender: Sender) -> None:
+    """A short request is one packet: the server's first read finds all of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        first = []
+
+        def answer() -> None:
+            taken, _ = listener.accept()
+
+            with taken:
+                first.append(taken.recv(65536))
+                taken.sendall(build_answer(200, b"{}"))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        send(sender, f"http://127.0.0.1:{listener.getsockname()[1]}", body=b'{"b": 2}')
+        thread.join()
+
+    assert first[0].startswith(b"POST /x HTTP/1.1\r\n")
+    assert first[0].endswith(b'\r\n\r\n{"b": 2}')
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 2 * 1024 * 1024])
+def test_bodies_of_all_sizes_arrive_whole(
+    serve: Serve, sender: Sender, size: int
+) -> None:
+    """Also on a kept connection, whatever went before."""
+    server = serve(answer_with(200, b"{}"))
+
+    for body in (b"x" * size, None, b"y" * size):
+        send(sender, server.url, body=body)
+
+    assert [request.body for request in server.requests] == [
+        b"x" * size,
+        b"",
+        b"y" * size,
+    ]
+
+
 @pytest.mark.case("D11", "D32")
 def test_a_connection_is_kept_and_carries_nothing_over(
     serve: Serve, sender: Sender
