@@ -14,7 +14,9 @@ from .engines import own_engine
 from .guest import HostIsWriting
 from .guest import is_in_memory
 from .query import Insertion
+from .query import Prepared
 from .query import Query
+from .query import Rendered
 from .waiting import Trouble
 from .waiting import Waiting
 from .waiting import waiting_for
@@ -28,6 +30,7 @@ class Connections:
         self._lock = threading.Lock()
         self._engine: sa.Engine | None = None
         self._waiting = Waiting()
+        self._rendered: dict[Prepared, Rendered] = {}
         #: What a database may raise: what :meth:`judge` takes.
         self.errors: tuple[type[Exception], ...] = (exc.SQLAlchemyError,)
         self._duplicates: tuple[type[Exception], ...] = (exc.IntegrityError,)
@@ -76,13 +79,25 @@ class Connections:
         cause = getattr(error, "orig", None)
         return self._waiting.judge(error if cause is None else cause)
 
+    def _render(
+        self, prepared: Prepared, wrap: cabc.Callable[[str], str] = str
+    ) -> Rendered:
+        """Make a statement's text at its first use."""
+        rendered = self._rendered.get(prepared)
+
+        if rendered is None:
+            rendered = Rendered(prepared, self.engine, wrap)
+            self._rendered[prepared] = rendered
+
+        return rendered
+
     def fetch(
         self,
         query: Query,
         parameters: cabc.Mapping[str, object],
         *,
         second: bool = False,
-    ) -> list[tuple[t.Any, ...]]:
+    ) -> cabc.Sequence[tuple[t.Any, ...]]:
         """Run one prepared query and give its rows as the driver gives them.
 
         :param second: this is the second try, after a lock or a connection that had
@@ -90,19 +105,25 @@ class Connections:
         :raises: one of :attr:`errors`.
         """
         engine = self.engine
+        rendered = self._render(query)
         connection = engine.raw_connection()
         driver: t.Any = connection.dbapi_connection
 
         try:
             self._waiting.before_read(driver, connection.info, patient=second)
-            rows = query.run(engine, driver, parameters)
+            cursor = rendered.run(connection.info, driver.cursor, parameters)
+            rows: cabc.Sequence[tuple[t.Any, ...]] = cursor.fetchall()
         except BaseException as error:
             stale = self._is_stale(error, driver)
-            again = stale or self._is_busy(error)
-            # Half-read answers must not reach the next user of this connection.
-            connection.invalidate()
+            busy = self._is_busy(error)
 
-            if second or not again:
+            if busy:
+                connection.close()
+            else:
+                # Half-read answers must not reach the next user of this connection.
+                connection.invalidate()
+
+            if second or not (stale or busy):
                 raise
         else:
             connection.close()
@@ -128,19 +149,21 @@ class Connections:
         :raises: one of :attr:`errors`.
         """
         engine = self.engine
+        waiting = self._waiting
 
-        if not self._waiting.may_run_alone:
+        if not waiting.may_run_alone:
             with self.writing(0.0) as slow:
                 slow.execute(insertion.statement, row)
 
             return
 
-        sql, values = insertion.prepare(engine, row)
+        rendered = self._render(insertion, waiting.wrap_alone)
         connection = engine.raw_connection()
         driver: t.Any = connection.dbapi_connection
 
         try:
-            self._waiting.run_alone(driver, connection.info, sql, values)
+            waiting.before_alone(driver, connection.info)
+            rendered.run(connection.info, lambda: waiting.open_alone(driver), row)
         except BaseException as error:
             stale = self._is_stale(error, driver)
             self._give_back(connection, error, stale=stale)

@@ -108,7 +108,7 @@ class Database:
 
     def fetch(
         self, query: Query, parameters: cabc.Mapping[str, object]
-    ) -> list[tuple[t.Any, ...]]:
+    ) -> cabc.Sequence[tuple[t.Any, ...]]:
         """Run one prepared query and give its rows as the driver gives them.
 
         The quick way, for what every call reads. A connection that died meanwhile is

@@ -68,7 +68,7 @@ class Store:
 
     def _fetch(
         self, query: Query, company: str, **more: str
-    ) -> list[tuple[t.Any, ...]]:
+    ) -> cabc.Sequence[tuple[t.Any, ...]]:
         rows = self._database.fetch(query, {"company": company, **more})
 
         if self._ring_watch is not None:

@@ -21,7 +21,7 @@ Trouble = t.Literal[
 class Waiting:
     """One database's habits. ``info`` belongs to the connection and keeps its mode."""
 
-    #: Whether :meth:`run_alone` can keep what :meth:`begin` promises.
+    #: Whether :meth:`wrap_alone` can keep what :meth:`begin` promises.
     may_run_alone: bool = True
 
     def before_read(
@@ -29,8 +29,9 @@ class Waiting:
     ) -> None:
         """Let the reads that follow wait for others' locks.
 
-        :param patient: ``False`` leaves the connection as it is where reads hardly ever
-            wait and telling it would cost a round trip.
+        :param patient: ``False`` leaves the connection as it is: reads hardly ever
+            wait, and telling it would cost a statement. One that is refused for a lock
+            is repeated, patiently.
         """
 
     def begin(
@@ -43,14 +44,19 @@ class Waiting:
         """
         _run(connection, "BEGIN")
 
-    def run_alone(
-        self, connection: t.Any, info: dict[t.Any, t.Any], sql: str, values: t.Any
-    ) -> None:
-        """Run one writing statement that is its own transaction and waits for nobody.
+    def wrap_alone(self, sql: str) -> str:
+        """Make a writing statement its own transaction, which waits for nobody.
 
         One round trip instead of three: the driver is in autocommit mode.
         """
-        _run(connection, sql, values)
+        return sql
+
+    def before_alone(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+        """Prepare a connection for what :meth:`wrap_alone` made."""
+
+    def open_alone(self, connection: t.Any) -> t.Any:
+        """Open a cursor that runs what :meth:`wrap_alone` made."""
+        return connection.cursor()
 
     def judge(self, error: BaseException) -> Trouble:
         """Tell what a driver's error means."""
@@ -63,8 +69,9 @@ class SQLiteWaiting(Waiting):
     def before_read(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
     ) -> None:
-        """Wait beside a busy committer: with no wait nearly every read would fail."""
-        self._set_timeout(connection, info, READ_WAIT)
+        """Wait beside a busy committer, once he has been met."""
+        if patient:
+            self._set_timeout(connection, info, READ_WAIT)
 
     def begin(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, wait: float
@@ -73,12 +80,9 @@ class SQLiteWaiting(Waiting):
         self._set_timeout(connection, info, wait)
         _run(connection, "BEGIN IMMEDIATE")
 
-    def run_alone(
-        self, connection: t.Any, info: dict[t.Any, t.Any], sql: str, values: t.Any
-    ) -> None:
-        """Run it with no wait for the write lock."""
+    def before_alone(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+        """Do not wait for the write lock."""
         self._set_timeout(connection, info, 0.0)
-        _run(connection, sql, values)
 
     def _set_timeout(
         self, connection: t.Any, info: dict[t.Any, t.Any], wait: float
@@ -143,16 +147,18 @@ class PostgreSQLWaiting(Waiting):
         for statement in statements:
             _run(connection, statement)
 
-    def run_alone(
-        self, connection: t.Any, info: dict[t.Any, t.Any], sql: str, values: t.Any
-    ) -> None:
-        """Send limits and statement as one message, which PostgreSQL runs as one."""
-        cursor = _text_cursor(connection)
+    def wrap_alone(self, sql: str) -> str:
+        """Put limits before it: one message, which PostgreSQL runs as one."""
+        return "; ".join((*_limits(0.0), sql))
 
-        try:
-            cursor.execute("; ".join((*_limits(0.0), sql)), values)
-        finally:
-            cursor.close()
+    def open_alone(self, connection: t.Any) -> t.Any:
+        """Open a cursor that writes values into the text, as psycopg2's always do."""
+        if type(connection).__module__.startswith("psycopg2"):
+            return connection.cursor()
+
+        from psycopg import ClientCursor
+
+        return ClientCursor(connection)
 
     def judge(self, error: BaseException) -> Trouble:
         """Read the SQLSTATE."""
@@ -171,16 +177,6 @@ def _limits(wait: float) -> tuple[str, str]:
         f"SET LOCAL lock_timeout = {lock}",
         f"SET LOCAL statement_timeout = {lock + 1750}",
     )
-
-
-def _text_cursor(connection: t.Any) -> t.Any:
-    """Open a cursor that writes values into the text, as psycopg2's always do."""
-    if type(connection).__module__.startswith("psycopg2"):
-        return connection.cursor()
-
-    from psycopg import ClientCursor
-
-    return ClientCursor(connection)
 
 
 class MariaDBWaiting(Waiting):
@@ -203,12 +199,9 @@ class MariaDBWaiting(Waiting):
         self._set_timeouts(connection, info, int(wait))
         _run(connection, "BEGIN")
 
-    def run_alone(
-        self, connection: t.Any, info: dict[t.Any, t.Any], sql: str, values: t.Any
-    ) -> None:
-        """Run it with the timeouts of the session set to refuse at once."""
+    def before_alone(self, connection: t.Any, info: dict[t.Any, t.Any]) -> None:
+        """Set the timeouts of the session to refuse at once."""
         self._set_timeouts(connection, info, 0)
-        _run(connection, sql, values)
 
     def _set_timeouts(
         self, connection: t.Any, info: dict[t.Any, t.Any], seconds: int
@@ -234,11 +227,11 @@ class MariaDBWaiting(Waiting):
         return "no_tables" if number in self._NO_TABLES else "down"
 
 
-def _run(connection: t.Any, statement: str, *values: t.Any) -> None:
+def _run(connection: t.Any, statement: str) -> None:
     cursor = connection.cursor()
 
     try:
-        cursor.execute(statement, *values)
+        cursor.execute(statement)
     finally:
         cursor.close()
 
