@@ -153,7 +153,8 @@ def _refuse_constant(name: str) -> t.NoReturn:
     raise ValueError(name)
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+# Raises ``StopIteration`` where no value begins.
+_scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once
 #: What JSON lets stand around a value.
 _BLANKS = " \t\n\r"
 # Half of a character, written as an escape. Without its other half it is no text: no
@@ -175,13 +176,13 @@ def decode_json(text: str | bytes) -> t.Any:
             return None
 
         text = text.strip(_BLANKS)
-        value, end = _decoder.raw_decode(text)
+        value, end = _scan(text, 0)
 
         if end < len(text):
             return None
 
         return _mend(value) if "\\u" in text and _HALF.search(text) else value
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, StopIteration):
         return None
 
 
@@ -234,6 +235,11 @@ def read_objects(value: object) -> list[Json]:
         return []
 
     return [entry for entry in value if isinstance(entry, dict)]
+
+
+def read_first(value: object) -> Json:
+    """Give the first entry of a JSON list, or an empty object when it is none."""
+    return read_object(value[0]) if isinstance(value, list) and value else {}
 
 
 def read_text(value: object) -> str:
