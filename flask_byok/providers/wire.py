@@ -153,8 +153,7 @@ def _refuse_constant(name: str) -> t.NoReturn:
     raise ValueError(name)
 
 
-# Raises ``StopIteration`` where no value begins.
-_scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 #: What JSON lets stand around a value.
 _BLANKS = " \t\n\r"
 # Half of a character, written as an escape. Without its other half it is no text: no
@@ -176,13 +175,13 @@ def decode_json(text: str | bytes) -> t.Any:
             return None
 
         text = text.strip(_BLANKS)
-        value, end = _scan(text, 0)
+        value, end = _decoder.raw_decode(text)
 
         if end < len(text):
             return None
 
         return _mend(value) if "\\u" in text and _HALF.search(text) else value
-    except (ValueError, RecursionError, StopIteration):
+    except (ValueError, RecursionError):
         return None
 
 
