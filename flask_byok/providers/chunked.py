@@ -15,6 +15,7 @@ import typing as t
 _BLOCK = 64 * 1024
 #: Bytes of a size line, or of all trailers and extensions together.
 LINE_LIMIT = 64 * 1024
+_PLAIN_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?")
 
 
@@ -79,6 +80,9 @@ class ChunkedReader:
 
                 continue
 
+            if not (self._is_behind or self._in_trailers):
+                place = _take_whole(data, place, pieces)
+
             end = data.find(b"\n", place)
 
             if end < 0:
@@ -125,3 +129,21 @@ class ChunkedReader:
 
         if self._idle > LINE_LIMIT:
             raise http.client.LineTooLong("chunk")
+
+
+def _take_whole(data: bytes, place: int, pieces: list[bytes]) -> int:
+    """Take the chunks that are here to their end, which nearly all are.
+
+    :return: the place behind them.
+    """
+    while size := _PLAIN_SIZE.match(data, place):
+        start = size.end()
+        end = start + int(size[1], 16)
+
+        if end == start or data[end : end + 2] != b"\r\n":
+            break
+
+        pieces.append(data[start:end])
+        place = end + 2
+
+    return place

@@ -20,7 +20,6 @@ from .streams import OpenState
 from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
-from .types import ChatChunk
 from .types import ChatRequest
 from .types import Effort
 from .types import Failure
@@ -192,17 +191,15 @@ class _MessagesReader(StreamReader):
         """Read usage as this wire states it."""
         return _parse_usage(counts)
 
-    def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+    def take(self, payload: Json) -> None:
         """Read one event; unknown ones are passed over."""
         kind = payload.get("type")
 
         if kind == "content_block_delta":
-            return self._take_delta(payload)
-
-        if kind == "content_block_start":
-            return self._take_block(payload)
-
-        if kind == "message_start":
+            self._take_delta(payload)
+        elif kind == "content_block_start":
+            self._take_block(payload)
+        elif kind == "message_start":
             message = read_object(payload.get("message"))
             self.model = message.get("model")
             self._count(message.get("usage"))
@@ -215,48 +212,41 @@ class _MessagesReader(StreamReader):
         elif kind == "error":
             self.fail(payload)
 
-        return ()
-
     def _count(self, usage: object) -> None:
         """Take usage over: later numbers are cumulative, missing ones stand."""
         counts = read_object(usage)
         told = {name: count for name, count in counts.items() if count is not None}
         self.counts = {**self.counts, **told}
 
-    def _take_block(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+    def _take_block(self, payload: Json) -> None:
         block = read_object(payload.get("content_block"))
         index = read_place(payload.get("index"))
+        kind = block.get("type")
 
-        if block.get("type") == "text":
-            return self.add_text(read_text(block.get("text")))
-
-        if block.get("type") in THINKING:
+        if kind == "text":
+            self.add_text(read_text(block.get("text")))
+        elif kind in THINKING:
             self._thinking[index] = self.add_state("block", block)
+        elif kind == "tool_use":
+            self._places[index] = len(self.calls)
+            self.open_call(read_text(block.get("id")), read_text(block.get("name")))
 
-        if block.get("type") != "tool_use":
-            return ()
-
-        self._places[index] = len(self.calls)
-        return self.open_call(read_text(block.get("id")), read_text(block.get("name")))
-
-    def _take_delta(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+    def _take_delta(self, payload: Json) -> None:
         delta = read_object(payload.get("delta"))
         kind = delta.get("type")
 
         if kind == "text_delta":
-            return self.add_text(read_text(delta.get("text")))
+            self.add_text(read_text(delta.get("text")))
+            return
 
         index = read_place(payload.get("index"))
 
         if kind == "input_json_delta":
             place = self._places.get(index, -1)
-            return self.add_arguments(place, read_text(delta.get("partial_json")))
-
-        if index in self._thinking and kind in ("thinking_delta", "signature_delta"):
+            self.add_arguments(place, read_text(delta.get("partial_json")))
+        elif index in self._thinking and kind in ("thinking_delta", "signature_delta"):
             field = "thinking" if kind == "thinking_delta" else "signature"
             self._thinking[index].add(field, read_text(delta.get(field)))
-
-        return ()
 
 
 def _parse_block(block: Json) -> Part | None:

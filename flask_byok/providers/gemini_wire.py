@@ -15,7 +15,6 @@ from .streams import find_calls
 from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
-from .types import ChatChunk
 from .types import ChatRequest
 from .types import Effort
 from .types import Failure
@@ -27,6 +26,7 @@ from .wire import join_system
 from .wire import Json
 from .wire import read_count
 from .wire import read_finish
+from .wire import read_first
 from .wire import read_object
 from .wire import read_objects
 from .wire import read_text
@@ -157,17 +157,18 @@ class _GenerateReader(StreamReader):
         """Read usage as this wire states it."""
         return _parse_usage(counts)
 
-    def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+    def take(self, payload: Json) -> None:
         """Read one response."""
         if payload.get("error"):
             self.fail(payload)
 
         self.model = payload.get("modelVersion") or self.model
         self.request_id = payload.get("responseId") or self.request_id
+        counts = payload.get("usageMetadata")
 
-        if isinstance(payload.get("usageMetadata"), dict):
+        if isinstance(counts, dict):
             # Early ones are partial, the last is whole.
-            self.counts = payload["usageMetadata"]
+            self.counts = counts
 
         if "promptFeedback" in payload and read_object(payload["promptFeedback"]).get(
             "blockReason"
@@ -175,43 +176,40 @@ class _GenerateReader(StreamReader):
             self.ended = True
             self.finish_reason = "content_filter"
 
-        chunks: list[ChatChunk] = []
+        self._take_candidate(read_first(payload.get("candidates")))
 
-        for candidate in read_objects(payload.get("candidates"))[:1]:
-            content = read_object(candidate.get("content"))
+    def _take_candidate(self, candidate: Json) -> None:
+        parts = read_object(candidate.get("content")).get("parts")
 
-            for part in read_objects(content.get("parts")):
-                chunks += self._take_part(part)
+        if isinstance(parts, list):
+            for part in parts:
+                if isinstance(part, dict):
+                    self._take_part(part)
 
-            if candidate.get("finishReason"):
-                self._take_finish(candidate["finishReason"])
+        if candidate.get("finishReason"):
+            self._take_finish(candidate["finishReason"])
 
-        return chunks
-
-    def _take_part(self, part: Json) -> cabc.Iterable[ChatChunk]:
+    def _take_part(self, part: Json) -> None:
         if isinstance(part.get("functionCall"), dict):
-            call = part["functionCall"]
-            arguments = read_object(call.get("args"))
-            return self.open_call(
-                read_text(call.get("id")),
-                read_text(call.get("name")),
-                dump_arguments(arguments) if arguments else "",
-                _keep_state(part, call),
-            )
+            self._take_call(part, part["functionCall"])
+        elif part.get("thought") is True:
+            pass  # not said
+        elif signature := read_text(part.get("thoughtSignature")):
+            # A part with a signature is never merged with one that has none.
+            self.end_text()
+            self.add_text(read_text(part.get("text")))
+            self.end_text({"thoughtSignature": signature})
+        else:
+            self.add_text(read_text(part.get("text")))
 
-        if part.get("thought") is True:
-            return ()
-
-        signature = read_text(part.get("thoughtSignature"))
-
-        if not signature:
-            return self.add_text(read_text(part.get("text")))
-
-        # A part with a signature is never merged with one that has none.
-        self.end_text()
-        chunks = self.add_text(read_text(part.get("text")))
-        self.end_text({"thoughtSignature": signature})
-        return chunks
+    def _take_call(self, part: Json, call: Json) -> None:
+        arguments = read_object(call.get("args"))
+        self.open_call(
+            read_text(call.get("id")),
+            read_text(call.get("name")),
+            dump_arguments(arguments) if arguments else "",
+            _keep_state(part, call),
+        )
 
     def _take_finish(self, reason: object) -> None:
         if reason == _LIMITED:

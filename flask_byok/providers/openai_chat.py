@@ -15,11 +15,9 @@ from .openai_items import build_function
 from .openai_items import build_image_url
 from .openai_items import build_schema
 from .openai_items import write_arguments
-from .sse import Event
 from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
-from .types import ChatChunk
 from .types import ChatRequest
 from .types import DocumentPart
 from .types import Failure
@@ -39,6 +37,7 @@ from .wire import make_call_id
 from .wire import parse_arguments
 from .wire import read_count
 from .wire import read_finish
+from .wire import read_first
 from .wire import read_object
 from .wire import read_objects
 from .wire import read_place
@@ -180,15 +179,14 @@ class _ChatReader(StreamReader):
         """Read usage as this wire states it."""
         return _parse_usage(counts)
 
-    def take_event(self, event: Event) -> cabc.Iterable[ChatChunk]:
+    def take_event(self, data: str) -> None:
         """Read one event; the end mark is the only one that is no JSON."""
-        if event.data == "[DONE]":
+        if data == "[DONE]":
             self.ended = True
-            return ()
+        else:
+            super().take_event(data)
 
-        return super().take_event(event)
-
-    def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+    def take(self, payload: Json) -> None:
         """Read one chunk."""
         if payload.get("error") or payload.get("object") == "error":
             self.fail(payload)
@@ -198,24 +196,28 @@ class _ChatReader(StreamReader):
         if payload.get("usage"):
             self.counts = read_object(payload["usage"])
 
-        chunks: list[ChatChunk] = []
+        self._take_choice(read_first(payload.get("choices")))
 
-        for choice in read_objects(payload.get("choices"))[:1]:
-            delta = read_object(choice.get("delta"))
-            refusal = read_text(delta.get("refusal"))
+    def _take_choice(self, choice: Json) -> None:
+        delta = read_object(choice.get("delta"))
+        text = _read_content(delta.get("content"))
+
+        if delta.get("refusal"):
+            refusal = read_text(delta["refusal"])
             self._refused = self._refused or bool(refusal)
-            chunks += self.add_text(_read_content(delta.get("content")) + refusal)
+            text += refusal
 
-            for fragment in read_objects(delta.get("tool_calls")):
-                chunks += self._take_fragment(fragment)
+        self.add_text(text)
 
-            if choice.get("finish_reason") is not None:
-                finish = _read_finish(choice["finish_reason"], bool(self.calls))
-                self.finish_reason = "content_filter" if self._refused else finish
+        if delta.get("tool_calls"):
+            for fragment in read_objects(delta["tool_calls"]):
+                self._take_fragment(fragment)
 
-        return chunks
+        if choice.get("finish_reason") is not None:
+            finish = _read_finish(choice["finish_reason"], bool(self.calls))
+            self.finish_reason = "content_filter" if self._refused else finish
 
-    def _take_fragment(self, fragment: Json) -> cabc.Iterable[ChatChunk]:
+    def _take_fragment(self, fragment: Json) -> None:
         index = read_place(fragment.get("index"))
         function = read_object(fragment.get("function"))
         arguments = read_text(function.get("arguments"))
@@ -224,10 +226,11 @@ class _ChatReader(StreamReader):
 
         # Several vendors give all calls one place, or none: a new id is a new call.
         if place is not None and call_id in ("", self.calls[place].id):
-            return self.add_arguments(place, arguments)
+            self.add_arguments(place, arguments)
+            return
 
         self._places[index] = len(self.calls)
-        return self.open_call(call_id, read_text(function.get("name")), arguments)
+        self.open_call(call_id, read_text(function.get("name")), arguments)
 
 
 def _read_content(content: object) -> str:

@@ -17,7 +17,6 @@ from .streams import find_calls
 from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
-from .types import ChatChunk
 from .types import ChatRequest
 from .types import Failure
 from .types import FinishReason
@@ -171,29 +170,23 @@ class _ResponsesReader(StreamReader):
         """Read usage as this wire states it."""
         return _parse_usage(counts)
 
-    def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+    def take(self, payload: Json) -> None:
         """Read one event; unknown ones are passed over."""
         kind = payload.get("type")
 
         if kind == "response.output_text.delta":
-            return self.add_text(read_text(payload.get("delta")))
-
-        if kind == "response.refusal.delta":
+            self.add_text(read_text(payload.get("delta")))
+        elif kind == "response.refusal.delta":
             self._refused = True
-            return self.add_text(read_text(payload.get("delta")))
-
-        if kind == "response.output_item.added":
-            return self._take_item(payload)
-
-        if kind == "response.output_item.done":
-            self._end_item(read_object(payload.get("item")))
-            return ()
-
-        if kind == "response.function_call_arguments.delta":
+            self.add_text(read_text(payload.get("delta")))
+        elif kind == "response.function_call_arguments.delta":
             place = self._places.get(read_place(payload.get("output_index")), -1)
-            return self.add_arguments(place, read_text(payload.get("delta")))
-
-        if kind in ("response.completed", "response.incomplete"):
+            self.add_arguments(place, read_text(payload.get("delta")))
+        elif kind == "response.output_item.added":
+            self._take_item(payload)
+        elif kind == "response.output_item.done":
+            self._end_item(read_object(payload.get("item")))
+        elif kind in ("response.completed", "response.incomplete"):
             self._take_end(read_object(payload.get("response")))
         elif kind == "response.failed":
             self._fail(read_object(read_object(payload.get("response")).get("error")))
@@ -201,20 +194,16 @@ class _ResponsesReader(StreamReader):
             # Nested on the wire, flat in the SDK's type.
             self._fail(read_object(payload.get("error")) or payload)
 
-        return ()
-
-    def _take_item(self, payload: Json) -> cabc.Iterable[ChatChunk]:
+    def _take_item(self, payload: Json) -> None:
         item = read_object(payload.get("item"))
 
-        if item.get("type") != "function_call":
-            return ()
-
-        self._places[read_place(payload.get("output_index"))] = len(self.calls)
-        return self.open_call(
-            read_text(item.get("call_id")),
-            read_text(item.get("name")),
-            read_text(item.get("arguments")),
-        )
+        if item.get("type") == "function_call":
+            self._places[read_place(payload.get("output_index"))] = len(self.calls)
+            self.open_call(
+                read_text(item.get("call_id")),
+                read_text(item.get("name")),
+                read_text(item.get("arguments")),
+            )
 
     def _end_item(self, item: Json) -> None:
         """Keep what belongs to an item that is whole by now."""

@@ -117,9 +117,7 @@ def read_generated(
 
     if reader.dialect == "GEMINI":
         # A whole answer has the shape of one piece of a stream.
-        for _ in reader.take(payload):
-            pass
-
+        reader.take(payload)
         return reader.usage, reader.finish_reason
 
     return reader.parse_usage(read_object(payload.get("usage"))), None

@@ -2,12 +2,11 @@
 
 The rules are WHATWG's (HTML Standard, "Server-sent events", section 9.2.6), with one
 addition: text that is no field at all is not thrown away but handed over, since GEMINI
-puts plain JSON into a stream when it fails.
+puts plain JSON into a stream when it fails. The name of an event is passed over: every
+wire repeats it in the data.
 """
 
 from __future__ import annotations
-
-import typing as t
 
 #: Bytes of one event. OPENAI's last event repeats the whole answer and the request's
 #: tools, which passes 1 MiB with the longest answers.
@@ -20,29 +19,22 @@ class EventTooLarge(Exception):
     """An event, or the raw text of a stream, passed its cap."""
 
 
-class Event(t.NamedTuple):
-    """One dispatched event.
+class EventParser:
+    """Turn the bytes of one stream into events.
 
-    :param name: ``message`` when the stream named none.
-    :param data: the data lines, joined by newlines.
+    :param cap: bytes of one event.
     """
 
-    name: str
-    data: str
-
-
-class EventParser:
-    """Turn the bytes of one stream into events."""
-
-    def __init__(self) -> None:
+    def __init__(self, cap: int = EVENT_CAP) -> None:
+        self._cap = cap
         self._line: list[bytes] = []
         self._data: list[bytes] = []
         self._raw: list[bytes] = []
-        self._name = b""
         self._raw_size = 0
         self._size = 0
         self._skips_lf = False
         self._is_first = True
+        self._is_named = False
         #: Lines that carry no data but show that the other side lives.
         self.comments: int = 0
         #: At least one event was dispatched.
@@ -56,17 +48,18 @@ class EventParser:
     @property
     def is_between(self) -> bool:
         """Whether the last byte taken was the end of an event, or of a comment."""
-        return not (self._line or self._data or self._name or self._raw)
+        return not (self._line or self._data or self._is_named or self._raw)
 
     @property
     def raw(self) -> str:
         """The text so far that was no field of an event stream."""
         return b"\n".join(self._raw).decode("utf-8", "replace").strip()
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Take the next bytes and give the events they completed.
+    def feed(self, chunk: bytes) -> list[str]:
+        """Take the next bytes and give the data of the events they completed.
 
-        :raise EventTooLarge: when an event passes :data:`EVENT_CAP`.
+        :return: of each event its data lines, joined by newlines.
+        :raise EventTooLarge: when an event passes its cap.
         """
         if self._skips_lf and chunk:
             self._skips_lf = False
@@ -81,11 +74,11 @@ class EventParser:
         lines = chunk.split(b"\n")
         self._size += len(chunk)
 
-        if self._size > EVENT_CAP:
+        if self._size > self._cap:
             raise EventTooLarge
 
         rest = lines.pop()
-        events: list[Event] = []
+        events: list[str] = []
 
         if lines:
             if self._line:
@@ -111,43 +104,41 @@ class EventParser:
             self._take([b"".join(self._line)], [])
             self._line.clear()
 
-    def _take(self, lines: list[bytes], events: list[Event]) -> None:
+    def _take(self, lines: list[bytes], events: list[str]) -> None:
         if self._is_first:
             self._is_first = False
             lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
 
+        data = self._data
+
         for line in lines:
-            if line[:5] == b"data:":
-                self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-            elif not line:
-                self._dispatch(events)
-            elif line[:6] == b"event:":
-                self._name = line[7:] if line[6:7] == b" " else line[6:]
-            else:
+            if line.startswith(b"data:"):
+                data.append(line[6:] if line[5:6] == b" " else line[5:])
+            elif line:
                 self._take_other(line)
+            else:
+                self._is_named = False
+
+                if data:
+                    whole = data[0] if len(data) == 1 else b"\n".join(data)
+                    events.append(whole.decode("utf-8", "replace"))
+                    data.clear()
+
+        if events:
+            self.has_events = True
 
     def _take_other(self, line: bytes) -> None:
         field = line.partition(b":")[0]
 
-        if not field:
+        if field == b"event":
+            self._is_named = True
+        elif not field:
             self.comments += 1
         elif field == b"data":
             self._data.append(b"")
-        elif field == b"event":
-            self._name = b""
         elif field not in (b"id", b"retry"):
             self._raw.append(line)
             self._raw_size += len(line)
 
             if self._raw_size > RAW_CAP:
                 raise EventTooLarge
-
-    def _dispatch(self, events: list[Event]) -> None:
-        if self._data:
-            self.has_events = True
-            name = self._name.decode("utf-8", "replace") if self._name else "message"
-            data = b"\n".join(self._data).decode("utf-8", "replace")
-            events.append(Event(name, data))
-            self._data.clear()
-
-        self._name = b""

@@ -13,7 +13,6 @@ from .failures import read_error
 from .http import GAP_LIMIT
 from .http import HttpStream
 from .http import STREAM_LIMIT
-from .sse import Event
 from .sse import EventParser
 from .sse import EventTooLarge
 from .types import AttemptFailed
@@ -95,6 +94,8 @@ class StreamReader(abc.ABC):
 
     def __init__(self, model: str) -> None:
         self.asked: str = model
+        #: Content that was read and is still to be handed on.
+        self.chunks: collections.deque[ChatChunk] = collections.deque()
         self.texts: list[str] = []
         self.calls: list[_OpenCall] = []
         self._marks: list[_Mark] = []
@@ -119,21 +120,21 @@ class StreamReader(abc.ABC):
         """Read usage as this wire states it; nothing stated is unknown."""
 
     @abc.abstractmethod
-    def take(self, payload: Json) -> cabc.Iterable[ChatChunk]:
-        """Read one event's JSON object and give the content in it."""
+    def take(self, payload: Json) -> None:
+        """Read one event's JSON object; its content is added to :attr:`chunks`."""
 
-    def take_event(self, event: Event) -> cabc.Iterable[ChatChunk]:
+    def take_event(self, data: str) -> None:
         """Read one event.
 
         :raise AttemptFailed: when it is no JSON object.
         """
-        payload = decode_json(event.data)
+        payload = decode_json(data)
 
         if not isinstance(payload, dict):
             raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
 
         self.raw = payload
-        return self.take(payload)
+        self.take(payload)
 
     def fail(self, payload: Json) -> t.NoReturn:
         """Give up: the stream holds an error object.
@@ -144,17 +145,15 @@ class StreamReader(abc.ABC):
 
         raise AttemptFailed(failure or Failure(kind="unreadable_answer", status=200))
 
-    def add_text(self, text: str) -> tuple[ChatChunk, ...]:
+    def add_text(self, text: str) -> None:
         """Book a piece of text; an empty one is no content."""
-        if not text:
-            return ()
-
-        self.texts.append(text)
-        return (ChatChunk(text=text),)
+        if text:
+            self.texts.append(text)
+            self.chunks.append(ChatChunk(text=text))
 
     def open_call(
         self, call_id: str, name: str, arguments: str = "", state: Json | None = None
-    ) -> tuple[ChatChunk, ...]:
+    ) -> None:
         """Book the beginning of a tool call."""
         call = _OpenCall(
             id=call_id or make_call_id(), name=name, arguments=[arguments], state=state
@@ -164,15 +163,14 @@ class StreamReader(abc.ABC):
         delta = ToolCallDelta(
             index=len(self.calls) - 1, id=call.id, name=name, arguments=arguments
         )
-        return (ChatChunk(tool_call=delta),)
+        self.chunks.append(ChatChunk(tool_call=delta))
 
-    def add_arguments(self, index: int, text: str) -> tuple[ChatChunk, ...]:
+    def add_arguments(self, index: int, text: str) -> None:
         """Book a piece of a tool call's arguments; an empty one is no content."""
-        if not text or not 0 <= index < len(self.calls):
-            return ()
-
-        self.calls[index].arguments.append(text)
-        return (ChatChunk(tool_call=ToolCallDelta(index=index, arguments=text)),)
+        if text and 0 <= index < len(self.calls):
+            self.calls[index].arguments.append(text)
+            delta = ToolCallDelta(index=index, arguments=text)
+            self.chunks.append(ChatChunk(tool_call=delta))
 
     def add_state(self, name: str, entries: Json) -> OpenState:
         """Book what the provider wants back in this place; it may still grow."""
@@ -302,7 +300,7 @@ class ProviderStream:
         self._request_id = request_id
         self._parser = EventParser()
         self._pieces = http.read_chunks()
-        self._chunks: collections.deque[ChatChunk] = collections.deque()
+        self._chunks = reader.chunks
         self._failure: Failure | None = None
         self._done = False
         self._await_content()
@@ -401,13 +399,14 @@ class ProviderStream:
             self._end()
             return
 
+        reader = self._reader
         comments = self._parser.comments
         events = self._parser.feed(piece)
 
-        for event in events:
-            self._chunks.extend(self._reader.take_event(event))
+        for data in events:
+            reader.take_event(data)
 
-            if self._reader.ended and not self._reader.ends_with_connection:
+            if reader.ended and not reader.ends_with_connection:
                 self._done = True
                 self._http.finish()
                 return

@@ -237,6 +237,11 @@ def read_objects(value: object) -> list[Json]:
     return [entry for entry in value if isinstance(entry, dict)]
 
 
+def read_first(value: object) -> Json:
+    """Give the first entry of a JSON list, or an empty object when it is none."""
+    return read_object(value[0]) if isinstance(value, list) and value else {}
+
+
 def read_text(value: object) -> str:
     """Give a JSON string, or an empty one instead of anything else."""
     return value if isinstance(value, str) else ""

@@ -291,8 +291,8 @@ def read_pieces(wire: Wire, *pieces: bytes) -> StreamReader:
     parser, reader = EventParser(), wire.build_reader("asked-1")
 
     for piece in pieces:
-        for event in parser.feed(piece):
-            reader.take_event(event)
+        for data in parser.feed(piece):
+            reader.take_event(data)
 
     return reader
 
