@@ -1,10 +1,10 @@
 """What a call asks of the database, beside the bare driver, all in one run.
 
-Run it from the repository: ``python benchmarks/bench_database.py [--url DATABASE_URL]``;
-``--url`` may be given several times. Measured is the CPU time of this process, in
-interleaved rounds; of each kind a quiet round counts, the tenth percentile. The bare
-driver runs the same statements with the same values on one open connection: no pool, no
-objects made of rows, no look at what came back.
+Run it from the repository: ``python benchmarks/bench_database.py [--url URL …]``, with
+as many databases beside SQLite's files as one likes. Measured is the CPU time of this
+process, in interleaved rounds; of each kind a quiet round counts, the tenth percentile.
+The bare driver runs the same statements with the same values on one open connection: no
+pool, no objects made of rows, no look at what came back.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def apply_edit(state: CircuitState, edit: Edit) -> CircuitState:
     if blocks is None:
         return state
 
-    return dataclasses.replace(state, model_blocks=render_blocks(blocks))
+    return state._replace(model_blocks=render_blocks(blocks))
 
 
 def write_edit(

@@ -12,7 +12,6 @@ Times are the database's clock, aware UTC, and come from the caller.
 from __future__ import annotations
 
 import collections.abc as cabc
-import dataclasses
 import datetime as dt
 import typing as t
 import uuid
@@ -276,9 +275,7 @@ class Circuits(ModelBlocks, KeyMarks):
             if before.circuit != "open":
                 return before
 
-            return dataclasses.replace(
-                before, open_count=before.open_count + 1, **values
-            )
+            return before._replace(open_count=before.open_count + 1, **values)
 
         update = self._update(
             target, columns.circuit == "open", columns.probe_token == token

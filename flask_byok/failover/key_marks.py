@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import typing as t
 
@@ -64,7 +63,7 @@ class KeyMarks(KeyWriter):
         }
 
         def transition(before: CircuitState) -> CircuitState:
-            return dataclasses.replace(before, **values)
+            return before._replace(**values)
 
         change = build_change("readable", target) if was_unreadable else None
         return self._record(target, transition, if_done(update.values(values), change))
@@ -109,8 +108,7 @@ class KeyMarks(KeyWriter):
         change = build_change("unreadable", target, reason=reason)
 
         def transition(before: CircuitState) -> CircuitState:
-            return dataclasses.replace(
-                before,
+            return before._replace(
                 unreadable_at=before.unreadable_at or now,
                 unreadable_reason=reason,
                 unreadable_told_at=now,

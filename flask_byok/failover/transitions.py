@@ -104,7 +104,7 @@ def opened(state: CircuitState, opening: Opening, threshold: int) -> CircuitStat
     if state.circuit != "closed" or state.fail_count < threshold:
         return state
 
-    return dataclasses.replace(state, **opening.values())
+    return state._replace(**opening.values())
 
 
 def counted(state: CircuitState, now: dt.datetime, window: float) -> CircuitState:
@@ -114,8 +114,7 @@ def counted(state: CircuitState, now: dt.datetime, window: float) -> CircuitStat
 
     since = state.fail_since
     recent = since is not None and since > now - dt.timedelta(seconds=window)
-    return dataclasses.replace(
-        state,
+    return state._replace(
         fail_count=state.fail_count + 1 if recent else 1,
         fail_since=since if recent else now,
     )
@@ -126,7 +125,7 @@ def closed(state: CircuitState, now: dt.datetime) -> CircuitState:
     if state.circuit != "open":
         return state
 
-    return dataclasses.replace(state, **closing_values(now))
+    return state._replace(**closing_values(now))
 
 
 def closing_values(now: dt.datetime) -> dict[str, t.Any]:

@@ -121,7 +121,7 @@ class Companies:
         }
         kept: dict[str, t.Any] = {n: v for n, v in chosen.items() if v is not None}
         # Not read again: it is stored, whether it can be read just now or not.
-        return self._policy(dataclasses.replace(state, **kept))
+        return self._policy(state._replace(**kept))
 
     def _note_policy(
         self,

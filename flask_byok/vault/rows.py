@@ -91,6 +91,7 @@ CIRCUIT_TIMES: tuple[str, ...] = (
     "unreadable_told_at",
     "noticed_at",
 )
+_CIRCUIT_TIMES_AT = tuple(map(CIRCUIT_COLUMNS.index, CIRCUIT_TIMES))
 
 
 def state_query(tables: Tables, *, shown: bool = False, drafted: bool = False) -> Query:
@@ -183,13 +184,13 @@ def read_blob(value: t.Any) -> bytes:
 
 def read_circuit(values: cabc.Sequence[t.Any]) -> CircuitState:
     """Build a circuit's state; ``values`` stand in the order of ``CIRCUIT_COLUMNS``."""
-    named = dict(zip(CIRCUIT_COLUMNS, values, strict=True))
+    read = list(values)
 
-    for name in CIRCUIT_TIMES:
-        if named[name] is not None:
-            named[name] = read_time(named[name])
+    for place in _CIRCUIT_TIMES_AT:
+        if read[place] is not None:
+            read[place] = read_time(read[place])
 
-    return CircuitState(**named)
+    return CircuitState._make(read)
 
 
 def read_date(value: dt.date | str | None) -> dt.date | None:

@@ -1,14 +1,18 @@
-"""What the vault hands out: values, never rows."""
+"""What the vault hands out: values, never rows.
+
+What every call builds is a named tuple: a frozen dataclass takes twenty times as long
+to make.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
 import time
+import typing as t
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class CircuitState:
+class CircuitState(t.NamedTuple):
     """How a key fared, as its row says. Times are aware UTC.
 
     :param id: of the row; a key removed and added again has a new one.
@@ -59,8 +63,7 @@ class CircuitState:
     noticed_reason: str | None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Credential:
+class Credential(t.NamedTuple):
     """A stored key as the engine needs it: sealed, with the state of its circuit.
 
     :param company_id: the typed text, ``i:42``.
@@ -71,13 +74,17 @@ class Credential:
     id: str
     company_id: str
     provider: str
-    blob: bytes = dataclasses.field(repr=False)
+    blob: bytes
     key_id: str
     model: str | None
     expires_on: dt.date | None
     state: str
     generation: int
     circuit: CircuitState
+
+    def __repr__(self) -> str:
+        """Name the row; sealed or not, a key is not for printing."""
+        return f"Credential(id={self.id!r}, provider={self.provider!r})"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,8 +156,7 @@ class SealedDraft:
     generation: int = 1
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class CompanyState:
+class CompanyState(t.NamedTuple):
     """All that one call has to know about a company, read by one query.
 
     :param clock: the database's time when it was read; aware UTC.

@@ -20,6 +20,8 @@ from flask_byok.vault.models import CIRCUIT_COLUMNS
 from flask_byok.vault.models import CREDENTIAL_COLUMNS
 from flask_byok.vault.models import CredentialMixin
 from flask_byok.vault.store import Store
+from flask_byok.vault.types import CircuitState
+from flask_byok.vault.types import Credential
 from tests.support.vault_room import COMPANY
 from tests.support.vault_room import Room
 from tests.support.vault_room import sealed_key
@@ -253,6 +255,18 @@ def test_system_keys_remember_like_company_keys() -> None:
 
     assert set(CIRCUIT_COLUMNS) <= set(tables.system_key.c.keys())
     assert set(CIRCUIT_COLUMNS) <= set(tables.credential.c.keys())
+
+
+def test_a_circuits_state_is_read_in_the_order_of_its_columns() -> None:
+    """A row becomes a state without its names."""
+    assert CircuitState._fields == CIRCUIT_COLUMNS
+
+
+def test_a_credential_does_not_print_its_key() -> None:
+    """Not even the sealed one."""
+    names = Credential._fields
+    credential = Credential._make(f"<{name}>" for name in names)
+    assert repr(credential) == "Credential(id='<id>', provider='<provider>')"
 
 
 def test_flask_sqlalchemy_creates_them_on_a_bind(sqlite_url: str) -> None:

@@ -55,7 +55,7 @@ def test_a_replaced_key_starts_anew(room: Room) -> None:
     )
     room.put(dataclasses.replace(sealed, blob=b"other" * 30, last4="wxyz"), seen=1)
     (credential,) = room.store.read_state(COMPANY).credentials
-    circuit = dataclasses.asdict(credential.circuit)
+    circuit = credential.circuit._asdict()
 
     kept = {
         "id": sealed.id,

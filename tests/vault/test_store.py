@@ -89,7 +89,7 @@ def test_the_state_is_what_was_stored(room: Room) -> None:
     room.change(**values)
     (credential,) = room.store.read_state(COMPANY).credentials
 
-    circuit = dataclasses.asdict(credential.circuit)
+    circuit = credential.circuit._asdict()
     assert circuit == {**values, "id": sealed.id, "generation": 1}
     assert circuit["open_until"].tzinfo is dt.timezone.utc
     assert credential.blob == sealed.blob
