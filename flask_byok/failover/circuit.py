@@ -27,7 +27,9 @@ from .changes import build_change
 from .changes import Change
 from .changes import Target
 from .key_marks import KeyMarks
+from .key_writer import EPISODE
 from .key_writer import if_done
+from .key_writer import row_is_named
 from .model_blocks import ModelBlocks
 from .reasons import CLASSES
 from .system_keys import SystemKey
@@ -41,6 +43,10 @@ _LAST_RESORT_REASONS: t.Final = tuple(
     if entry.last_resort
     for reason in entry.reasons
 )
+
+
+#: The parameter that names how many failures must have been counted.
+FAILURES: t.Final = "byok_row_failures"
 
 
 def is_model_scoped(verdict: Verdict) -> bool:
@@ -64,6 +70,7 @@ class Circuits(ModelBlocks, KeyMarks):
     ) -> None:
         super().__init__(database, tables, late=late)
         self._system_keys = SystemKeys(database, tables.system_key)
+        self._openings = self._build(_build_opening)
 
     def system_key(self, provider: str, fingerprint: str) -> SystemKey:
         """Find how a system key fared; its row is made when it is first asked for."""
@@ -143,6 +150,8 @@ class Circuits(ModelBlocks, KeyMarks):
             due=opening.due,
         )
 
+        table = self._table(target)
+
         def transition(before: CircuitState) -> CircuitState:
             if window is not None:
                 before = transitions.counted(before, now, window)
@@ -156,8 +165,12 @@ class Circuits(ModelBlocks, KeyMarks):
                 if conn.execute(counting).rowcount != 1:
                     return None
 
-            update = self._opening(target, state.episode, threshold)
-            done = conn.execute(update.values(opening.values())).rowcount == 1
+            values = {
+                **self._names(target, episode=state.episode),
+                FAILURES: threshold,
+                **opening.values(),
+            }
+            done = conn.execute(self._openings[table], values).rowcount == 1
             return change if done else None
 
         return self._record(target, transition, work)
@@ -187,15 +200,6 @@ class Circuits(ModelBlocks, KeyMarks):
                     else_=sa.literal(now, columns.fail_since.type),
                 ),
             ),
-        )
-
-    def _opening(self, target: Target, episode: int, threshold: int) -> sa.Update:
-        columns = self._table(target).c
-        return self._update(
-            target,
-            columns.circuit == "closed",
-            columns.episode == episode,
-            columns.fail_count >= threshold,
         )
 
     def claim(self, target: Target, lease: float, now: dt.datetime) -> str | None:
@@ -330,6 +334,17 @@ class Circuits(ModelBlocks, KeyMarks):
 
         conn.execute(self._update(target).values(values))
         return None
+
+
+def _build_opening(table: sa.Table) -> sa.Update:
+    """Build the UPDATE that opens a circuit; what it sets comes with its values."""
+    columns = table.c
+    return sa.update(table).where(
+        row_is_named(table),
+        columns.circuit == "closed",
+        columns.episode == sa.bindparam(EPISODE),
+        columns.fail_count >= sa.bindparam(FAILURES),
+    )
 
 
 def _unchanged(state: CircuitState) -> CircuitState:

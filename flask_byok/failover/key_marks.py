@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import datetime as dt
 import typing as t
 
 import sqlalchemy as sa
 
 from ..errors import is_passing
+from ..vault.database import Database
+from ..vault.models import Tables
 from ..vault.types import CircuitState
 from .changes import build_change
 from .changes import Change
 from .changes import Target
+from .key_writer import EPISODE
 from .key_writer import if_done
 from .key_writer import KeyWriter
 from .key_writer import Note
+from .key_writer import row_is_named
 from .key_writer import write_nothing
 
 #: A success is noted so often at most.
@@ -26,6 +31,16 @@ _TELL_INTERVAL: t.Final = dt.timedelta(hours=1)
 
 class KeyMarks(KeyWriter):
     """Notes on a key's row what does not move its circuit."""
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        *,
+        late: cabc.Callable[[Change], None] | None = None,
+    ) -> None:
+        super().__init__(database, tables, late=late)
+        self._tellings = self._build(_build_telling)
 
     def succeeded(self, target: Target, now: dt.datetime) -> Change | None:
         """Note a success, with a write only where the row has something to clear.
@@ -131,11 +146,22 @@ class KeyMarks(KeyWriter):
 
         :param note: writes what is told, in the same transaction.
         """
-        columns = self._table(target).c
-        update = self._update(
-            target, columns.fallback_episode < episode, columns.episode == episode
-        ).values(fallback_episode=episode)
-        return self._claim(update, note)
+        telling = self._tellings[self._table(target)]
+        values = {**self._names(target, episode=episode), "fallback_episode": episode}
+        return self._claim_by(
+            lambda conn: conn.execute(telling, values).rowcount == 1, note
+        )
+
+
+def _build_telling(table: sa.Table) -> sa.Update:
+    """Build the UPDATE that claims to tell the fallback of an episode."""
+    columns = table.c
+    episode: sa.BindParameter[int] = sa.bindparam(EPISODE)
+    return sa.update(table).where(
+        row_is_named(table),
+        columns.fallback_episode < episode,
+        columns.episode == episode,
+    )
 
 
 def _is_worse(state: CircuitState, reason: str) -> bool:

@@ -22,6 +22,11 @@ from .system_keys import SystemKey
 #: beside any reader, and of forty that claim at once none may get through.
 CLAIM_WAIT: t.Final = 0.25
 
+#: The parameters of statements that are built once; no column is called so.
+ID: t.Final = "byok_row_id"
+GENERATION: t.Final = "byok_row_generation"
+EPISODE: t.Final = "byok_row_episode"
+
 #: Writes inside a transaction and says what changed.
 Work = cabc.Callable[[sa.Connection], "Change | None"]
 
@@ -64,6 +69,23 @@ class KeyWriter:
 
         return self._tables.credential
 
+    def _build(
+        self, build: cabc.Callable[[sa.Table], sa.Update]
+    ) -> dict[sa.Table, sa.Update]:
+        """Build a statement once for each table of keys."""
+        return {
+            table: build(table)
+            for table in (self._tables.credential, self._tables.system_key)
+        }
+
+    def _names(self, target: Target, *, episode: int) -> dict[str, t.Any]:
+        """Give the parameters that name a row as it was read."""
+        return {
+            ID: target.circuit.id,
+            GENERATION: target.circuit.generation,
+            EPISODE: episode,
+        }
+
     def _update(self, target: Target, *conditions: sa.ColumnElement[bool]) -> sa.Update:
         table = self._table(target)
         return sa.update(table).where(
@@ -72,9 +94,9 @@ class KeyWriter:
             *conditions,
         )
 
-    def _claim(self, update: sa.Update, note: Note = write_nothing) -> bool:
+    def _claim(self, update: sa.Update) -> bool:
         """Write one row at once or never; tell whether it was written."""
-        return self._claim_by(lambda conn: conn.execute(update).rowcount == 1, note)
+        return self._claim_by(lambda conn: conn.execute(update).rowcount == 1)
 
     def _claim_by(
         self, claim: cabc.Callable[[sa.Connection], bool], note: Note = write_nothing
@@ -113,6 +135,13 @@ class KeyWriter:
 
         self._database.record(work, weight="verdict", then=then)
         return handover.take()
+
+
+def row_is_named(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Build the condition that a row is the one its parameters name."""
+    return sa.and_(
+        table.c.id == sa.bindparam(ID), table.c.generation == sa.bindparam(GENERATION)
+    )
 
 
 class _Handover:

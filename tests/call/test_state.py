@@ -34,6 +34,28 @@ def test_a_probe_that_works_closes_the_circuit(any_host: CallHost) -> None:
     assert not any_host.client.fallback_active
 
 
+def test_a_first_fallback_asks_little_of_the_database(host: CallHost) -> None:
+    """What an episode's opening writes is one transaction, and so is its telling."""
+    host.chat()  # the system key has its row from here on
+    host.store()
+    host.fail("revoked")
+    engine = host.byok.state.database.engine
+    uses: list[object] = []
+
+    def note(*connection: object) -> None:
+        uses.append(connection)
+
+    sa.event.listen(engine, "checkout", note)
+    assert host.chat().source == "system"
+    sa.event.remove(engine, "checkout", note)
+
+    # Company and system key are read; two attempts, the opening, the telling and the
+    # end of the second attempt are written.
+    assert len(uses) == 7
+    assert host.actions()[-1] == "fallback_started"
+    assert [notice["kind"] for notice in host.told("notice_due")] == ["failing"]
+
+
 def test_a_probe_that_fails_rests_longer(host: CallHost) -> None:
     """A, B and C grow fourfold or twofold; nobody is told a second time."""
     host.store()

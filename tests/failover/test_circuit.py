@@ -45,6 +45,31 @@ def test_opens_at_first_rejection(room: CircuitRoom, letter: Letter) -> None:
     assert state.opened_at is not None
 
 
+def test_an_opening_claims_its_notice(room: CircuitRoom) -> None:
+    """Whoever opens an episode that somebody must act on tells the company of it."""
+    change = room.open_circuit()
+    state = room.credential().circuit
+
+    assert change.due is not None
+    assert (change.due.kind, change.due.reason) == ("failing", change.reason)
+    assert (change.due.since, change.due.until) == (state.opened_at, state.open_until)
+    assert (state.noticed_episode, state.noticed_kind) == (1, "failing")
+    assert (state.noticed_at, state.noticed_reason) == (state.opened_at, change.reason)
+
+
+@pytest.mark.parametrize("letter", ["E", "F", "K"])
+def test_an_opening_that_may_pass_claims_nothing(
+    room: CircuitRoom, letter: Letter
+) -> None:
+    """Trouble that may pass by itself is told once it lasts."""
+    room.fail(letter)
+    change = room.open_circuit(letter)
+    state = room.credential().circuit
+
+    assert change.due is None
+    assert (state.noticed_episode, state.noticed_at) == (0, None)
+
+
 def test_second_failure_tells_nothing(room: CircuitRoom) -> None:
     """A failure of a key that is out already changes nothing."""
     room.open_circuit()
@@ -132,6 +157,7 @@ def test_old_generation_changes_nothing(room: CircuitRoom) -> None:
     assert room.circuits.block(old, "any", verdict("D"), now) is None
     assert room.circuits.unreadable(old, "malformed", now) is None
     assert room.circuits.succeeded(old, now) is None
+    assert not room.circuits.claim_fallback_notice(old, 1)
     assert room.credential() == before
 
 
@@ -145,7 +171,7 @@ def test_opening_soon_after_closing_continues_the_episode(room: CircuitRoom) -> 
     room.move(minutes=9)
     change = room.open_circuit()
 
-    assert (change.episode, change.continued) == (1, True)
+    assert (change.episode, change.continued, change.due) == (1, True, None)
     assert room.credential().circuit.open_count == 2
     assert minutes_out(room) > 50
 

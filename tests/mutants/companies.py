@@ -237,6 +237,21 @@ CONTEXTS: t.Final = (
         tests=("tests/failover/test_circuit.py::test_old_generation_changes_nothing",),
     ),
     Mutant(
+        name="late-opening-accepted",
+        cases="F7",
+        takes_out="the generation from what opens a circuit or tells a fallback",
+        edits=(
+            Edit(
+                "failover/key_writer.py",
+                "        table.c.id == sa.bindparam(ID), table.c.generation == "
+                "sa.bindparam(GENERATION)\n",
+                "        table.c.id == sa.bindparam(ID),\n"
+                "        sa.bindparam(GENERATION) == sa.bindparam(GENERATION),\n",
+            ),
+        ),
+        tests=("tests/failover/test_circuit.py::test_old_generation_changes_nothing",),
+    ),
+    Mutant(
         name="late-block-accepted",
         cases="F7",
         takes_out="the generation from what a call writes about a model",
