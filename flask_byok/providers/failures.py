@@ -144,11 +144,8 @@ def keep_headers(headers: cabc.Mapping[str, str], cleaner: IdCleaner) -> dict[st
     kept = {
         name: value
         for name, value in headers.items()
-        if (name in SHOWN_HEADERS or _is_of_family(name, cleaner))
-        and len(value) <= _LONGEST_VALUE
-        and value.isascii()
-        and value.isprintable()
-        and not cleaner.is_shown_in(value)
+        if (name in SHOWN_HEADERS or name.startswith(_SHOWN_FAMILIES))
+        and _may_be_shown(name, value, cleaner)
     }
 
     for name in ("x-request-id", "request-id"):
@@ -160,10 +157,16 @@ def keep_headers(headers: cabc.Mapping[str, str], cleaner: IdCleaner) -> dict[st
     return kept
 
 
-def _is_of_family(name: str, cleaner: IdCleaner) -> bool:
-    # The rest of such a name is the provider's to choose, so it is looked at, too.
-    is_short = len(name) <= _LONGEST_NAME and name.startswith(_SHOWN_FAMILIES)
-    return is_short and not cleaner.is_shown_in(name)
+def _may_be_shown(name: str, value: str, cleaner: IdCleaner) -> bool:
+    # The rest of a family's name is the provider's to choose, so it is looked at, too.
+    return (
+        len(name) <= _LONGEST_NAME
+        and len(value) <= _LONGEST_VALUE
+        and value.isascii()
+        and value.isprintable()
+        and not cleaner.is_shown_in(value)
+        and (name in SHOWN_HEADERS or not cleaner.is_shown_in(name))
+    )
 
 
 def _is_bare(outer: Json, status: int, dialect: str) -> bool:

@@ -94,14 +94,15 @@ def read_relayed(
 
     usage, finish_reason = read(payload)
     model = read_text(payload.get("model")) or read_text(payload.get("modelVersion"))
+    headers = keep_headers(http.headers, cleaner)
     return RelayAnswer(
         status=http.status,
-        headers=keep_headers(http.headers, cleaner),
+        headers=headers,
         body=body,
         usage=usage,
         model=cleaner.listed_model(model),
         finish_reason=finish_reason,
-        request_id=find_request_id(http.headers, cleaner),
+        request_id=headers.get("x-request-id") or headers.get("request-id"),
     )
 
 

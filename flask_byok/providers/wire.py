@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import base64
+import codecs
 import collections.abc as cabc
 import hashlib
 import json
@@ -170,7 +171,7 @@ def decode_json(text: str | bytes) -> t.Any:
     """
     try:
         if isinstance(text, bytes):
-            text = text.decode("utf-8-sig")
+            text = text.removeprefix(codecs.BOM_UTF8).decode()
 
         if len(text) > _LARGE and _is_dense(text):
             return None

@@ -36,21 +36,20 @@ from .paths import Purpose
 #: placeholder it holds for a key, nor an organisation, nor a cookie.
 _SENT: t.Final = frozenset(
     {
-        "accept",
-        "anthropic-beta",
-        "anthropic-version",
-        "content-type",
-        "idempotency-key",
-        "openai-beta",
-        "user-agent",
-        "x-client-request-id",
-        "x-goog-api-client",
-        "x-server-timeout",
+        b"accept",
+        b"anthropic-beta",
+        b"anthropic-version",
+        b"content-type",
+        b"idempotency-key",
+        b"openai-beta",
+        b"user-agent",
+        b"x-client-request-id",
+        b"x-goog-api-client",
+        b"x-server-timeout",
     }
 )
-_SENT_FAMILY: t.Final = "x-stainless-"
-_LONGEST_VALUE: t.Final = 2048
-_NAME: t.Final = re.compile(r"[a-z0-9-]{1,80}")
+_SENT_FAMILY: t.Final = re.compile(rb"x-stainless-[a-z0-9-]{1,68}")
+_SENT_VALUE: t.Final = re.compile(rb"[ -~]{0,2048}")
 _MODEL_IN_PATH: t.Final = re.compile(r"(/models/)([^/:]+)(:\w+)")
 _MODEL_IN_FORM: t.Final = re.compile(
     rb'(name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r\n]{1,200})'
@@ -68,7 +67,7 @@ class Incoming:
     """A request as the SDK's HTTP client hands it over.
 
     :param path: behind the base URL, with its query.
-    :param headers: names in lower case.
+    :param headers: only what may go out; names in lower case.
     :param timeout: seconds the caller asked for; ``None`` when it did not.
     """
 
@@ -177,7 +176,7 @@ class Outgoing:
         return RelayRequest(
             method=self._incoming.method,
             path=path,
-            headers=keep_headers(self._incoming.headers),
+            headers=self._incoming.headers,
             body=body,
         )
 
@@ -261,17 +260,18 @@ class Outgoing:
         return cap * answers or None
 
 
-def keep_headers(headers: cabc.Mapping[str, str]) -> dict[str, str]:
-    """Give the headers of an SDK that may go out."""
-    return {
-        name: value
-        for name, value in headers.items()
-        if (name in _SENT or name.startswith(_SENT_FAMILY))
-        and _NAME.fullmatch(name)
-        and value.isascii()
-        and value.isprintable()
-        and len(value) <= _LONGEST_VALUE
-    }
+def keep_headers(headers: cabc.Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Give the headers of an SDK that may go out; names in lower case."""
+    kept: dict[str, str] = {}
+
+    for raw_name, value in headers:
+        name = raw_name.lower()
+        may_go = name in _SENT or _SENT_FAMILY.fullmatch(name)
+
+        if may_go and _SENT_VALUE.fullmatch(value):
+            kept[name.decode("ascii")] = value.decode("ascii")
+
+    return kept
 
 
 def _with_models(payload: Json, model: str) -> Json:

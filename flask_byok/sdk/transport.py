@@ -15,6 +15,7 @@ from ..providers.hangup import CallLeft
 from ..providers.hangup import Hangup
 from .causes import ERROR_EXTENSION
 from .outgoing import Incoming
+from .outgoing import keep_headers
 from .passage import Passage
 from .relaying import Relay
 from .replies import build_refusal
@@ -40,10 +41,10 @@ class Transport(httpx2.BaseTransport):
         reply = self._reader.send(request, request.read(), Hangup())
 
         if reply.stream is None:
-            return _build_response(reply, content=reply.body)
+            return _build_response(reply, httpx2.ByteStream(reply.body))
 
         passage = Passage(reply.stream, self._dialect)
-        return _build_response(reply, stream=Body(passage))
+        return _build_response(reply, Body(passage))
 
 
 class AsyncTransport(httpx2.AsyncBaseTransport):
@@ -67,10 +68,10 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
         reply = await _in_thread(hangup, send, _close)
 
         if reply.stream is None:
-            return _build_response(reply, content=reply.body)
+            return _build_response(reply, httpx2.ByteStream(reply.body))
 
         passage = Passage(reply.stream, self._dialect)
-        return _build_response(reply, stream=AsyncBody(passage, hangup))
+        return _build_response(reply, AsyncBody(passage, hangup))
 
 
 class Body(httpx2.SyncByteStream):
@@ -197,10 +198,7 @@ class _Reader:
         incoming = Incoming(
             method=request.method,
             path=path,
-            headers={
-                name.decode("latin-1").lower(): value.decode("latin-1")
-                for name, value in request.headers.raw
-            },
+            headers=keep_headers(request.headers.raw),
             body=body,
             timeout=timeout if is_stated else None,
         )
@@ -225,10 +223,14 @@ def find_path(url: str, base_url: str) -> str | None:
     return path
 
 
-def _build_response(reply: Reply, **body: t.Any) -> httpx2.Response:
+def _build_response(
+    reply: Reply, stream: httpx2.SyncByteStream | httpx2.AsyncByteStream
+) -> httpx2.Response:
+    # As a stream, although the body may be whole: the SDK's client reads it once, and
+    # tells how long that took.
     return httpx2.Response(
         reply.status,
-        headers=dict(reply.headers),
-        extensions={} if reply.error is None else {ERROR_EXTENSION: reply.error},
-        **body,
+        headers=reply.headers,
+        stream=stream,
+        extensions=None if reply.error is None else {ERROR_EXTENSION: reply.error},
     )

@@ -79,6 +79,7 @@ def test_chat_in_every_manner(host: CallHost, client: openai.OpenAI) -> None:
     )
     assert raw.headers["x-byok-source"] == "system"
     assert raw.headers["x-request-id"] == host.attempts()[-1].request_id
+    assert raw.elapsed.total_seconds() > 0
 
     with client.chat.completions.with_streaming_response.create(
         model="default", messages=messages, stream=True
