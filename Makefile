@@ -5,6 +5,8 @@ PYTHON ?= python3
 ARGS ?=
 # ONLY="policy-ignored* fixed-salt" runs these mutants alone.
 ONLY ?=
+# URL of a PostgreSQL database: the benchmarks make databases of their own beside it.
+URL ?=
 # SQLALCHEMY=2.0 runs the tests in an environment of its own with that line of it.
 SQLALCHEMY ?=
 # LOWEST=1 does so with the oldest version of each dependency that is promised.
@@ -29,7 +31,7 @@ UNBOUND := "instructor>=1.17" "llama-index-llms-openai>=0.8.3"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test frameworks mutants tables messages pictures lint format types docs build try-wheel try-readme spoil lighthouse clean distclean
+.PHONY: help demo test frameworks mutants benchmarks tables messages pictures lint format types docs build try-wheel try-readme spoil lighthouse clean distclean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -37,6 +39,7 @@ help: ## Show what can be made
 	@echo '  PYTHON=python3.12     the Python that makes the environment'
 	@echo '  ARGS="-k banner -x"   options for pytest'
 	@echo '  ONLY="fixed-*"        the mutants to run'
+	@echo '  URL=postgresql+psycopg://…  the database of the benchmarks'
 	@echo '  SQLALCHEMY=2.0        run the tests on that SQLAlchemy, in .venv-sa20'
 	@echo '  LOWEST=1              run them on the oldest promised versions, in .venv-lowest'
 	@echo '  SERVERS=require       fail when PostgreSQL, MariaDB or Redis is missing'
@@ -55,6 +58,9 @@ frameworks: ## Run the recipes for AI frameworks, in .venv-frameworks
 
 mutants: $(VENV)/.made-tests ## Take out each protection in a copy and see a test fail
 	@TEST_SERVERS=$(SERVERS) $(BIN)/python -m tests.mutants $(patsubst %,--only '%',$(ONLY)) $(ARGS)
+
+benchmarks: $(VENV)/.made-tests ## Measure what calls cost beside other clients
+	@$(BIN)/python benchmarks/bench_peers.py $(patsubst %,--url '%',$(URL)) $(ARGS)
 
 tables: $(VENV)/.made-tests ## Write what the documentation has from the code anew
 	@$(BIN)/python -m tests.support.cases
@@ -118,7 +124,7 @@ clean: ## Remove what was built
 	find flask_byok example_app tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environments and the demo's database, too
-	rm -rf .venv .venv-sa* .venv-lowest $(FRAMEWORKS) instance example_app/instance tests/browser/node_modules
+	rm -rf .venv .venv-sa* .venv-lowest .venv-peers $(FRAMEWORKS) instance example_app/instance tests/browser/node_modules
 
 $(VENV)/.made:
 	@$(PYTHON) -c '' 2>/dev/null || { \

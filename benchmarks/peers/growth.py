@@ -56,7 +56,7 @@ def _workers(setting: Setting) -> Results:
     """Compare a call of one process with one of each of many at the same time."""
     kind = setting.databases.kinds[-1]
     database = setting.databases.make(kind)
-    numbers = (1, 4, 16)
+    numbers = setting.pick((1, 4, 16), (1, 4))
     # One after the other: each makes sure that the tables and the companies are there.
     clients = [setting.ours(database=database) for _ in range(numbers[-1])]
 

@@ -94,7 +94,10 @@ def _bare(byok: BYOK, engine: sa.Engine, number: int) -> work.Run:
         table.c.company_id == sa.bindparam("company"),
         table.c.provider == "OPENAI",
     )
-    bare = sa.create_engine(engine.url)
+    # Without a transaction around it, as ours.
+    bare = sa.create_engine(
+        engine.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None
+    )
     master, salt, nonce = os.urandom(32), os.urandom(16), os.urandom(12)
 
     def derive() -> AESGCM:
