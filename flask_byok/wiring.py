@@ -56,6 +56,7 @@ from .web.flash import flash_fallback
 from .web.hosting import ProxyWatch
 from .web.hosting import TransactionWatch
 from .web.hosting import warn_of_impatient_workers
+from .web.hosting import warn_of_unpatched_workers
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +105,8 @@ class AppState:
     accounts: Accounts
     sdks: Sdks
     proxy_watch: ProxyWatch
+    #: Whether the app began in debug mode; the command line changes it afterwards.
+    began_in_debug: bool
 
 
 class TableMaker:
@@ -185,6 +188,7 @@ def build_state(
     hide_secrets(app, settings)
     warn_of_debug(app)
     warn_of_impatient_workers(settings.timeout)
+    warn_of_unpatched_workers()
     warn_of_ends(settings, registry)
     database = Database(engine_getter(app, db, settings.bind_key))
     state = _assemble(app, db, settings, registry, tables, database)
@@ -255,6 +259,7 @@ def _assemble(
     companies = Companies(desk)
     saving = Saving(desk, companies)
     reminders = Reminders(database, tables.credential, ledger.audit, teller)
+    sweeper = Sweeper(database, ledger, teller.notices, reminders, desk.drafts)
     return AppState(
         settings=settings,
         registry=registry,
@@ -278,14 +283,16 @@ def _assemble(
             sender=sender,
             tables=tables,
             prices=ledger.prices,
+            chores=sweeper.chores,
         ),
         health=Health(store, keyring),
         upkeep=Upkeep(desk, tables),
-        sweeper=Sweeper(database, ledger, teller.notices, reminders, desk.drafts),
+        sweeper=sweeper,
         reminders=reminders,
         accounts=Accounts(desk),
         sdks=Sdks(engine, registry, settings),
         proxy_watch=ProxyWatch(),
+        began_in_debug=app.debug,
     )
 
 
