@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import collections.abc as cabc
-import dataclasses
 import datetime as dt
 import typing as t
 
@@ -28,40 +27,17 @@ from ..vault.models import Tables
 from ..vault.sealed_rows import open_all
 from ..vault.sealed_rows import UnreadableKey
 from ..vault.store import Store
+from .ages import look_at_ages
 from .endings import app_endings
-
-Level = t.Literal["ok", "warning", "error"]
+from .findings import error
+from .findings import Finding
+from .findings import Level
+from .findings import ok
+from .findings import warning
+from .sweeping import Chore
 
 #: Seconds one visit to a provider may take.
 VISIT: t.Final = 5.0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    :param check: a short name, the same in every version.
-    :param text: what was found and, if it is not good, what to do.
-    """
-
-    check: str
-    level: Level
-    text: str
-
-
-def ok(check: str, text: str) -> Finding:
-    """Say that a thing is as it should be."""
-    return Finding(check=check, level="ok", text=text)
-
-
-def warning(check: str, text: str) -> Finding:
-    """Say that a thing works and deserves a look."""
-    return Finding(check=check, level="warning", text=text)
-
-
-def error(check: str, text: str) -> Finding:
-    """Say that a thing does not work, and the remedy."""
-    return Finding(check=check, level="error", text=text)
 
 
 class Doctor:
@@ -78,6 +54,7 @@ class Doctor:
         sender: Sender,
         tables: Tables,
         prices: Prices,
+        chores: cabc.Callable[[], cabc.Iterable[Chore]],
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -87,6 +64,7 @@ class Doctor:
         self._sender = sender
         self._tables = tables
         self._prices = prices
+        self._chores = chores
 
     def examine(
         self, *, has_loader: bool, has_access_check: bool, has_secret_key: bool
@@ -216,6 +194,10 @@ class Doctor:
                     "keys: they do not serve. Call 'byok.register_provider(…)', or "
                     "remove them with 'flask byok remove'.",
                 )
+
+        yield from look_at_ages(
+            self._database, self._tables, self._chores(), self._keyring
+        )
 
         if self._keyring is None:
             return

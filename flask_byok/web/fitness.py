@@ -11,10 +11,10 @@ from jinja2 import TemplateNotFound
 from jinja2 import TemplateSyntaxError
 from werkzeug.exceptions import HTTPException
 
-from ..service.doctor import error
-from ..service.doctor import Finding
-from ..service.doctor import ok
-from ..service.doctor import warning
+from ..service.findings import error
+from ..service.findings import Finding
+from ..service.findings import ok
+from ..service.findings import warning
 
 if t.TYPE_CHECKING:
     from flask import Flask

@@ -209,6 +209,30 @@ def warn_of_impatient_workers(timeout: float) -> None:
         )
 
 
+def warn_of_unpatched_workers() -> None:
+    """Warn when gunicorn loads this app before gevent has patched Python for it.
+
+    Its workers patch before they load an app; the parent of ``--preload`` does not.
+    """
+    config = _find_gunicorn()
+
+    if config is None or "gevent" not in config.worker_class_str:
+        return
+
+    monkey: t.Any = sys.modules.get("gevent.monkey")
+
+    if monkey is None or not monkey.is_module_patched("socket"):
+        log_event(
+            _log,
+            logging.WARNING,
+            "unpatched_workers",
+            "gunicorn loads this app before gevent has patched Python (--preload), so "
+            "a call can keep all other greenlets of its worker waiting. Begin "
+            "gunicorn's configuration file with 'from gevent import monkey; "
+            "monkey.patch_all()'.",
+        )
+
+
 def _find_gunicorn() -> t.Any:
     """Find the settings of the gunicorn that is loading this app; ``None`` for none.
 

@@ -35,6 +35,7 @@ from ..vault.models import Tables
 from ..vault.store import Store
 from ..web.hosting import ProxyWatch
 from ..web.hosting import warn_of_impatient_workers
+from ..web.hosting import warn_of_unpatched_workers
 from .hostdb import engine_getter
 from .hostdb import HostDb
 from .keys import hide_secrets
@@ -72,6 +73,8 @@ class AppState:
     accounts: Accounts
     sdks: Sdks
     proxy_watch: ProxyWatch
+    #: Whether the app began in debug mode; the command line changes it afterwards.
+    began_in_debug: bool
 
 
 def build_state(
@@ -91,18 +94,22 @@ def build_state(
     hide_secrets(app, settings)
     warn_of_debug(app)
     warn_of_impatient_workers(settings.timeout)
+    warn_of_unpatched_workers()
     warn_of_ends(settings, ground.registry)
     rooms = build_rooms(app, db, ground)
-    state = _build_services(ground, rooms, build_desk(ground, rooms))
+    state = _build_services(app, ground, rooms, build_desk(ground, rooms))
     tidy_at_the_end(app, ground.database, state.sweeper)
     return state
 
 
-def _build_services(ground: Ground, rooms: Rooms, desk: Desk) -> AppState:
+def _build_services(
+    app: Flask, ground: Ground, rooms: Rooms, desk: Desk
+) -> AppState:
     database, tables, teller = ground.database, ground.tables, rooms.teller
     companies = Companies(desk)
     saving = Saving(desk, companies)
     reminders = Reminders(database, tables.credential, rooms.ledger.audit, teller)
+    sweeper = Sweeper(database, rooms.ledger, teller.notices, reminders, desk.drafts)
     return AppState(
         settings=ground.settings,
         registry=ground.registry,
@@ -117,18 +124,19 @@ def _build_services(ground: Ground, rooms: Rooms, desk: Desk) -> AppState:
         drafting=Drafting(desk, saving),
         companies=companies,
         desk=desk,
-        doctor=_build_doctor(ground, rooms),
+        doctor=_build_doctor(ground, rooms, sweeper),
         health=Health(rooms.store, rooms.keyring),
         upkeep=Upkeep(desk, tables),
-        sweeper=Sweeper(database, rooms.ledger, teller.notices, reminders, desk.drafts),
+        sweeper=sweeper,
         reminders=reminders,
         accounts=Accounts(desk),
         sdks=Sdks(desk.engine, ground.registry, ground.settings),
         proxy_watch=ProxyWatch(),
+        began_in_debug=app.debug,
     )
 
 
-def _build_doctor(ground: Ground, rooms: Rooms) -> Doctor:
+def _build_doctor(ground: Ground, rooms: Rooms, sweeper: Sweeper) -> Doctor:
     return Doctor(
         settings=ground.settings,
         registry=ground.registry,
@@ -138,6 +146,7 @@ def _build_doctor(ground: Ground, rooms: Rooms) -> Doctor:
         sender=rooms.sender,
         tables=ground.tables,
         prices=rooms.ledger.prices,
+        chores=sweeper.chores,
     )
 
 

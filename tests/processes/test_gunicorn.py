@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from tests.support.gunicorn_log import start
+
 SENTENCE = "gunicorn kills a sync worker after {} s, and an AI call may take 60 s"
-
-
-def start(*arguments: str, factory: str = "create_app()") -> str:
-    """Start gunicorn with one worker; give what it wrote until the app was ready."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "--workers", "1"),
-            *("--bind", "127.0.0.1:0", "--no-control-socket", *arguments),
-            f"tests.support.gunicorn_app:{factory}",
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    lines: list[str] = []
-
-    try:
-        assert process.stderr is not None
-
-        for line in process.stderr:
-            lines.append(line)
-
-            if "the app is ready" in line:
-                break
-        else:
-            raise AssertionError("".join(lines))
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-    return "".join(lines)
 
 
 @pytest.mark.parametrize("more", [(), ("--preload",)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections.abc as cabc
 import contextlib
 import dataclasses
+import datetime as dt
 import importlib
 import itertools
 import json
@@ -33,6 +34,7 @@ from flask_byok.masterkeys import generate
 from flask_byok.testing import Simulator
 from flask_byok.vault.models import build_tables
 from tests.support.examples import ROOT
+from tests.support.gunicorn_log import start
 from tests.support.host import GOOD
 
 PAGE: t.Final = ROOT / "docs" / "troubleshooting.md"
@@ -55,10 +57,12 @@ class Newcomer:
         app = flask.Flask("newcomer")
         usual = {
             "SECRET_KEY": "not-a-real-secret",
+            "SESSION_COOKIE_SECURE": True,
             "SQLALCHEMY_DATABASE_URI": self.url,
             "BYOK_MASTER_KEYS": {"k001": generate()},
             "BYOK_PROVIDER_URLS": dict(self.simulator.urls),
             "BYOK_SYSTEM_KEYS": {"OPENAI": "not-a-real-system-key"},
+            "BYOK_RATE_LIMIT": {},
         }
         chosen = {**usual, **config}
         app.config.update({name: v for name, v in chosen.items() if v is not None})
@@ -110,12 +114,16 @@ class Mistake:
     :param make: makes it; may raise what is said at the start.
     :param check: what ``flask byok doctor`` calls it; ``None`` where only a request
         or a call can show it.
+    :param deploy: whether the doctor must be asked with ``--deploy``.
+    :param gunicorn: options of the gunicorn that loads the app, in place of ``make``.
     """
 
     name: str
     where: Where
     check: str | None
-    make: cabc.Callable[[Newcomer], flask.Flask]
+    make: cabc.Callable[[Newcomer], flask.Flask] = lambda newcomer: newcomer.app()
+    deploy: bool = False
+    gunicorn: tuple[str, ...] = ()
     headers: cabc.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -207,6 +215,58 @@ def _taken_address(newcomer: Newcomer) -> flask.Flask:
     app.add_url_rule("/settings/<part>/", "settings", lambda part: part)
     app.add_url_rule("/settings/ai/", "ai_settings", lambda: "mine")
     return newcomer.finish(app)
+
+
+def _wrong_clock(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.finish(newcomer.app())
+    # The database's is moved instead: everybody else would see this machine's.
+    app.extensions["byok"]._states[app].database.clock_offset = dt.timedelta(hours=-2)
+    return app
+
+
+def _never_swept(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.finish(newcomer.app())
+
+    with app.app_context():
+        current_ai_client.chat("hello")
+        age_rows(app, "attempt", "started_at", "expires_at")
+
+    return app
+
+
+def _never_rotated(newcomer: Newcomer) -> flask.Flask:
+    app = newcomer.finish(newcomer.app())
+
+    with app.app_context():
+        assert app.extensions["byok"].save_key(1, "OPENAI", GOOD).saved
+        age_rows(app, "keyring", "first_seen")
+
+    return app
+
+
+def age_rows(app: flask.Flask, table: str, *columns: str) -> None:
+    """Let the rows of a table be of that old day that the page names, too."""
+    state = app.extensions["byok"].state
+    long_ago = dt.datetime(2020, 2, 29, tzinfo=dt.timezone.utc)
+
+    with state.database.write() as connection:
+        aged = sa.update(getattr(state.tables, table))
+        connection.execute(aged.values(dict.fromkeys(columns, long_ago)))
+
+
+def _journal(newcomer: Newcomer) -> flask.Flask:
+    keep_journal(newcomer.url, "DELETE")
+    return newcomer.finish(newcomer.app())
+
+
+def keep_journal(url: str, mode: str) -> None:
+    """Change how a file of SQLite is written, while nobody uses it."""
+    engine = sa.create_engine(url)
+
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
+
+    engine.dispose()
 
 
 def _layout(newcomer: Newcomer, **templates: str) -> flask.Flask:
@@ -394,6 +454,78 @@ MISTAKES: t.Final = (
         check="system-keys",
         make=_settings(BYOK_SYSTEM_KEYS=None),
     ),
+    Mistake(
+        name="the clock of this machine is wrong",
+        where="by the doctor",
+        check="clock",
+        make=_wrong_clock,
+    ),
+    Mistake(
+        name="nobody runs the sweep",
+        where="by the doctor",
+        check="sweep",
+        make=_never_swept,
+    ),
+    Mistake(
+        name="one master key for ever",
+        where="by the doctor",
+        check="rotation",
+        make=_never_rotated,
+    ),
+    Mistake(
+        name="workers that are killed before a call ends",
+        where="in the log",
+        check=None,
+        gunicorn=("--timeout", "30"),
+    ),
+    Mistake(
+        name="gevent that comes too late",
+        where="in the log",
+        check=None,
+        gunicorn=("--worker-class", "gevent", "--preload"),
+    ),
+    Mistake(
+        name="debug mode on a server",
+        where="in the log",
+        check="debug",
+        deploy=True,
+        make=_settings(DEBUG=True),
+    ),
+    Mistake(
+        name="a `SECRET_KEY` that can be guessed",
+        where="by the doctor",
+        check="secret-key",
+        deploy=True,
+        make=_settings(SECRET_KEY="dev"),
+    ),
+    Mistake(
+        name="cookies without HTTPS",
+        where="by the doctor",
+        check="cookies",
+        deploy=True,
+        make=_settings(SESSION_COOKIE_SECURE=None),
+    ),
+    Mistake(
+        name="counters in memory beside several workers",
+        where="by the doctor",
+        check="rate-limit",
+        deploy=True,
+        make=_settings(BYOK_RATE_LIMIT=None),
+    ),
+    Mistake(
+        name="SQLite that does not write ahead",
+        where="by the doctor",
+        check="sqlite",
+        deploy=True,
+        make=_journal,
+    ),
+    Mistake(
+        name="a database in memory",
+        where="by the doctor",
+        check="sqlite",
+        deploy=True,
+        make=_settings(SQLALCHEMY_DATABASE_URI="sqlite://"),
+    ),
 )
 
 
@@ -417,6 +549,11 @@ def hear(mistake: Mistake, newcomer: Newcomer) -> str:
     if mistake.check is not None and mistake.where == "by the doctor":
         return examine(mistake, newcomer)[mistake.check]
 
+    if mistake.gunicorn:
+        # Beside what gunicorn itself writes, and the app when it is ready.
+        lines = start(*mistake.gunicorn).splitlines()
+        return next(line for line in lines if line.startswith("gunicorn"))
+
     with _listening() as said:
         try:
             app = mistake.make(newcomer)
@@ -437,7 +574,9 @@ def hear(mistake: Mistake, newcomer: Newcomer) -> str:
 def examine(mistake: Mistake, newcomer: Newcomer) -> dict[str, str]:
     """Run ``flask byok doctor``; give what it finds amiss, by the name of the check."""
     info = ScriptInfo(create_app=lambda: mistake.make(newcomer))
-    result = CliRunner().invoke(byok_cli, ["doctor", "--json"], obj=info)
+    command = ["doctor", "--deploy", "--json"]
+    result = CliRunner().invoke(byok_cli, command, obj=info)
+    assert result.output, (mistake.name, result.exception)
     found = json.loads(result.output)
     return {f["check"]: f["text"] for f in found if f["level"] != "ok"}
 
@@ -452,6 +591,7 @@ def newcomers(
     build_tables(metadata)
     metadata.create_all(engine)
     engine.dispose()
+    keep_journal(str(engine.url), "WAL")
 
     for number in itertools.count():
         copy = shutil.copyfile(prepared, folder / f"{number}.sqlite3")
@@ -467,6 +607,7 @@ def rows(folder: pathlib.Path, simulator: Simulator) -> list[str]:
     for mistake, newcomer in zip(MISTAKES, newcomers(folder, simulator), strict=False):
         sentence = hear(mistake, newcomer)
         check = "" if mistake.check is None else f"`{mistake.check}`"
+        check += " with `--deploy`" if mistake.deploy else ""
         written.append(f"| {mistake.name} | {sentence} | {mistake.where} | {check} |")
 
     return written
