@@ -11,6 +11,7 @@ import click
 import pytest
 
 from flask_byok.cli import byok_cli
+from flask_byok.config import setting_names
 from tests.support import examples
 
 PROJECT = (examples.ROOT / "pyproject.toml").read_text("utf-8")
@@ -36,6 +37,11 @@ def problems(line: str) -> cabc.Iterator[str]:
     match words:
         case ["flask", "byok", name, *rest]:
             yield from _problems_of_ours(name, rest)
+        case ["export", assigned]:
+            setting = assigned.partition("=")[0].removeprefix("FLASK_")
+
+            if setting.startswith("BYOK_"):
+                yield from {setting.partition("__")[0]} - {*setting_names()}
         case ["pip", "install", *packages]:
             extras = re.findall(r"flask-byok\[([\w,]+)\]", " ".join(packages))
             known = set(re.findall(r"^(\w+) = \[", PROJECT, re.M))
@@ -57,7 +63,9 @@ def problems(line: str) -> cabc.Iterator[str]:
 
 def _split(line: str) -> list[str]:
     try:
-        return shlex.split(line.replace("…", "x"), comments=True)
+        # What stands in angle brackets is for the reader to fill in.
+        filled_in = re.sub(r"<[^>]+>|…", "x", line)
+        return shlex.split(filled_in, comments=True)
     except ValueError:
         return []
 
@@ -94,6 +102,7 @@ def test_every_command_that_is_printed_exists(page: str) -> None:
         ("flask byok doctor --jason", ["--jason"]),
         ("pip install 'flask-byok[otl]'", ["otl"]),
         ("make mutant ONLY=x", ["mutant"]),
+        ("export FLASK_BYOK_TIMEOUTS=3", ["BYOK_TIMEOUTS"]),
         ("python -m tests.support.chaoss", ["tests.support.chaoss"]),
         ("python benchmarks/bench_cal.py", ["benchmarks/bench_cal.py"]),
         ("flask byok doctor --json", []),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import collections.abc as cabc
 import io
 import logging
+import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import typing as t
@@ -111,3 +113,20 @@ def test_gevent_patches_in_a_configuration_file() -> None:
     )
 
     assert done.stdout.startswith("gevent.")
+
+
+def test_a_language_is_added_as_printed(tmp_path: pathlib.Path) -> None:
+    """The commands of the page start a catalogue and compile it."""
+    compiles, starts = (
+        block for block in examples.blocks("languages.md", "") if "pybabel" in block
+    )
+    package = str(examples.ROOT / "flask_byok")
+
+    for block in (starts, compiles):
+        words = shlex.split(block.replace("PATH/TO/flask_byok", package))
+        command = [sys.executable, "-m", "babel.messages.frontend", *words[1:]]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+    assert words[0] == "pybabel"
+    assert (tmp_path / "translations/it/LC_MESSAGES/byok.po").is_file()
+    assert (tmp_path / "translations/it/LC_MESSAGES/byok.mo").is_file()
