@@ -144,7 +144,7 @@ _VISITORS: t.Final[cabc.Mapping[str, Visitor]] = {
 }
 
 _PRESSED: t.Final[cabc.Mapping[str, str]] = {
-    "testing": "form[data-byok-test] button",
+    "testing": "[data-byok-test]",
 }
 
 #: By slug, every state there is.

@@ -207,8 +207,11 @@ class PageBuilder:
         if status.serving is not None and status.model:
             yield Fact(label=say("Model"), text=say("{model}", model=status.model))
 
+        # The line of a working key has this already.
+        told = standing.slug == "working"
+
         for info in status.credentials:
-            if info.active and info.last_ok_at is not None:
+            if info.active and info.last_ok_at is not None and not told:
                 yield Fact(
                     label=say("Last call on your key"),
                     text=say("{time}", time=info.last_ok_at),

@@ -21,6 +21,7 @@ from .page import TestResult
 from .page import Tone
 from .reasons import Reason
 from .reasons import reason_in_words
+from .results import as_past
 from .results import build_result
 from .standing import default_model
 from .standing import ending_of
@@ -67,7 +68,7 @@ def build_card(
         until=None if trouble is None else trouble.until,
         model=model,
     )
-    result = _result(info, names)
+    result = _result(info, names, trouble)
     ending = ending_of(provider, info, model, now.date())
     return KeyCard(
         provider=info.provider,
@@ -87,13 +88,23 @@ def build_card(
     )
 
 
-def _result(info: CredentialInfo, names: Names) -> TestResult | None:
+def _result(
+    info: CredentialInfo, names: Names, trouble: Trouble | None
+) -> TestResult | None:
     report = parse_report(info.report)
 
     if report is None:
         return None
 
-    return build_result(report, names, expires_on=info.expires_on)
+    result = build_result(report, names, expires_on=info.expires_on)
+    is_good = result.slug in ("test-ok", "test-remarks")
+    return as_past(result) if is_good and _has_stopped(info, trouble) else result
+
+
+def _has_stopped(info: CredentialInfo, trouble: Trouble | None) -> bool:
+    """Tell whether a key no longer does what its last test found. A limit passes."""
+    is_out = trouble is not None and trouble.reason != "rate_limit"
+    return is_out or info.unreadable_at is not None
 
 
 def _is_lost(info: CredentialInfo) -> bool:
@@ -123,7 +134,9 @@ def _badge(info: CredentialInfo, trouble: Trouble | None) -> Badge:
     return badges.get(info.state, Badge(tone="ok", text=say("Working")))
 
 
-def _line(info: CredentialInfo, trouble: Trouble | None, reason: Reason) -> Markup:
+def _line(
+    info: CredentialInfo, trouble: Trouble | None, reason: Reason
+) -> Markup | None:
     names = reason.names
 
     if info.unreadable_at is not None and not _is_lost(info):
@@ -140,7 +153,7 @@ def _line(info: CredentialInfo, trouble: Trouble | None, reason: Reason) -> Mark
     if info.state != "working":
         return state_line(info, reason)
 
-    return say("The last check found it working.")
+    return None
 
 
 def _line_of_trouble(trouble: Trouble, reason: Reason) -> Markup:
@@ -154,7 +167,7 @@ def _line_of_trouble(trouble: Trouble, reason: Reason) -> Markup:
 
     again = None
 
-    if trouble.until is not None:
+    if trouble.until is not None and not reason.tells_when:
         again = say("It is tried again at {time}.", time=trouble.until)
 
     return join(why, reason.remedy, again)

@@ -45,6 +45,15 @@ _BLOCK: t.Final = (
 _BEFORE: t.Final = re.compile(rf"\n(?=</?{_BLOCK}[\s>])")
 _AFTER: t.Final = re.compile(rf"(</?{_BLOCK}(?:\s[^<>]*)?>)\n")
 _TAG_END: t.Final = re.compile(r"\n(/?>)|(?<=\")\s(/>)")
+_VOID_END: t.Final = re.compile(r"(<input[^<>]*?)\s?/>")
+
+# What HTML lets a document leave out: end tags that what follows implies.
+_IMPLIED: t.Final = re.compile(
+    "</li>(?=<li|</[ou]l)|</d[dt]>(?=<d[dt]|</d)|</option>(?=<option|</)|"
+    "</t[dh]>(?=<t[dh]|</t)|</tr>(?=<tr|</t)|</(?:thead|tbody)>(?=<t|</table)|"
+    "</p>(?=<(?:p|[ou]l|dl|div|form|h[2-4]|fieldset|table)[ >]|"
+    "</(?:article|aside|dd|details|div|fieldset|form|header|li|section)>)"
+)
 
 
 def render_page(template: str, page: object) -> str:
@@ -142,7 +151,7 @@ def page_context(page: object) -> dict[str, object]:
 
 
 def compact(html: Markup) -> Markup:
-    """Take indentation and empty lines out: they are a third of a page.
+    """Take out indentation, empty lines and implied end tags: a third of a page.
 
     Where white space is text or code, in a host's own part, all of it stays.
     """
@@ -151,4 +160,6 @@ def compact(html: Markup) -> Markup:
 
     lines = _INDENTED.sub("\n", html)
     lines = _TAG_END.sub(lambda end: end[1] or end[2], lines)
-    return Markup(_AFTER.sub(r"\1", _BEFORE.sub("", lines)))
+    lines = _VOID_END.sub(r"\1>", lines)
+    lines = _AFTER.sub(r"\1", _BEFORE.sub("", lines))
+    return Markup(_IMPLIED.sub("", lines))

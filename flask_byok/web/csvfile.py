@@ -23,7 +23,6 @@ CSV_COLUMNS: t.Final = (
     "unknown",
     "input_tokens",
     "cached_input_tokens",
-    "cache_write_tokens",
     "output_tokens",
     "estimated_cost",
     "currency",
@@ -84,8 +83,6 @@ def _cells(row: UsageRow) -> list[str]:
         str(row.unknown),
         str(row.input_tokens),
         str(row.cached_tokens),
-        # No provider's answer is read for these yet; an empty cell is not a zero.
-        "",
         str(row.output_tokens),
         "not priced" if row.cost is None else str(row.cost),
         "USD",

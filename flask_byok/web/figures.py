@@ -6,6 +6,7 @@ import collections.abc as cabc
 import decimal
 import typing as t
 
+from markupsafe import escape
 from markupsafe import Markup
 
 from .texts import dollars
@@ -81,7 +82,7 @@ def _cost(rows: Rows) -> Markup:
             "{cost} + {n} not priced", "{cost} + {n} not priced", unpriced, cost=cost
         )
 
-    return say("{cost}", cost=cost)
+    return escape(cost)
 
 
 def build_splits(rows: Rows, names: Names, registry: Registry) -> tuple[Split, ...]:
@@ -100,20 +101,14 @@ def build_splits(rows: Rows, names: Names, registry: Registry) -> tuple[Split, .
 
     return (
         Split(
-            slug="provider",
-            title=say("By provider"),
             head=say("Provider"),
             lines=_split(rows, provider, names),
         ),
         Split(
-            slug="model",
-            title=say("By model"),
             head=say("Model"),
             lines=_split(rows, model, names),
         ),
         Split(
-            slug="feature",
-            title=say("By feature"),
             head=say("Feature"),
             lines=_split(rows, feature, names),
         ),

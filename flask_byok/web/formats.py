@@ -80,6 +80,10 @@ class BabelFormats:
         text = dates.format_time(local, "short", tzinfo=self.zone, locale=self.locale)
         zone = dates.get_timezone_name(local, width="short", locale=self.locale)
 
+        # By this name it is known in every language, and the page says it elsewhere.
+        if local.tzname() == "UTC":
+            zone = "UTC"
+
         # A zone without a short name in this language.
         if zone[:1] in "+-":
             zone = dates.get_timezone_gmt(local, width="long", locale=self.locale)

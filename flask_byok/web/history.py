@@ -44,7 +44,6 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
     "key_unreadable": N_("{app_first} could not read the saved {provider} key."),
     "details_changed": N_("Model or expiry date of the {provider} key changed."),
     "active_changed": N_("AI features were set to use the {provider} key."),
-    "policy_changed": N_("The setting for failing keys was changed."),
     "fallback_started": N_(
         "Started using the key provided by {app}: the {provider} key did not work."
     ),
@@ -110,17 +109,25 @@ def _line(
         # A provider that was registered once still has its name.
         names = dataclasses.replace(names, provider=entry.provider)
 
-    message = _SENTENCES.get(_sentence_of(entry))
-    what = say("{action}", action=entry.action.replace("_", " "))
-
-    if message is not None:
-        what = names.say(message)
-
     return HistoryLine(
         at=say("{time}", time=entry.at),
-        what=join(what, *_details(entry, names, registry), _span(episode)),
+        what=join(
+            _what(entry, names), *_details(entry, names, registry), _span(episode)
+        ),
         who=_who(entry, names),
     )
+
+
+def _what(entry: HistoryEntry, names: Names) -> Markup:
+    if entry.action == "policy_changed":
+        return _policy_change(entry.details, names)
+
+    message = _SENTENCES.get(_sentence_of(entry))
+
+    if message is None:
+        return say("{action}", action=entry.action.replace("_", " "))
+
+    return names.say(message)
 
 
 def _sentence_of(entry: HistoryEntry) -> str:
@@ -144,10 +151,7 @@ def _details(
     entry: HistoryEntry, names: Names, registry: Registry
 ) -> t.Iterator[Markup | None]:
     details = entry.details
-    reason, before, now = details.get("reason"), details.get("from"), details.get("to")
-
-    if entry.action == "policy_changed":
-        yield _policy_details(details.get("what"), before, now, names)
+    reason, before = details.get("reason"), details.get("from")
 
     if entry.action == "active_changed" and before in registry.ids:
         label = registry.get(str(before)).label
@@ -175,24 +179,22 @@ def _model_and_date(details: cabc.Mapping[str, object]) -> t.Iterator[Markup]:
         yield say("Expires on {date}.", date=expires_on)
 
 
-def _policy_details(
-    what: object, before: object, now: object, names: Names
-) -> Markup | None:
-    if what == "use_other_keys":
+def _policy_change(details: cabc.Mapping[str, object], names: Names) -> Markup:
+    before, now = details.get("from"), details.get("to")
+
+    if details.get("what") == "use_other_keys":
         return say("Other saved keys: {now}.", now=say("on" if now else "off"))
 
     if now not in _POLICIES:
-        return None
+        return say("The setting for failing keys was changed.")
 
-    chosen = names.say(_POLICIES[str(now)])
+    change = say("If your key fails: {policy}.", policy=names.say(_POLICIES[str(now)]))
 
     if before not in _POLICIES:
-        return say("Now: {policy}.", policy=chosen)
+        return change
 
-    return say(
-        "Before: {before}. Now: {policy}.",
-        before=names.say(_POLICIES[str(before)]),
-        policy=chosen,
+    return join(
+        change, say("Before: {before}.", before=names.say(_POLICIES[str(before)]))
     )
 
 

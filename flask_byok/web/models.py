@@ -15,6 +15,7 @@ from .texts import enumerate_parts
 from .texts import N_
 from .texts import Names
 from .texts import say
+from .texts import tell
 
 if t.TYPE_CHECKING:
     from ..config import Settings
@@ -59,7 +60,9 @@ def describe(fact: ListedModel) -> Markup:
 
     if fact.shuts_down_on is not None:
         # An option of a list takes plain text alone.
-        parts.append(say("ends on {date}", date=fact.shuts_down_on.isoformat()))
+        parts.append(
+            say("ends on {date}", date=tell("{date}", date=fact.shuts_down_on))
+        )
 
     return enumerate_parts(parts)
 

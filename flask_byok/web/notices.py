@@ -15,6 +15,7 @@ from .outcome import FIELD_ERRORS
 from .outcome import Outcome
 from .page import Link
 from .page import Notice
+from .page import Option
 from .reasons import reason_in_words
 from .removal import revoke_links
 from .standing import active_credential
@@ -87,7 +88,17 @@ class NoticeMaker:
             title=standing.title,
             lines=tuple(line for line in standing.notice if line),
             links=tuple(self._mending(standing.mend)),
+            test=self._test() if "test" in standing.mend else None,
         )
+
+    def _test(self) -> Option | None:
+        active = active_credential(self._status)
+
+        if active is None or not self._settings.is_vault_open:
+            return None
+
+        label = self._names(active.provider).say("{provider}")
+        return Option(value=active.provider, text=label)
 
     def ending(self) -> Notice | None:
         """Say that the model in use is about to end; ``None`` while it is not."""
@@ -128,9 +139,6 @@ class NoticeMaker:
                 href=url_for("byok.page", provider=active.provider) + "#byok-key-form",
                 text=names.say("Replace the {provider} key"),
             )
-
-        if active is not None and "test" in words:
-            yield Link(href=f"#byok-key-{active.provider}", text=say("Test Connection"))
 
         if "policy" in words:
             yield Link(href="#byok-policy", text=say("Change the setting"))

@@ -49,6 +49,7 @@ class Notice:
     :param id: the fragment that gets the focus: ``byok-errors`` or ``byok-notice``.
     :param errors: links to the fields to mend; their texts stand at the fields, too.
     :param activate: a provider whose key can be put to use right here.
+    :param test: a provider whose stored key can be tested right here, and its label.
     """
 
     tone: Tone
@@ -58,6 +59,7 @@ class Notice:
     errors: tuple[Link, ...] = ()
     id: str = "byok-notice"
     activate: str | None = None
+    test: Option | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,14 +140,17 @@ class DetailsForm:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class KeyCard:
-    """One stored key."""
+    """One stored key.
+
+    :param line: what the badge does not say; ``None`` for a key that works.
+    """
 
     provider: str
     label: str
     masked: Markup
     active: bool
     badge: Badge
-    line: Markup
+    line: Markup | None
     facts: tuple[Fact, ...]
     details: DetailsForm
     result: TestResult | None

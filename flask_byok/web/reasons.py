@@ -11,6 +11,8 @@ from markupsafe import Markup
 from .texts import N_
 from .texts import Names
 
+_WAIT: t.Final = N_("Nothing to do: {app} tries your key again.")
+_WAIT_UNTIL: t.Final = N_("Nothing to do: {app} tries your key again at {time}.")
 _NEW_KEY: t.Final = N_("Create a new key at {vendor}, then replace this one.")
 
 #: By reason word: why, and what to do. Each reads well after a colon.
@@ -32,14 +34,8 @@ _WORDS: t.Final[dict[str, tuple[str, str]]] = {
         N_("{vendor} limits your account until {time}"),
         N_("Nothing to do: it passes by itself."),
     ),
-    "outage": (
-        N_("{vendor} has a problem"),
-        N_("Nothing to do: {app} tries your key again."),
-    ),
-    "timeout": (
-        N_("{vendor} did not answer in time"),
-        N_("Nothing to do: {app} tries your key again."),
-    ),
+    "outage": (N_("{vendor} has a problem"), _WAIT),
+    "timeout": (N_("{vendor} did not answer in time"), _WAIT),
     "model": (N_("it may not use the model {model}"), N_("Choose another model.")),
     "unreadable": (
         N_("{app} cannot read the saved key any more"),
@@ -93,7 +89,15 @@ class Reason:
     @property
     def remedy(self) -> Markup:
         """What to do, for HTML."""
-        return self.names.say(self.remedy_message)
+        return self.names.say(self.remedy_message, time=self.until)
+
+    @property
+    def tells_when(self) -> bool:
+        """Whether the words say already when the key is tried again."""
+        return self.until is not None and (
+            self.remedy_message == _WAIT_UNTIL
+            or self.message == _WORDS["rate_limit"][0]
+        )
 
 
 def reason_in_words(
@@ -105,10 +109,13 @@ def reason_in_words(
 ) -> Reason:
     """Put a reason word into a sentence.
 
-    :param until: when a rate limit ends, if the provider said so.
+    :param until: when the key is tried again, if that is known.
     :param model: the model a ``model`` reason is about.
     """
     message, remedy = _WORDS.get(reason or "", _UNKNOWN)
+
+    if remedy == _WAIT and until is not None:
+        remedy = _WAIT_UNTIL
 
     if reason == "rate_limit" and until is None:
         message = _UNTIMED

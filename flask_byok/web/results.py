@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import typing as t
 
@@ -70,6 +71,18 @@ def build_result(
         models=models,
         groups=tuple(group_options(models)),
         request_id=report.request_id,
+    )
+
+
+def as_past(result: TestResult) -> TestResult:
+    """Say of a good result that it is over: nothing green on a key that is out."""
+    checks = tuple(dataclasses.replace(each, tone="info") for each in result.checks)
+    over = say("The key has stopped working since this test.")
+    return dataclasses.replace(
+        result,
+        badge=dataclasses.replace(result.badge, tone="info"),
+        checks=checks,
+        lines=(over, *result.lines),
     )
 
 

@@ -137,7 +137,7 @@ def masked(text: str) -> Markup:
 def _mark(value: object) -> object:
     if isinstance(value, dt.datetime):
         stamp = value.astimezone(dt.timezone.utc)
-        return _TIME.format(f"{stamp:%Y-%m-%dT%H:%M:%SZ}", _plain(value))
+        return _TIME.format(f"{stamp:%Y-%m-%dT%H:%MZ}", _plain(value))
 
     if isinstance(value, dt.date):
         return _TIME.format(value.isoformat(), _plain(value))

@@ -63,13 +63,8 @@ class SplitLine:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Split:
-    """The range once more, by provider, by model or by feature.
+    """The range once more, by provider, by model or by feature: ``head`` says which."""
 
-    :param slug: ``provider``, ``model`` or ``feature``.
-    """
-
-    slug: str
-    title: Markup
     head: Markup
     lines: tuple[SplitLine, ...]
 

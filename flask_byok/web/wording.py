@@ -194,7 +194,7 @@ class _Words:
         # It passes by itself, so it is no alarm even where nothing else may answer.
         if self._status.serving is None:
             message = N_("Busy: {reason}. AI features wait until then.")
-            badge = Badge(tone="warn", text=say("AI is off"))
+            badge = Badge(tone="info", text=say("AI is paused"))
 
         line = self._key.say(message, reason=self._reason.words)
         return Standing(slug="rate-limited", tone="info", badge=badge, line=line)
@@ -326,7 +326,7 @@ class _Words:
         )
 
     def _next_try(self) -> Markup | None:
-        if self.until is None:
+        if self.until is None or self._reason.tells_when:
             return None
 
         return say("Your key is tried again at {time}.", time=self.until)

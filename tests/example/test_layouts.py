@@ -76,9 +76,9 @@ def test_a_layout_nobody_has(make_studio: MakeStudio) -> None:
 
 
 def test_lighthouse_finds_nothing(
-    make_studio: MakeStudio, serve: Serve, tmp_path: pathlib.Path
+    studio_in: Studio, serve: Serve, tmp_path: pathlib.Path
 ) -> None:
-    """Accessibility 100 and best practices 100, as an administrator sees the page."""
+    """Accessibility 100 and best practices 100 in each layout, for an administrator."""
     if not LIGHTHOUSE.exists():
         pytest.skip("Lighthouse is not installed; 'make lighthouse' does it.")
 
@@ -87,10 +87,8 @@ def test_lighthouse_finds_nothing(
     if os.environ.get("TEST_BROWSER") == "off" or chromium is None:
         pytest.skip("No Chromium here.")
 
-    studio = make_studio()
-    studio.save()
-    address = serve(studio.app)
-    headers = {"Cookie": sign_in(studio.app)}
+    address = serve(studio_in.app)
+    headers = {"Cookie": sign_in(studio_in.app)}
     report = tmp_path / "report.json"
     command = ["node", str(LIGHTHOUSE), f"{address}/settings/ai/", "--quiet"]
     command += ["--only-categories=accessibility,best-practices", "--output=json"]

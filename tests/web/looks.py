@@ -122,6 +122,14 @@ class Eye:
         self.page.goto(f"{self.url}{path}")
         self.page.evaluate(AXE_SCRIPT)
 
+    def narrow(self) -> list[t.Any]:
+        """Open what the stall shows at 320 px; tell what makes it scroll sideways."""
+        self.complaints.clear()
+        self.page.set_viewport_size({"width": 320, "height": 900})
+        self.page.goto(f"{self.url}/shown")
+        wider, *nodes = self.page.evaluate(_SIDEWAYS)
+        return nodes or ([f"{wider} px too wide"] if wider else [])
+
     def media(self, scheme: t.Any, forced: t.Any = "none") -> None:
         """Change the colours, and wait until the page has followed."""
         self.page.emulate_media(color_scheme=scheme, forced_colors=forced)

@@ -116,7 +116,7 @@ def test_managers_are_told(broken: Host) -> None:
         "not complete. AI features use the key provided by Studio for now. "
     ) in text_of(page)
     assert "Open AI Configuration" in text_of(page)
-    assert '<section class="byok-banner byok-banner-warn ' in page.text
+    assert '<section class="byok-banner byok-is-warn ' in page.text
     assert "AbCd" not in page.text
 
 

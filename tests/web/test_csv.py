@@ -50,7 +50,7 @@ def test_the_form_of_the_file() -> None:
     cells = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))[0]
     assert ",".join(cells) == (
         "date,key_source,provider,model,label,requests,failed,unknown,input_tokens,"
-        "cached_input_tokens,cache_write_tokens,output_tokens,estimated_cost,currency"
+        "cached_input_tokens,output_tokens,estimated_cost,currency"
     )
     assert (cells["requests"], cells["label"]) == ("1234", 'write, "twice"')
 

@@ -146,7 +146,7 @@ def test_a_model_the_key_does_not_have(host: Host, ada: Visitor) -> None:
     """Another model is chosen from the list, and tried; the key is kept until then."""
     answer = ada.save(OTHER_KEY, model="no-such-model")
     assert buttons(answer) == ["use", "discard"]
-    assert '<option value="gpt-6-luna"></option>' in answer.text
+    assert '<option value="gpt-6-luna">' in answer.text
     wrong = press(ada, "use", model="two words")
     assert text_of(wrong).count("Enter the model's name in one piece") == 2
     assert 'id="byok-model-draft-error"' in wrong.text

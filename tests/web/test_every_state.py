@@ -53,6 +53,8 @@ TEXTS: t.Final[dict[str, tuple[str, ...]]] = {
     ),
     "rate-limited-off": (
         "Busy: OpenAI limits your account until",
+        "AI is paused",
+        "~AI is off",
         "AI features wait until then.",
         "~byok-notice-body",
     ),

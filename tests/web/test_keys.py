@@ -157,7 +157,7 @@ def test_the_banner_tells_of_dates_by_one_query(
         seen = queries_of(host)
         page = home(host)
         assert len(seen) == 1
-        found = re.findall(r"byok-banner-(\w+)", page.text)
+        found = re.findall(r"byok-banner byok-is-(\w+)", page.text)
         assert found == ([] if tone is None else [tone])
 
     assert "has passed. If the key still works, change the date." in text_of(page)

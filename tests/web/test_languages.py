@@ -70,6 +70,9 @@ _UNCHANGED = re.compile(
     r"\b(gpt|gemini|claude|no-such)-[\w.-]+|\b\d{1,2} [A-Z][a-z]{2} \d{4}\b"
 )
 
+# Around lists of models' names.
+_MODELS: t.Final = [("class", "byok-models")]
+
 # A person reads these attributes, or has them read out.
 _SPOKEN = ("aria-label", "title", "alt", "placeholder")
 
@@ -81,10 +84,13 @@ class _Words(html.parser.HTMLParser):
         super().__init__()
         self.text: list[str] = []
         self._silent: list[str] = []
+        self._parts: list[t.Any] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        is_name = ("class", "byok-models") in attrs
+        # Above each list of models its words are to be translated.
+        is_name = tag == "ul" and self._parts[-1:] == [_MODELS]
+        self._parts += [attrs] if tag in ("div", "ul") else []
 
         if tag in ("time", "code", "script", "style") or is_name:
             self._silent.append(tag)
@@ -94,6 +100,9 @@ class _Words(html.parser.HTMLParser):
                 self.text.append(value or "")
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in ("div", "ul"):
+            self._parts.pop()
+
         if self._silent and self._silent[-1] == tag:
             self._silent.pop()
 

@@ -197,6 +197,35 @@ def test_never_worked(make_host: MakeHost) -> None:
     assert "This key has not worked yet" in text
 
 
+def test_a_test_that_is_over_is_not_green(host: Host) -> None:
+    """What a test found before the key went out stands there, and is called past."""
+    host.save()
+    ada = host.client()
+    ada.post("/test", provider="OPENAI")
+    card = ada.get().text.partition('id="byok-test-OPENAI"')[2].partition("<form")[0]
+    assert "Connected" in card and "byok-is-ok" in card
+    fault(host, "expired")
+    page = ada.get()
+    card = page.text.partition('id="byok-test-OPENAI"')[2].partition("<form")[0]
+    assert "Connected" in card and "byok-is-ok" not in card
+    assert "The key has stopped working since this test." in card
+    # One more test says how it is now.
+    answer = ada.post("/test", provider="OPENAI")
+    assert "Not connected" in text_of(answer)
+    assert "since this test" not in text_of(answer)
+
+
+def test_the_next_try_is_told_once(host: Host) -> None:
+    """In an outage the remedy names the time; no second sentence repeats it."""
+    host.save()
+    fault(host, "outage")
+    text = text_of(host.client().get())
+    told = r"Nothing to do: Studio tries your key again at \S+ \S+ UTC ?\."
+    assert len(re.findall(told, text)) == 2
+    assert "Your key is tried again at" not in text
+    assert "It is tried again at" not in text
+
+
 def test_another_own_key_serves(host: Host) -> None:
     """With other keys switched on, the page names both keys."""
     host.save()
@@ -296,8 +325,8 @@ def test_usage_never_adds_the_two_up(host: Host) -> None:
     host.chat()
     host.chat()
     answer = host.client().get()
-    total = re.findall(r"All days.*?</tr>", answer.text, re.S)[0]
-    cells = re.findall(r"<td>([\d,]+)</td>", total)
+    total = re.findall(r"All days.*?</table>", answer.text, re.S)[0]
+    cells = re.findall(r"<td>([\d,]+)(?=<)", total)
     assert (cells[0], cells[3]) == ("2", "1") or (cells[0], cells[3]) == ("3", "1")
 
 

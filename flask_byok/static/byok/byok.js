@@ -13,12 +13,14 @@
 
   const localTimes = (part) => {
     const language = root.closest("[lang]")?.lang || undefined;
-    const format = new Intl.DateTimeFormat(language, {
-      dateStyle: "medium",
-      timeStyle: "short",
-    });
+    const formatting = (locale, dateStyle) =>
+      new Intl.DateTimeFormat(locale, { dateStyle, timeStyle: "short" });
+    const usual = formatting(language, "medium");
+    // Swedish for ISO: where the server writes dates so, no time looks unlike them.
+    const iso = formatting("sv", "short");
 
     for (const time of part.querySelectorAll("time[datetime*='T']")) {
+      const format = /^\d{4}-\d\d-\d\d /.test(time.textContent) ? iso : usual;
       time.title = time.textContent;
       time.textContent = format.format(new Date(time.dateTime));
     }
@@ -58,7 +60,8 @@
   };
 
   const setUpSave = (form) => {
-    const status = form.querySelector("[data-byok-saving]");
+    const status = form.querySelector(".byok-actions [role=status]");
+    const { byokSaving } = form.closest("[data-byok-saving]").dataset;
     let pressedAt = -Infinity;
 
     form.addEventListener("submit", (event) => {
@@ -68,7 +71,7 @@
       }
 
       pressedAt = performance.now();
-      status.textContent = status.dataset.byokSaving;
+      status.textContent = byokSaving;
     });
 
     window.addEventListener("pageshow", () => {
@@ -89,18 +92,17 @@
     }
   };
 
-  const test = async (form, region) => {
+  const test = async (button, region) => {
     const headers = { "X-Byok-Fragment": "1" };
 
     if (keyField && keyField.value) {
       headers["X-Byok-Typed"] = "1";
     }
 
-    const response = await fetch(form.action, {
+    const response = await fetch(button.formAction, {
       method: "POST",
-      body: new URLSearchParams(new FormData(form)),
+      body: new URLSearchParams(new FormData(button.form, button)),
       headers,
-      credentials: "same-origin",
       redirect: "error",
     });
 
@@ -121,17 +123,16 @@
     suggestModels(region);
   };
 
-  const setUpTest = (form) => {
-    const button = form.querySelector("button");
-    const region = document.getElementById(form.dataset.byokTest);
+  const setUpTest = (button) => {
+    const region = document.getElementById(button.dataset.byokTest);
     const name = button.firstChild;
     const usual = name.textContent;
-    const words = form.closest("[data-byok-wait]").dataset;
+    const words = root.querySelector("[data-byok-wait]").dataset;
     let busy = false;
 
     suggestModels(region);
 
-    form.addEventListener("submit", async (event) => {
+    button.addEventListener("click", async (event) => {
       event.preventDefault();
 
       if (busy) {
@@ -143,10 +144,15 @@
       button.setAttribute("aria-disabled", "true");
       region.textContent = words.byokWait;
 
+      // Pressed far from the card, in the notice: go where the result will stand.
+      if (!region.parentElement.contains(button)) {
+        region.focus();
+      }
+
       try {
-        await test(form, region);
+        await test(button, region);
       } catch {
-        form.submit();
+        button.form.requestSubmit(button);
         return;
       }
 
@@ -159,5 +165,5 @@
   localTimes(root);
   setUpShow();
   root.querySelectorAll("form[data-byok-save]").forEach(setUpSave);
-  root.querySelectorAll("form[data-byok-test]").forEach(setUpTest);
+  root.querySelectorAll("[data-byok-test]").forEach(setUpTest);
 })();
