@@ -102,9 +102,7 @@ def build_state(
     return state
 
 
-def _build_services(
-    app: Flask, ground: Ground, rooms: Rooms, desk: Desk
-) -> AppState:
+def _build_services(app: Flask, ground: Ground, rooms: Rooms, desk: Desk) -> AppState:
     database, tables, teller = ground.database, ground.tables, rooms.teller
     companies = Companies(desk)
     saving = Saving(desk, companies)
