@@ -202,10 +202,10 @@ def test_a_stop_in_mid_write_keeps_the_record(sqlite_room: Room) -> None:
         database.record(work)
 
     with pytest.raises(KeyboardInterrupt):
-        database.flush()
+        database.flush(force=True)
 
     assert (database.pending, companies(sqlite_room)) == (1, [])
-    database.flush()
+    database.flush(force=True)
     assert (database.pending, companies(sqlite_room)) == (0, [COMPANY])
 
 
