@@ -12,8 +12,7 @@ from ..providers.types import Usage
 EndState = t.Literal["done", "failed", "unknown", "cancelled"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class AttemptStart:
+class AttemptStart(t.NamedTuple):
     """What is known of an attempt before it is sent.
 
     :param company_id: the typed text.
@@ -29,8 +28,7 @@ class AttemptStart:
     streamed: bool = False
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class AttemptEnd:
+class AttemptEnd(t.NamedTuple):
     """How an attempt ended.
 
     :param reason: a reason word; ``None`` when it answered.
@@ -96,8 +94,7 @@ class Started:
 
 def end_values(end: AttemptEnd, cost_micros: int | None) -> dict[str, t.Any]:
     """Give the columns an attempt's end is written to."""
-    usage = end.usage or Usage()
-    known = end.usage is not None
+    usage = end.usage
     return {
         "state": end.state,
         "reason": end.reason,
@@ -105,10 +102,10 @@ def end_values(end: AttemptEnd, cost_micros: int | None) -> dict[str, t.Any]:
         "code": end.code,
         "request_id": end.request_id,
         "latency_ms": end.latency_ms,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cached_tokens": usage.cached_tokens if known else None,
-        "reasoning_tokens": usage.reasoning_tokens if known else None,
+        "input_tokens": usage and usage.input_tokens,
+        "output_tokens": usage and usage.output_tokens,
+        "cached_tokens": usage and usage.cached_tokens,
+        "reasoning_tokens": usage and usage.reasoning_tokens,
         "cost_micros": cost_micros,
     }
 
@@ -131,9 +128,9 @@ def charged(end: AttemptEnd, reserved: Reserved, cost_micros: int | None) -> Amo
 
 def used_tokens(end: AttemptEnd) -> int | None:
     """Tell how many tokens the provider counted; ``None`` when it did not say."""
-    usage = end.usage or Usage()
+    usage = end.usage
 
-    if usage.input_tokens is None and usage.output_tokens is None:
+    if usage is None or (usage.input_tokens is None and usage.output_tokens is None):
         return None
 
     return (usage.input_tokens or 0) + (usage.output_tokens or 0)

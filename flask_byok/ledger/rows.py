@@ -38,7 +38,7 @@ def fit(
 
 def period_of(now: dt.datetime) -> str:
     """Name the calendar month, UTC, that a reservation belongs to: ``2026-11``."""
-    return now.strftime("%Y-%m")
+    return f"{now.year:04}-{now.month:02}"
 
 
 def next_month(now: dt.datetime) -> dt.date:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections.abc as cabc
-import dataclasses
 import logging
 import threading
 import time
@@ -19,8 +18,7 @@ _ORDER: tuple[Weight, ...] = ("attempt", "verdict", "settlement")
 _log = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Record:
+class Record(t.NamedTuple):
     """One deferred write.
 
     :param write: makes the write as a transaction of its own; its times are fixed when

@@ -82,7 +82,7 @@ class Connections:
     def _render(
         self, prepared: Prepared, wrap: cabc.Callable[[str], str] = str
     ) -> Rendered:
-        """Make a statement's text at its first use."""
+        """Make a statement's text at its first use, when the dialect has connected."""
         rendered = self._rendered.get(prepared)
 
         if rendered is None:
@@ -105,12 +105,12 @@ class Connections:
         :raises: one of :attr:`errors`.
         """
         engine = self.engine
-        rendered = self._render(query)
         connection = engine.raw_connection()
         driver: t.Any = connection.dbapi_connection
 
         try:
             self._waiting.before_read(driver, connection.info, patient=second)
+            rendered = self._render(query)
             cursor = rendered.run(connection.info, driver.cursor, parameters)
             rows: cabc.Sequence[tuple[t.Any, ...]] = cursor.fetchall()
         except BaseException as error:
@@ -157,12 +157,12 @@ class Connections:
 
             return
 
-        rendered = self._render(insertion, waiting.wrap_alone)
         connection = engine.raw_connection()
         driver: t.Any = connection.dbapi_connection
 
         try:
             waiting.before_alone(driver, connection.info)
+            rendered = self._render(insertion, waiting.wrap_alone)
             rendered.run(connection.info, lambda: waiting.open_alone(driver), row)
         except BaseException as error:
             stale = self._is_stale(error, driver)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import csv
-import dataclasses
 import datetime as dt
 import io
 import json
@@ -44,7 +43,7 @@ def fill(host: Host) -> dt.datetime:
     """Let two companies use something; give the time of it."""
     with host.app.app_context():
         ledger, now = host.byok.state.desk.ledger, the_time(host)
-        other = dataclasses.replace(PRICED, company_id="s:acme")
+        other = PRICED._replace(company_id="s:acme")
         estimate = Usage(input_tokens=1, output_tokens=1)
         started = ledger.start(other, estimate=estimate, lifetime=60, now=now)
         ledger.settle(started, BIG)
@@ -147,7 +146,7 @@ def test_many_companies_are_read_in_pages(host: Host, run: Run) -> None:
         ledger, now = host.byok.state.desk.ledger, the_time(host)
 
         for number in range(1203):
-            one = dataclasses.replace(START, company_id=f"s:c{number:05}")
+            one = START._replace(company_id=f"s:c{number:05}")
             ledger.record(one, DONE, started_at=now)
 
     found = [row["company"] for row in rows(run("usage", "--json"))]

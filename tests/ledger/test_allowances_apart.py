@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from flask_byok.errors import SystemBudgetExceeded
@@ -18,7 +16,7 @@ from tests.support.ledger_room import START
 
 def start(ledger: Ledger, company: str) -> Started:
     """Start an attempt of a company on a system key."""
-    of_company = dataclasses.replace(START, company_id=company)
+    of_company = START._replace(company_id=company)
     estimate = Usage(input_tokens=5, output_tokens=5)
     return ledger.start(of_company, estimate=estimate, lifetime=60, now=NOW)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import dataclasses
 import datetime as dt
 import subprocess
 import sys
@@ -38,8 +37,7 @@ def fill(ledger: Ledger, number: int = 40) -> None:
     )
 
     for index in range(number):
-        start = dataclasses.replace(
-            PRICED if index % 3 else START,
+        start = (PRICED if index % 3 else START)._replace(
             label=(None, "summary")[index % 2],
             company_id=(COMPANY, COMPANY, "s:other")[index % 3],
         )

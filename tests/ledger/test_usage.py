@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from decimal import Decimal
 
@@ -29,7 +28,7 @@ def read(room: LedgerRoom, since: dt.date = TODAY, until: dt.date = TODAY):
 def test_company_attempt_is_noted_when_it_is_over(room: LedgerRoom) -> None:
     """One row tells whose key, which model, how it ended and how long it took."""
     usage = Usage(input_tokens=9, output_tokens=4, cached_tokens=3, reasoning_tokens=2)
-    start = dataclasses.replace(START, label="summary", call_id="c" * 36, streamed=True)
+    start = START._replace(label="summary", call_id="c" * 36, streamed=True)
     end = AttemptEnd(
         state="done", status=200, request_id="req_1", latency_ms=321, usage=usage
     )
@@ -77,7 +76,7 @@ def test_failed_attempt_keeps_our_words(room: LedgerRoom) -> None:
 
 def test_long_texts_are_cut_not_lost(room: LedgerRoom) -> None:
     """A label or model beyond its column costs its end, never the row."""
-    start = dataclasses.replace(START, label="l" * 500, model="m\x00" * 500)
+    start = START._replace(label="l" * 500, model="m\x00" * 500)
     room.ledger().record(start, DONE, started_at=NOW)
     (row,) = room.attempts()
 
@@ -109,7 +108,7 @@ def test_usage_is_counted_by_day_source_provider_model_and_label(
     ledger.record(START, AttemptEnd(state="failed"), started_at=NOW)
     ledger.record(START, AttemptEnd(state="unknown"), started_at=NOW)
     ledger.settle(start_at(ledger), DONE)
-    other = dataclasses.replace(START, label="summary")
+    other = START._replace(label="summary")
     ledger.record(other, DONE, started_at=NOW)
 
     plain = {
@@ -194,7 +193,7 @@ def test_attempt_under_way_does_not_count_yet(room: LedgerRoom) -> None:
 @pytest.mark.case("F1")
 def test_companies_are_apart(room: LedgerRoom) -> None:
     """No company reads another's usage, however alike their ids are."""
-    other = dataclasses.replace(START, company_id="s:Acme")
+    other = START._replace(company_id="s:Acme")
     room.ledger().record(other, DONE, started_at=NOW)
 
     assert read(room) == []

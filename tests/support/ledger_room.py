@@ -27,7 +27,7 @@ from tests.support.vault_room import Room
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone.utc)
 START = AttemptStart(company_id=COMPANY, provider="OPENAI", model="model-one")
-PRICED = dataclasses.replace(START, model="gpt-4o-mini")
+PRICED = START._replace(model="gpt-4o-mini")
 DONE = AttemptEnd(state="done", usage=Usage(input_tokens=10, output_tokens=5))
 ESTIMATE = 100
 

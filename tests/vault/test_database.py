@@ -25,6 +25,7 @@ from tests.support.vault_room import Room
 from tests.support.vault_room import set_fallback
 
 UTC = dt.timezone.utc
+NEVER_PREPARE = {"connect_args": {"prepare_threshold": None}}
 
 
 def test_the_clock_is_the_databases(room: Room) -> None:
@@ -302,6 +303,20 @@ def test_the_hosts_way_to_connect_is_ours(sqlite_url: str) -> None:
     assert seen == [7]
     database.close()
     host.dispose()
+
+
+@pytest.mark.parametrize(("options", "count"), [({}, 1), (NEVER_PREPARE, 0)])
+def test_the_host_says_whether_its_server_prepares(
+    postgresql_url: str, options: dict[str, t.Any], count: int
+) -> None:
+    """A pooler that shares connections may not carry prepared statements."""
+    with open_room(postgresql_url, **options) as room:
+        for _ in range(10):
+            room.store.read_state(COMPANY)
+
+        with room.database.read() as connection:
+            prepared = "SELECT count(*) FROM pg_prepared_statements"
+            assert connection.exec_driver_sql(prepared).scalar() == count
 
 
 @pytest.mark.case("C13")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import logging
+import sqlite3
 import time
+import typing as t
 
 import pytest
 import sqlalchemy as sa
@@ -108,6 +110,45 @@ def test_its_limits_end_with_it(room: Room) -> None:
     with room.database.read() as connection:
         for name in ("lock_timeout", "statement_timeout"):
             assert connection.exec_driver_sql(f"SHOW {name}").scalar() == "0"
+
+
+def test_a_call_is_two_statements(sqlite_room: Room) -> None:
+    """One read and one row: nothing is said to the connection between them."""
+    said: list[str] = []
+    insertion = insertion_of(sqlite_room)
+
+    def call(row_id: str) -> None:
+        sqlite_room.store.read_state(COMPANY)
+        sqlite_room.database.try_insert(
+            insertion, any_row(sqlite_room.tables.attempt, row_id)
+        )
+
+    call("i:1")
+    connection = sqlite_room.database.engine.raw_connection()
+    t.cast("sqlite3.Connection", connection.dbapi_connection).set_trace_callback(
+        said.append
+    )
+    connection.close()
+    call("i:2")
+
+    read, written = said
+    assert read.startswith("SELECT")
+    assert written.startswith("INSERT")
+
+
+def test_a_connection_that_refused_a_row_takes_the_next(room: Room) -> None:
+    """It is kept, and so is what its driver learned of the statement."""
+    table, insertion = room.tables.attempt, insertion_of(room)
+    kept: list[object] = []
+    sa.event.listen(room.database.engine, "connect", lambda *ignored: kept.append(1))
+    room.database.try_insert(insertion, any_row(table, "i:1"))
+
+    with pytest.raises(DuplicateRow):
+        room.database.try_insert(insertion, any_row(table, "i:1"))
+
+    room.database.try_insert(insertion, any_row(table, "i:2"))
+    assert ids(room) == ["i:1", "i:2"]
+    assert len(kept) == 1
 
 
 def test_in_memory_the_hosts_open_work_is_left_alone(memory_room: Room) -> None:
