@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 
 from .failover.rooms import Perform
@@ -148,16 +149,11 @@ def list_models(
 
 def _origin(route: Route) -> Origin:
     provider = route.provider
-    account = None
-
-    if provider.binds_state:
-        account = _account(route)
-
     return Origin(
         provider=provider.id,
         dialect=provider.dialect,
         model=route.model,
-        account=account,
+        account=functools.partial(_account, route) if provider.binds_state else None,
     )
 
 

@@ -7,7 +7,6 @@ import time
 import typing as t
 
 from ..providers.streams import Pieces
-from ..providers.types import Attempt
 from ..providers.types import Source
 from ..vault.types import CompanyState
 from .gate import Gate
@@ -26,19 +25,6 @@ from .watch import CallWatch
 from .watch import Observer
 
 T = t.TypeVar("T")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Answered(t.Generic[T]):
-    """An answer, and the route it came by.
-
-    :param latency_ms: wall time of the attempt that answered.
-    """
-
-    value: T
-    route: Route
-    latency_ms: int
-    attempts: tuple[Attempt, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +51,8 @@ class Engine:
         #: Who looks on; nobody, until somebody else is put here.
         self.observer: Observer = Observer()
 
-    def run(self, call: Call, perform: Perform[T]) -> Answered[T]:
-        """Answer a call.
+    def run(self, call: Call, perform: Perform[T]) -> Arrived[T]:
+        """Answer a call; what it used is settled.
 
         :raises CallError: when no route answered.
         :raises StateUnavailable: when the company's rows cannot be read.
@@ -81,12 +67,7 @@ class Engine:
             )
             watch.answered(arrived.value)
 
-        return Answered(
-            value=arrived.value,
-            route=arrived.route,
-            latency_ms=arrived.latency_ms,
-            attempts=arrived.attempts,
-        )
+        return arrived
 
     def open_stream(self, call: Call, perform: Perform[Pieces[T]]) -> OpenStream[T]:
         """Answer a call in pieces; the first content has arrived when this returns.
@@ -122,7 +103,7 @@ class Engine:
     def look_ahead(self, state: CompanyState) -> Outlook:
         """Tell the same of a state that was read already."""
         planner, circuits = self._rooms.planner, self._rooms.circuits
-        policy, now = planner.policy(state), state.now()
+        policy = planner.policy(state)
         letters: list[Letter] = ["H"] if planner.is_orphaned(state) else []
         reason = "unreadable" if letters else None
 
@@ -133,7 +114,7 @@ class Engine:
 
                 continue
 
-            gate = look(circuits, route.credential, route.model, now)
+            gate = look(circuits, route.credential, route.model)
 
             if _is_unreadable(route, self._rooms):
                 gate = Gate(reason="unreadable")

@@ -53,7 +53,11 @@ class Gate:
         return "E" if letter == "K" else letter
 
 
-def look(circuits: Circuits, target: Target, model: str, now: dt.datetime) -> Gate:
+#: Of a key that nothing speaks against.
+OPEN = Gate()
+
+
+def look(circuits: Circuits, target: Target, model: str) -> Gate:
     """Tell whether a key may be tried, without claiming anything."""
     state = circuits.view(target)
 
@@ -68,21 +72,25 @@ def look(circuits: Circuits, target: Target, model: str, now: dt.datetime) -> Ga
     block = circuits.find_block(target, model)
 
     if block is None:
-        return Gate()
+        return OPEN
 
     return Gate(reason=block.reason, code=block.code, until=block.until)
 
 
-def enter(
-    circuits: Circuits, target: Target, model: str, now: dt.datetime, left: float
+def try_again(
+    circuits: Circuits,
+    target: Target,
+    model: str,
+    seen: Gate,
+    now: dt.datetime,
+    left: float,
 ) -> Gate:
-    """Tell whether a key may be tried, and claim the probe where one is due.
+    """Claim the probe of a key that is out, where one is due.
 
+    :param seen: what :func:`look` told of it.
     :param left: seconds left of the call.
     """
-    seen = look(circuits, target, model, now)
-
-    if seen.is_open or seen.until is None or seen.until > now:
+    if seen.until is None or seen.until > now:
         return seen
 
     lease = left + LEASE_MARGIN

@@ -58,7 +58,7 @@ class Limits:
         if self._notes.sent >= self._most_requests(route, self._notes.letters):
             return False
 
-        if host_of(route) in self._notes.unreached:
+        if self._notes.unreached and host_of(route) in self._notes.unreached:
             return False
 
         if self._notes.sent and self.deadline.left() < self._least_seconds():

@@ -99,7 +99,10 @@ class Planner:
 
         Such a company has keys: its policy guards the system key as ever.
         """
-        return bool(state.credentials) and not self.stored(state)
+        known = self._registry.ids
+        return bool(state.credentials) and all(
+            credential.provider not in known for credential in state.credentials
+        )
 
     def routes(self, state: CompanyState, ask: Ask) -> list[Route]:
         """List every route of this call, whatever the policy says of them."""
@@ -193,26 +196,25 @@ class Planner:
         if ask.embeds:
             return self._embedding_model(provider, ask)
 
-        names = self.names(provider)
         asked = ask.model or DEFAULT
 
         if asked == DEFAULT:
             # What a company chose may be one of the app's own names, as in its check.
-            return names.get(own or DEFAULT) or own
+            return self._named(provider, own or DEFAULT) or own
 
-        if asked in names:
-            return names[asked]
-
-        return asked if first else None
+        return self._named(provider, asked) or (asked if first else None)
 
     def _embedding_model(self, provider: Provider, ask: Ask) -> str | None:
         if provider.embedding_model is None:
             return None
 
-        names = self.names(provider)
-        return (
-            names.get(ask.model or "embedding") or ask.model or provider.embedding_model
-        )
+        name = ask.model or "embedding"
+        return self._named(provider, name) or ask.model or provider.embedding_model
+
+    def _named(self, provider: Provider, name: str) -> str | None:
+        """Give the model the app means by a name there."""
+        own = self._settings.models.get(provider.id, {})
+        return own[name] if name in own else provider.default_models.get(name)
 
     def names(self, provider: Provider) -> dict[str, str]:
         """Map the app's model names to the models of this provider."""

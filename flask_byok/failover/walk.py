@@ -27,8 +27,10 @@ from ..vault.types import CompanyState
 from ..vault.types import Credential
 from .changes import Target
 from .classify import classify
-from .gate import enter
 from .gate import Gate
+from .gate import look
+from .gate import OPEN
+from .gate import try_again
 from .lessons import Lessons
 from .limits import host_of
 from .limits import Limits
@@ -49,7 +51,10 @@ T = t.TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Arrived(t.Generic[T]):
-    """An answer, or an opened stream, and what is left to be settled about it."""
+    """An answer, or an opened stream, the way it came, and its line in the ledger.
+
+    :param latency_ms: wall time of the attempt that answered.
+    """
 
     value: T
     route: Route
@@ -123,7 +128,7 @@ class Walk(t.Generic[T]):
             allowed = is_company or self._limits.may_use_system_key()
 
             if step.gate.is_circuit and may_try_last(step.gate.letter) and allowed:
-                return self._try(dataclasses.replace(step, gate=Gate()), False)
+                return self._try(dataclasses.replace(step, gate=OPEN), False)
 
         return None
 
@@ -136,13 +141,11 @@ class Walk(t.Generic[T]):
             return None
 
         target = self._target(route)
-        gate = enter(
-            self._rooms.circuits,
-            target,
-            route.model,
-            self._state.now(),
-            self._limits.deadline.left(),
-        )
+        gate = look(self._rooms.circuits, target, route.model)
+
+        if not gate.is_open:
+            gate = self._try_again(route, target, gate)
+
         step = Step(route=route, target=target, gate=gate)
 
         if gate.is_open:
@@ -151,6 +154,16 @@ class Walk(t.Generic[T]):
         self._lessons.skipped(step)
         self._watch.skipped(self._notes.attempts[-1])
         return None
+
+    def _try_again(self, route: Route, target: Target, seen: Gate) -> Gate:
+        return try_again(
+            self._rooms.circuits,
+            target,
+            route.model,
+            seen,
+            self._state.now(),
+            self._limits.deadline.left(),
+        )
 
     def _target(self, route: Route) -> Target:
         if route.credential is not None:

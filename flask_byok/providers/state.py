@@ -31,13 +31,14 @@ class Origin:
     """Where an answer comes from, or a request goes to.
 
     :param dialect: the name under which the wire reads and writes its entries.
-    :param account: ``None`` where any account of the provider may have them back.
+    :param account: names it; asked only where a part has a state. ``None`` where any
+        account of the provider may have them back.
     """
 
     provider: str
     dialect: str
     model: str
-    account: str | None = None
+    account: cabc.Callable[[], str] | None = None
 
 
 def mark_parts(parts: cabc.Iterable[Part], origin: Origin) -> tuple[Part, ...]:
@@ -72,7 +73,8 @@ def _mark(part: Part, origin: Origin) -> State | None:
     if state is None or not isinstance(state.get(origin.dialect), cabc.Mapping):
         return state
 
-    stamp = {_MODEL: origin.model, _ACCOUNT: origin.account}
+    account = None if origin.account is None else origin.account()
+    stamp = {_MODEL: origin.model, _ACCOUNT: account}
     told = {name: value for name, value in stamp.items() if value is not None}
     marked = {origin.provider: {**state[origin.dialect], **told}}
     return marked | ({_RAW: state[_RAW]} if _RAW in state else {})
@@ -95,8 +97,11 @@ def _fit(part: Part, target: Origin) -> State | None:
 
 def _fits(own: State, target: Origin) -> bool:
     is_of_model = own.get(_MODEL, target.model) == target.model
-    is_of_account = own.get(_ACCOUNT, target.account) == target.account
-    return bool(is_of_model and is_of_account)
+
+    if not is_of_model or _ACCOUNT not in own:
+        return bool(is_of_model)
+
+    return bool(target.account is not None and own[_ACCOUNT] == target.account())
 
 
 def _state(part: Part) -> State | None:
