@@ -2,24 +2,32 @@
 
 Run it from the repository: ``python benchmarks/bench_sdk.py [--url DATABASE_URL]``. CPU
 time of this process, interleaved rounds in one run; the server is another process. The
-bare SDKs hold their key themselves and are kept warm. At the end: what it
-costs to make a client.
+bare SDKs hold their key themselves and are kept warm. Beside them, what the engine does
+for any call, an SDK's or not: the bare call, and right behind it a call of the engine
+that asks nobody, with its look-up, its key and its row. What is left is the adapter. At
+the end: what it costs to make a client.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import multiprocessing
 import pathlib
 import sys
 import tempfile
 import time
 import typing as t
+import uuid
 
 import bench_call
 import bench_sender as sender_bench
 
 from flask_byok import BYOK
+from flask_byok.failover.rooms import Call
+from flask_byok.failover.routes import Ask
+from flask_byok.providers.relay import RelayAnswer
+from flask_byok.providers.types import Usage
 
 KINDS = {"OPENAI": "openai", "CLAUDE": "anthropic", "GEMINI": "google"}
 
@@ -35,14 +43,41 @@ def build_routed(
     return sender_bench.build_asking(made["OPENAI"], made["CLAUDE"], made["GEMINI"])
 
 
+def build_engine(byok: BYOK, provider: str) -> sender_bench.Call:
+    """Give a call of the engine whose attempt is answered without a request."""
+    call = Call(
+        company=f"i:{bench_call.COMPANIES[provider]}",
+        ask=Ask(model="m", one_provider=True, provider=provider),
+        output_tokens=64,
+    )
+    answer = RelayAnswer(
+        status=200, headers={}, body=b"", usage=Usage(input_tokens=1, output_tokens=1)
+    )
+    engine = byok.state.engine
+    return lambda: engine.run(
+        dataclasses.replace(call, id=str(uuid.uuid4())), lambda *ignored: answer
+    )
+
+
+def add_engine(byok: BYOK, provider: str, bare: sender_bench.Call) -> sender_bench.Call:
+    """Give the bare call with the engine's behind it: apart, each would run warmer."""
+    engine = build_engine(byok, provider)
+    return lambda: (bare(), engine())
+
+
 def report(title: str, results: t.Mapping[str, float], per: int = 1) -> None:
     """Print one row: microseconds, and what ours adds to the bare SDK."""
     ours, bare = results["on our routes"], results["bare SDK"]
-    print(
+    line = (
         f"{title:<14} bare SDK {bare / per:8.1f} us | on our routes "
-        f"{ours / per:8.1f} us ({ours / bare - 1:+.1%})",
-        flush=True,
+        f"{ours / per:8.1f} us ({ours / bare - 1:+.1%})"
     )
+
+    if "with the engine" in results:
+        engine = results["with the engine"]
+        line += f" | engine {engine / bare - 1:+.1%}, adapter {ours / engine - 1:+.1%}"
+
+    print(line, flush=True)
 
 
 def report_making(byok: BYOK) -> None:
@@ -96,6 +131,7 @@ def _measure(byok: BYOK, url: str, options: t.Any) -> None:
 
     for provider in bench_call.COMPANIES:
         calls = {name: made[0][provider] for name, made in built.items()}
+        calls["with the engine"] = add_engine(byok, provider, calls["bare SDK"])
         results = sender_bench.measure(calls, options.rounds, options.calls)
         report(f"{provider} call", results)
         streams = {name: made[1][provider] for name, made in built.items()}

@@ -130,6 +130,7 @@ class _TimedReads(io.RawIOBase):
         super().__init__()
         self._sock = sock
         self._watch = watch
+        self._timeout: float | None = None
         # Keeps the descriptor open when the connection lets go of the socket first.
         self._file = sock.makefile("rb", buffering=0)
 
@@ -142,8 +143,12 @@ class _TimedReads(io.RawIOBase):
         if left <= 0.0:
             raise TimeoutError("timed out")
 
+        # The same for each event of a stream; setting it asks the system.
+        if left != self._timeout:
+            self._sock.settimeout(left)
+            self._timeout = left
+
         started = time.monotonic()
-        self._sock.settimeout(left)
         size = self._sock.recv_into(buffer)
         self._watch.waited(time.monotonic() - started)
 

@@ -135,6 +135,10 @@ class RelayStream(ProviderStream):
         is kept from the caller, who did not ask.
     """
 
+    # A picture comes as one event, several times over on its way to the last one.
+    event_cap = ANSWER_CAP
+    cap = 4 * ANSWER_CAP
+
     def __init__(
         self,
         http: HttpStream,

@@ -114,15 +114,17 @@ class EventParser:
         for line in lines:
             if line.startswith(b"data:"):
                 data.append(line[6:] if line[5:6] == b" " else line[5:])
-            elif line:
-                self._take_other(line)
-            else:
+            elif not line:
                 self._is_named = False
 
                 if data:
                     whole = data[0] if len(data) == 1 else b"\n".join(data)
                     events.append(whole.decode("utf-8", "replace"))
                     data.clear()
+            elif line.startswith(b"event:"):
+                self._is_named = True
+            else:
+                self._take_other(line)
 
         if events:
             self.has_events = True

@@ -10,9 +10,11 @@ import typing as t
 
 from .failures import keep_headers
 from .failures import read_error
+from .http import ANSWER_CAP
 from .http import GAP_LIMIT
 from .http import HttpStream
 from .http import STREAM_LIMIT
+from .sse import EVENT_CAP
 from .sse import EventParser
 from .sse import EventTooLarge
 from .types import AttemptFailed
@@ -287,6 +289,11 @@ class ProviderStream:
     Iterate it once. Closing it early cuts the connection.
     """
 
+    #: Bytes of one event.
+    event_cap: t.ClassVar[int] = EVENT_CAP
+    #: Decoded bytes of the whole.
+    cap: t.ClassVar[int] = ANSWER_CAP
+
     def __init__(
         self,
         http: HttpStream,
@@ -298,8 +305,8 @@ class ProviderStream:
         self._reader = reader
         self._cleaner = cleaner
         self._request_id = request_id
-        self._parser = EventParser()
-        self._pieces = http.read_chunks()
+        self._parser = EventParser(self.event_cap)
+        self._pieces = http.read_chunks(self.cap)
         self._chunks = reader.chunks
         self._failure: Failure | None = None
         self._done = False

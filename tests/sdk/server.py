@@ -11,6 +11,8 @@ import typing as t
 
 #: A file that fits into no buffer on its way.
 FILE: t.Final = bytes(range(256)) * 4096
+#: A large picture as it stands in one event of a stream.
+PICTURE: t.Final = "QUJD" * (9 * 256 * 1024)
 
 
 @dataclasses.dataclass
@@ -76,6 +78,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(200, FILE[:70_000], length=len(FILE))
         elif self.path.endswith("/speech"):
             self._send(200, FILE[:5000], "audio/mpeg")
+        elif b'"stream":true' in seen.body.replace(b" ", b""):
+            self._send(200, self._stream(), "text/event-stream")
         elif self.command == "DELETE":
             self._send(200, b'{"id": "file-1", "object": "file", "deleted": true}')
         else:
@@ -91,6 +95,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "output": [],
             "usage": {"input_tokens": 1, "output_tokens": 1},
         }
+
+    def _stream(self) -> bytes:
+        picture = {
+            "type": "response.image_generation_call.partial_image",
+            "item_id": "ig-1",
+            "output_index": 0,
+            "partial_image_index": 0,
+            "partial_image_b64": PICTURE,
+        }
+        end = {"type": "response.completed", "response": self._answer()}
+        lines = [f"data: {json.dumps(one)}\n\n" for one in (*[picture] * 4, end)]
+        return "".join(lines).encode()
 
     def _send(
         self,

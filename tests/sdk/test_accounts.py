@@ -17,6 +17,7 @@ from flask_byok.sdk.paths import find_purpose
 from tests.sdk.kinds import turns
 from tests.sdk.server import FILE
 from tests.sdk.server import FileServer
+from tests.sdk.server import PICTURE
 from tests.sdk.server import serving
 from tests.support.calls import CallHost
 
@@ -36,6 +37,18 @@ def filing(
     host.store("OPENAI")
     server.seen.clear()
     return host, host.client.sdk("openai")
+
+
+def test_pictures_in_a_stream_are_passed_on(
+    filing: tuple[CallHost, t.Any], server: FileServer
+) -> None:
+    """Each is one event of many MiB, and together they pass what a text may take."""
+    host, client = filing
+    events = list(client.responses.create(model="m", input="Draw.", stream=True))
+    pictures = [one.partial_image_b64 for one in events[:-1]]
+    assert len(events) == 5 and all(one == PICTURE for one in pictures)
+    assert events[-1].type == "response.completed" and server.paid() == "c"
+    assert host.attempts()[-1].state == "done"
 
 
 def test_other_requests_are_passed_on(
