@@ -17,6 +17,8 @@ from .environments import ROOT
 PATH: t.Final = os.pathsep.join(
     str(ROOT / part) for part in ("", "benchmarks", "benchmarks/peers/clients")
 )
+#: With it every import would compile anew.
+_UNUSUAL: t.Final = frozenset({"PYTHONDONTWRITEBYTECODE"})
 _CORES: t.Final = sorted(os.sched_getaffinity(0))
 #: What is measured runs on the first core, everything else on the others.
 MEASURED: t.Final = frozenset(_CORES[:1])
@@ -25,7 +27,8 @@ OTHERS: t.Final = frozenset(_CORES[1:] or _CORES)
 
 def environment(**more: str) -> dict[str, str]:
     """Give the environment of a measured process."""
-    return {**os.environ, "PYTHONPATH": PATH, "PYTHONHASHSEED": "0", **more}
+    kept = {name: text for name, text in os.environ.items() if name not in _UNUSUAL}
+    return {**kept, "PYTHONPATH": PATH, "PYTHONHASHSEED": "0", **more}
 
 
 def take_first_core() -> None:

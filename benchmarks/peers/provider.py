@@ -19,6 +19,9 @@ import bench_sender
 PACED: t.Final = "not-a-real-paced-key-0003"
 
 
+_NOT_FOUND: t.Final = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+
+
 class Pace(t.NamedTuple):
     """How a paced stream comes: so many pieces, so many seconds apart."""
 
@@ -57,7 +60,8 @@ class _Connection(asyncio.Protocol):
             self._begin(*self.pieces[name])
             return
 
-        first, rest = self.replies[name]
+        # The proxy asks for lists, too, and goes on without.
+        first, rest = self.replies.get(name, (_NOT_FOUND, b""))
         self._transport.write(first)
 
         if rest:

@@ -53,7 +53,7 @@ class Server:
         self._wait_for(f"http://127.0.0.1:{port}{path}")
 
     def _wait_for(self, url: str) -> None:
-        until = time.monotonic() + 90
+        until = time.monotonic() + 180
 
         while self._process.poll() is None and time.monotonic() < until:
             with contextlib.suppress(OSError, urllib.error.URLError):

@@ -12,6 +12,8 @@ import work
 
 # Else the import fetches a list of prices over the network.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+# It takes the provider's pieces, which are all alike, for a model that runs in circles.
+os.environ.setdefault("REPEATED_STREAMING_CHUNK_LIMIT", "1000000")
 
 import litellm  # noqa: E402 - behind the line it must not run before
 
