@@ -100,7 +100,7 @@ def test_clocks_that_part(
         found = examine(host)
 
     assert found["clock"]["level"] == "warning"
-    assert f"7200 s {where} the database's" in found["clock"]["text"]
+    assert f"120 min {where} the database's" in found["clock"]["text"]
 
 
 def test_a_server_that_is_fit(postgresql_url: str, byok_simulator: Simulator) -> None:
