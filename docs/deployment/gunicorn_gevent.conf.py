@@ -10,6 +10,8 @@ workers = 2
 worker_connections = 500
 timeout = 75
 graceful_timeout = 75
+# Longer than nginx keeps a connection for the next request.
+keepalive = 30
 worker_tmp_dir = "/dev/shm"
 # Nobody gives orders to a running server here.
 control_socket_disable = True

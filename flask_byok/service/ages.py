@@ -57,9 +57,9 @@ def _look_at_clocks(now: dt.datetime) -> Finding:
     where = "ahead of" if ahead > 0 else "behind"
     return warning(
         "clock",
-        f"The clock of this machine is {abs(ahead):.0f} s {where} the database's. Let "
-        "NTP set both: sessions and ends of models go by the one, pauses, budgets and "
-        "expiry dates by the other.",
+        f"The clock of this machine is {abs(ahead) / 60:.0f} min {where} the "
+        "database's. Let NTP set both: sessions and ends of models go by the one, "
+        "pauses, budgets and expiry dates by the other.",
     )
 
 

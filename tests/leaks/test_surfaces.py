@@ -39,7 +39,7 @@ def test_no_command_prints_a_key(
     ]
     flags = {flag for parameter in command.params for flag in parameter.opts}
 
-    for more in ([], ["--json"], ["--yes"], ["--help"]):
+    for more in ([], ["--json"], ["--yes"], ["--deploy"], ["--help"]):
         if set(more) <= flags | {"--help"}:
             guard.invoke(host.app, "byok", name, *words, *more, input="n\n")
 

@@ -10,11 +10,13 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 
+from flask_byok import Settings
 from flask_byok.vault.models import build_tables
 from tests.served.conftest import wait_until
 from tests.support import servers
 from tests.support.deployed import COMMANDS
 from tests.support.deployed import deployed
+from tests.support.deployed import FILES
 from tests.support.deployed import NAME
 from tests.support.deployed import Site
 from tests.support.host import GOOD
@@ -67,6 +69,27 @@ def site(
         BYOK_RATE_LIMIT_STORAGE=_redis_claim.url,
     ) as running:
         yield running
+
+
+def read_seconds(file: str, name: str) -> int:
+    """Read a number of seconds out of a file of the page."""
+    text = (FILES / file).read_text("utf-8")
+    (found,) = re.findall(rf"^[ -]*{name}[ =]+(\d+)", text, re.M)
+    return int(found)
+
+
+def test_everybody_waits_longer_than_a_call_takes() -> None:
+    """And nginx lets go of a connection before a server closes it."""
+    takes = Settings.from_config({"BYOK_MASTER_KEYS": False}).timeout
+    waits = [read_seconds("proxy.conf", "proxy_read_timeout")]
+    keeps = []
+
+    for file in ("gunicorn.conf.py", "gunicorn_gevent.conf.py"):
+        waits += [read_seconds(file, "timeout"), read_seconds(file, "graceful_timeout")]
+        keeps.append(read_seconds(file, "keepalive"))
+
+    assert min(waits) > takes
+    assert min(keeps) > read_seconds("nginx.conf", "keepalive_timeout")
 
 
 def read_up_to(answer: http.client.HTTPResponse, end: str) -> str:
@@ -138,6 +161,7 @@ def test_the_page_saves_a_key(site: Site, place: str, database: sa.Engine) -> No
     assert status == 200 and links
     assert {link.partition("/settings/ai")[0] for link in links} == {place}
     assert {site.get(link)[0] for link in links if "/static/" in link} == {200}
+    assert "; Secure;" in site.set_cookie
 
     status, there = site.save(f"{place}/settings/ai/", GOOD)
     assert status == 303 and there.startswith(f"{place}/settings/ai/")

@@ -99,7 +99,8 @@ class Site:
         # The name is not that of this machine; who signed it is checked all the same.
         self._trust = ssl.create_default_context(cafile=str(certificate))
         self._trust.check_hostname = False
-        self._cookie = ""
+        #: How the app last set the cookie of its session.
+        self.set_cookie = ""
 
     @contextlib.contextmanager
     def open(
@@ -113,7 +114,8 @@ class Site:
         client = http.client.HTTPSConnection(
             "127.0.0.1", self.https_port, timeout=30, context=self._trust
         )
-        usual = {"Host": NAME, "Referer": f"https://{NAME}/", "Cookie": self._cookie}
+        usual = {"Host": NAME, "Referer": f"https://{NAME}/"}
+        usual["Cookie"] = self.set_cookie.partition(";")[0]
         usual["Content-Type"] = "application/x-www-form-urlencoded"
 
         with contextlib.closing(client):
@@ -121,9 +123,7 @@ class Site:
             client.request(method, path, body, {**usual, **headers})
 
             with client.getresponse() as answer:
-                if cookie := answer.headers.get("Set-Cookie"):
-                    self._cookie = cookie.partition(";")[0]
-
+                self.set_cookie = answer.headers.get("Set-Cookie", self.set_cookie)
                 yield answer
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
