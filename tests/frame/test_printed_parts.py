@@ -17,6 +17,7 @@ import jinja2
 import pytest
 
 from flask_byok.testing import Simulator
+from tests.support import deployed
 from tests.support import examples
 from tests.support.calls import CallHost
 from tests.support.calls import calling
@@ -130,3 +131,11 @@ def test_a_language_is_added_as_printed(tmp_path: pathlib.Path) -> None:
     assert words[0] == "pybabel"
     assert (tmp_path / "translations/it/LC_MESSAGES/byok.po").is_file()
     assert (tmp_path / "translations/it/LC_MESSAGES/byok.mo").is_file()
+
+
+def test_the_servers_are_started_as_printed() -> None:
+    """The tests of deployment type the commands of the page."""
+    printed = "".join(examples.blocks("deployment.md", "text"))
+    started = [shlex.join(deployed.COMMANDS[kind]) for kind in ("gthread", "gevent")]
+
+    assert re.findall(r"^gunicorn .*$", printed, re.M) == started
