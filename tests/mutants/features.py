@@ -80,20 +80,12 @@ MUTANTS: t.Final[tuple[Mutant, ...]] = (
     Mutant(
         name="sdk-retries-itself",
         cases="",
-        takes_out="the SDK's own retries switched off",
+        takes_out="the word to the SDK that it is not to try again",
         edits=(
             Edit(
-                "sdk/builder.py",
-                '        "max_retries": 0,\n'
-                "    }\n"
-                "\n"
-                "    if asynchronous:\n"
-                "        return openai.",
-                '        "max_retries": 2,\n'
-                "    }\n"
-                "\n"
-                "    if asynchronous:\n"
-                "        return openai.",
+                "sdk/replies.py",
+                '"x-should-retry": "false"',
+                '"x-should-retry": "true"',
             ),
         ),
         tests=("tests/sdk/test_errors.py::test_the_sdks_own_retries_stay_off",),
@@ -122,7 +114,7 @@ MUTANTS: t.Final[tuple[Mutant, ...]] = (
                 "None",
             ),
         ),
-        tests=("tests/call/test_asking.py",),
+        tests=("tests/formats/test_formats.py",),
     ),
     Mutant(
         name="misfit-tells-the-answer",
@@ -178,6 +170,7 @@ MUTANTS: t.Final[tuple[Mutant, ...]] = (
                 "        ):\n",
                 "draft is None or draft.info.provider != step.provider:\n",
             ),
+            Edit("service/companies.py", "draft.actor != actor or ", ""),
         ),
         tests=("tests/web/test_drafts.py::test_nobody_else_has_it",),
     ),
@@ -211,6 +204,7 @@ MUTANTS: t.Final[tuple[Mutant, ...]] = (
                 "        if info.ends_at <= now:\n            return None\n",
                 "        if info.ends_at == now:\n            return None\n",
             ),
+            Edit("service/companies.py", " or draft.ends_at <= status.now:", ":"),
         ),
         tests=(
             "tests/web/test_drafts.py::test_a_draft_whose_time_is_over_does_nothing",
