@@ -104,13 +104,15 @@ build: $(VENV)/.made-tests ## Build the wheel and the sdist into dist/
 	rm -rf build dist
 	$(BIN)/python -m build --no-isolation
 
-try-wheel: build $(VENV)/.made-typing ## Install the wheel where there is nothing else: page and types
+try-wheel: build $(if $(LOWEST),,$(VENV)/.made-typing) ## Install the wheel where there is nothing else: page and types
 	@$(BIN)/python -m venv --clear build/alone
-	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl $(PIN)
 	build/alone/bin/python -I -W error tests/support/serve_page.py
+ifndef LOWEST
 	@# What the SDKs' transports derive from; it comes with the extras.
 	@build/alone/bin/python -m pip install --quiet --disable-pip-version-check httpx2
 	PATH="$(CURDIR)/build/alone/bin:$$PATH" $(BIN)/pyright --verifytypes flask_byok --ignoreexternal
+endif
 
 try-readme: $(VENV)/.made-tests ## Follow the README in a fresh clone; count commands and seconds
 	@$(BIN)/python -m tests.support.follow_readme

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import re
-import time
 import typing as t
 
 import playwright.sync_api
@@ -13,6 +12,7 @@ from playwright.sync_api import expect
 
 from example_app import demo_keys
 from example_app.tasks import TASKS
+from tests.support.waiting import wait_until
 
 from .conftest import Studio
 
@@ -199,16 +199,6 @@ def remove_the_key(walk: Walk) -> None:
     expect(page.get_by_text("OpenAI key removed")).not_to_have_count(0)
 
 
-def soon(is_true: cabc.Callable[[], bool]) -> bool:
-    """Wait up to ten seconds for something to become true."""
-    until = time.monotonic() + 10
-
-    while not is_true() and time.monotonic() < until:
-        time.sleep(0.05)
-
-    return is_true()
-
-
 def test_an_answer_appears_piece_by_piece(
     scripted: Walk, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +234,7 @@ def test_stop_ends_the_request_to_the_provider(
 
     expect(scripted.page.get_by_text("Stopped.")).to_be_visible()
     # The whole answer would take half a minute.
-    assert soon(lambda: studio.simulator.in_flight == 0)
+    wait_until(lambda: studio.simulator.in_flight == 0, "the provider is left")
     scripted.go("/")
     expect(scripted.page.get_by_text("Nothing yet.")).to_be_visible()
 

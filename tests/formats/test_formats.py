@@ -255,6 +255,14 @@ def test_a_misfit_is_named_by_the_schemas_words(
     assert "secret words" not in str(misfit)
 
 
+def test_a_property_too_many_is_not_named() -> None:
+    """A model makes names up of what it was told."""
+    closed = {"properties": {"a": {}}, "additionalProperties": False}
+    misfit = find_misfit({"a": 1, "secret words": 2}, closed)
+
+    assert misfit == "the answer has a property that is not in the schema"
+
+
 def test_a_schema_that_goes_round_in_circles_ends() -> None:
     """A reference to itself is followed so far and no further."""
     circle = {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}

@@ -22,6 +22,7 @@ from tests.support.calls import CallHost
 from tests.support.host import BETTER
 from tests.support.host import GOOD
 from tests.support.queues import Shop
+from tests.support.waiting import wait_until
 
 TEXT = "A long text about keys."
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -186,7 +187,7 @@ def test_a_rate_limited_task_is_tried_later(
     host.fail("ratelimited_38s")
     result = tasks.summarise.delay(TEXT)
 
-    queues.wait_until(lambda: result.state != "PENDING")
+    wait_until(lambda: result.state != "PENDING", "the task was tried")
     assert result.state == "RETRY"
     assert host.paid == "c"
 

@@ -6,6 +6,7 @@ import typing as t
 
 from tests.mutants import calls
 from tests.mutants import companies
+from tests.mutants import features
 from tests.mutants import ring
 from tests.mutants import rotation
 from tests.mutants import rows
@@ -25,4 +26,5 @@ MUTANTS: t.Final[tuple[Mutant, ...]] = (
     *web.MUTANTS,
     *companies.MUTANTS,
     *calls.MUTANTS,
+    *features.MUTANTS,
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
+import os
 import pathlib
 import subprocess
 import sys
@@ -21,6 +23,8 @@ from flask_byok.sdk.builder import PLACEHOLDER
 from flask_byok.testing import Simulator
 from tests.sdk.kinds import OPENAI
 from tests.support.calls import CallHost
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_the_kind_of_the_next_call(host: CallHost) -> None:
@@ -116,25 +120,48 @@ def test_the_sdk_holds_a_placeholder(
         assert "from-the-environment" not in repr(vars(inner))
 
 
-def test_a_missing_or_old_sdk_is_told_in_one_sentence(
-    host: CallHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
+#: An app that asks for an SDK, and prints the sentence it gets instead.
+ASK: t.Final = """
+import flask, flask_sqlalchemy
+from flask_byok import BYOK, SetupError
+app = flask.Flask("shop")
+app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", BYOK_MASTER_KEYS=False)
+byok = BYOK(app, db=flask_sqlalchemy.SQLAlchemy(app))
+with app.app_context():
+    try:
+        byok.client_for(1).sdk("openai")
+    except SetupError as error:
+        print(error)
+"""
+
+
+def test_an_old_sdk_is_told_in_one_sentence(tmp_path: pathlib.Path) -> None:
+    """With the line that installs it, where an older one is found first."""
+    metadata = tmp_path / "openai-3.53.9.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: openai\nVersion: 3.53.9\n")
+    told = subprocess.run(
+        [sys.executable, "-c", ASK],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "'openai' 3.54 or newer; 3.53.9 is installed" in told.stdout
+    assert "pip install 'flask-byok[openai]'" in told.stdout
+
+
+def test_a_missing_sdk_is_told_in_one_sentence() -> None:
     """With the line that installs it."""
-    monkeypatch.setattr(kinds, "_installed", lambda package: None)
+    missing = dataclasses.replace(kinds.KINDS["google"], package="no-such-package-here")
 
     with pytest.raises(errors.SetupError, match=r"pip install 'flask-byok\[google\]'"):
-        host.client.sdk("google")
-
-    monkeypatch.setattr(kinds, "_installed", lambda package: "3.53.9")
-
-    with pytest.raises(errors.SetupError, match=r"3\.54 or newer; 3\.53\.9 is"):
-        host.client.sdk("openai")
+        kinds.need(missing)
 
 
 def test_the_extras_name_the_same_versions() -> None:
     """What the sentence asks for is what the extra installs."""
-    path = pathlib.Path(__file__).parents[2] / "pyproject.toml"
-    lines = path.read_text().splitlines()
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
 
     for kind in kinds.KINDS.values():
         least = ".".join(map(str, kind.least))

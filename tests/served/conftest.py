@@ -13,7 +13,6 @@ import itertools
 import operator
 import os
 import signal
-import time
 import typing as t
 
 import pytest
@@ -27,6 +26,7 @@ from tests.support.calls import calling
 from tests.support.host import MASTER_KEYS
 from tests.support.served import Served
 from tests.support.served import serving
+from tests.support.waiting import wait_until
 
 KINDS: t.Final = ("gthread", "gevent")
 _ANSWER_FIRST: t.Final = operator.methodcaller("removeprefix", "answer")
@@ -128,15 +128,6 @@ class Stage:
     def system_requests(self) -> int:
         """Count the requests so far that the app paid for."""
         return sum("system" in key for key in self.host.who_paid())
-
-
-def wait_until(is_so: cabc.Callable[[], bool], what: str) -> None:
-    """Look again and again, for half a minute."""
-    until = time.monotonic() + 30
-
-    while not is_so():
-        assert time.monotonic() < until, f"In vain: {what}."
-        time.sleep(0.01)
 
 
 def let_readers_alone(host: CallHost) -> None:

@@ -13,12 +13,12 @@ import pytest
 from tests.served.conftest import config_of
 from tests.served.conftest import NEW_KEY
 from tests.served.conftest import Stage
-from tests.served.conftest import wait_until
 from tests.support.calls import calling
 from tests.support.calls import COMPANY
 from tests.support.host import GOOD
 from tests.support.served import ends
 from tests.support.served import ServerFailed
+from tests.support.waiting import wait_until
 
 Told = dict[str, t.Any]
 QUARTER: t.Final = 900.0

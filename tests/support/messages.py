@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import functools
-import gettext
 import io
 import pathlib
 import re
@@ -17,6 +16,7 @@ import typing as t
 
 from babel.messages.catalog import Catalog
 from babel.messages.catalog import Message
+from babel.messages.mofile import read_mo
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.messages.pofile import write_po
@@ -124,12 +124,17 @@ def compile_catalog(catalog: Catalog) -> bytes:
     return buffer.getvalue()
 
 
-def sentences_of(compiled: bytes) -> dict[t.Any, str]:
-    """Read a compiled catalogue, without the header that names its day and tool."""
-    translations = gettext.GNUTranslations(io.BytesIO(compiled))
-    found: dict[t.Any, str] = dict(translations._catalog)  # type: ignore[attr-defined]
-    found.pop("", None)
-    return found
+def sentences_of(compiled: bytes) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Read a compiled catalogue, without the header that names its day and tool.
+
+    A sentence that counts has several forms, in both languages.
+    """
+    catalog = read_mo(io.BytesIO(compiled))
+    return {_texts(each.id): _texts(each.string) for each in catalog if each.id}
+
+
+def _texts(text: str | cabc.Sequence[str]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
 
 
 def find_faults(catalog: Catalog) -> list[str]:
@@ -152,14 +157,9 @@ def _key(message: Message) -> str | tuple[str, str]:
     return key if isinstance(key, str) else (key[0], key[1])
 
 
-def _forms(message: Message) -> list[str]:
-    text = message.string
-    return [text] if isinstance(text, str) else list(text)
-
-
 def _faults_of(message: Message, plurals: int) -> cabc.Iterator[str]:
     key = _key(message)
-    forms = _forms(message)
+    forms = _texts(message.string)
     expected = 1 if isinstance(key, str) else plurals
 
     if message.fuzzy:

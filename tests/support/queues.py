@@ -11,7 +11,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 import typing as t
 
 from tests.support import examples
@@ -194,12 +193,3 @@ def children(pid: int) -> list[int]:
                 found.append(int(stat.parent.name))
 
     return found
-
-
-def wait_until(is_true: cabc.Callable[[], bool]) -> None:
-    """Look often, for half a minute at most."""
-    until = time.monotonic() + 30
-
-    while not is_true():
-        assert time.monotonic() < until, "It did not come to pass."
-        time.sleep(0.02)

@@ -16,6 +16,7 @@ import playwright.sync_api
 import pytest
 
 from flask_byok.testing import Simulator
+from tests.support.waiting import wait_until
 
 from .conftest import Ask
 
@@ -221,9 +222,7 @@ def test_stopping_ends_what_waits() -> None:
     headers = {"authorization": "Bearer hang"}
     hanging.request("GET", "/openai/v1/models", headers=headers)
 
-    while not simulator.in_flight:
-        time.sleep(0.01)
-
+    wait_until(lambda: simulator.in_flight > 0, "an answer hangs")
     started = time.monotonic()
     simulator.stop()
 

@@ -15,6 +15,7 @@ from flask_byok.testing import Simulator
 from flask_byok.testing.faults import fault_names
 from flask_byok.testing.faults import KEY_WORDS
 from flask_byok.testing.faults import WIRES
+from tests.support.waiting import wait_until
 
 from .conftest import Ask
 from .conftest import KEYS
@@ -421,12 +422,7 @@ def test_a_drip_is_too_slow_to_wait_for(simulator: Simulator) -> None:
 
 def wait_until_idle(simulator: Simulator) -> None:
     """Wait for the answers that lost their client; fail when one stays."""
-    deadline = time.monotonic() + 5
-
-    while simulator.in_flight and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-    assert simulator.in_flight == 0
+    wait_until(lambda: simulator.in_flight == 0, "no answer is under way")
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
