@@ -8,7 +8,9 @@ import typing as t
 
 import sqlalchemy as sa
 
+from ..vault.bookkeeping import RowRefused
 from ..vault.database import Database
+from ..vault.database import DuplicateRow
 from ..vault.database import WriteBusy
 from ..vault.models import Tables
 from ..vault.types import CircuitState
@@ -116,7 +118,8 @@ class KeyWriter:
 
         try:
             return self._database.try_write(work, wait=CLAIM_WAIT)
-        except WriteBusy:
+        except (WriteBusy, DuplicateRow, RowRefused):
+            # Whatever keeps the note from being written: the call has its answer.
             return False
 
     def _record(

@@ -56,6 +56,28 @@ def test_a_first_fallback_asks_little_of_the_database(host: CallHost) -> None:
     assert [notice["kind"] for notice in host.told("notice_due")] == ["failing"]
 
 
+def test_a_history_that_takes_no_line_costs_no_answer(host: CallHost) -> None:
+    """The fallback is told by the first call whose line is written."""
+    host.store()
+    host.fail("revoked")
+
+    with host.byok.state.database.write() as conn:
+        conn.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON byok_audit "
+            "BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+
+    assert host.chat().source == "system"
+    assert host.told("fallback_used") == []
+
+    with host.byok.state.database.write() as conn:
+        conn.exec_driver_sql("DROP TRIGGER full")
+
+    assert host.chat().source == host.chat().source == "system"
+    assert len(host.told("fallback_used")) == 1
+    assert host.actions()[-1] == "fallback_started"
+
+
 def test_a_probe_that_fails_rests_longer(host: CallHost) -> None:
     """A, B and C grow fourfold or twofold; nobody is told a second time."""
     host.store()
