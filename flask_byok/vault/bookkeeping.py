@@ -25,6 +25,9 @@ _REST = 1.0
 
 #: Seconds the end of a process waits for others' locks, and the pauses meanwhile.
 _LAST_WAIT = 5.0
+
+#: So many kept records a caller writes before it goes on with its own work.
+_TURN = 50
 _LAST_PAUSES = (0.005, 0.02)
 
 T = t.TypeVar("T")
@@ -105,16 +108,24 @@ class Bookkeeper:
         return False
 
     def flush(self, *, force: bool = False) -> None:
-        """Write what is kept, in order, until one cannot be written."""
+        """Write what is kept, in order, until one cannot be written.
+
+        However many others add meanwhile, this ends: the next caller goes on.
+
+        :param force: try at once, and write all that is kept by now.
+        """
         if not len(self.buffer) or (self._is_resting() and not force):
             return
 
         if not self._flushing.acquire(blocking=False):
             return
 
+        left = len(self.buffer) if force else _TURN
+
         try:
-            while (record := self.buffer.first()) and self._write(record):
+            while left > 0 and (record := self.buffer.first()) and self._write(record):
                 self.buffer.drop(record)
+                left -= 1
         finally:
             self._flushing.release()
 

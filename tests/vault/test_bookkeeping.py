@@ -13,6 +13,7 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 
+from flask_byok.vault import bookkeeping
 from flask_byok.vault.database import Database
 from flask_byok.vault.database import WriteBusy
 from tests.support.vault_room import companies
@@ -156,6 +157,32 @@ def test_the_next_record_writes_those_before_it(sqlite_room: Room) -> None:
     sqlite_room.database.record(insert_company(sqlite_room, "i:2"))
     assert sqlite_room.database.pending == 0
     assert companies(sqlite_room) == ["i:1", "i:2"]
+
+
+@pytest.mark.parametrize(("force", "turn"), [(False, 50), (True, 1)])
+def test_a_caller_does_not_write_for_others_for_ever(
+    sqlite_room: Room, monkeypatch: pytest.MonkeyPatch, force: bool, turn: int
+) -> None:
+    """Its own answer would wait for as long as they keep adding."""
+    monkeypatch.setattr(bookkeeping, "_REST", 0.0)
+    written: list[object] = []
+
+    def add() -> None:
+        if len(written) < 100:
+            company = insert_company(sqlite_room, f"i:{len(written)}")
+            sqlite_room.database.record(company, then=add_another)
+
+    def add_another(result: object) -> None:
+        written.append(result)
+        add()
+
+    holder = sqlite_room.host.connect()
+    holder.exec_driver_sql("BEGIN IMMEDIATE")
+    add()
+    holder.close()
+    sqlite_room.database.flush(force=force)
+
+    assert (len(written), sqlite_room.database.pending) == (turn, 1)
 
 
 def test_a_record_that_can_never_be_written_blocks_nobody(
