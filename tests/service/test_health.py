@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from flask_byok import BYOK
 from flask_byok.masterkeys import generate
+from flask_byok.testing import FakeKeyService
 from tests.support.examples import ROOT
 from tests.support.host import close_host
 from tests.support.host import GOOD
@@ -87,6 +88,20 @@ def test_another_ring(host: Host, byok_simulator: t.Any, sqlite_url: str) -> Non
 def test_a_vault_that_is_closed(sqlite_url: str, byok_simulator: t.Any) -> None:
     """On purpose is no trouble: the system key serves."""
     host = make_host(sqlite_url, byok_simulator, BYOK_MASTER_KEYS=False)
+    told = ask(host.app)
+    close_host(host)
+    assert told == (200, {"database": True, "master_keys": True})
+
+
+def test_a_key_service_is_not_asked(sqlite_url: str, byok_simulator: t.Any) -> None:
+    """Its bad day takes no worker out: under the usual policy the system key serves."""
+    service = FakeKeyService()
+    host = make_host(sqlite_url, byok_simulator, BYOK_MASTER_KEYS={"kms1": service})
+
+    with host.app.app_context():
+        assert host.byok.save_key(1, "OPENAI", GOOD).saved
+
+    service.fail("down")
     told = ask(host.app)
     close_host(host)
     assert told == (200, {"database": True, "master_keys": True})
