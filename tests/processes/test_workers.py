@@ -65,6 +65,18 @@ def test_a_rejected_key_is_spared_by_all(host: CallHost, start: Start) -> None:
     assert host.paid == "s" * 48
 
 
+def see_one_of_forty_try(host: CallHost, crew: list[Worker]) -> None:
+    """Let ten threads of four workers call at once: one asks the company key."""
+    host.simulator.clear()
+
+    for worker in crew:
+        worker.tell("crowd", threads=10)
+
+    found = sum((collections.Counter(w.hear()) for w in crew), collections.Counter())
+    assert found == {"system": 40}
+    assert collections.Counter(host.paid) == {"c": 1, "s": 40}
+
+
 @on
 def test_one_prober_among_many(host: CallHost, start: Start) -> None:
     """Forty callers meet an open circuit that is due: one asks the company key."""
@@ -76,14 +88,7 @@ def test_one_prober_among_many(host: CallHost, start: Start) -> None:
     for worker in crew:
         worker.ask("move", seconds=1200)
 
-    host.simulator.clear()
-
-    for worker in crew:
-        worker.tell("crowd", threads=10)
-
-    found = sum((collections.Counter(w.hear()) for w in crew), collections.Counter())
-    assert found == {"system": 40}
-    assert collections.Counter(host.paid) == {"c": 1, "s": 40}
+    see_one_of_forty_try(host, crew)
 
 
 @on
@@ -97,14 +102,7 @@ def test_one_prober_of_a_blocked_model(host: CallHost, start: Start) -> None:
     for worker in crew:
         worker.ask("move", seconds=60)
 
-    host.simulator.clear()
-
-    for worker in crew:
-        worker.tell("crowd", threads=10)
-
-    found = sum((collections.Counter(w.hear()) for w in crew), collections.Counter())
-    assert found == {"system": 40}
-    assert collections.Counter(host.paid) == {"c": 1, "s": 40}
+    see_one_of_forty_try(host, crew)
 
 
 @on_postgresql

@@ -8,7 +8,6 @@ import typing as t
 
 import flask
 import flask_babel
-import playwright.sync_api
 import pytest
 
 from flask_byok.testing.state_steps import Post
@@ -16,7 +15,6 @@ from flask_byok.testing.state_steps import Visit
 from flask_byok.testing.states import Stage
 from flask_byok.testing.states import STATES
 from tests.support import pseudo
-from tests.support import web
 from tests.support.messages import LOCALES
 from tests.web.conftest import Host
 from tests.web.conftest import MakeHost
@@ -25,27 +23,14 @@ from tests.web.looks import Eye
 from tests.web.looks import Stall
 from tests.web.seeding import add_month
 from tests.web.test_every_look import enter
+from tests.web.test_every_look import eye as eye
+from tests.web.test_every_look import stall as stall
 
 #: States that between them show every kind of part.
 MAIN = ("three-keys", "fallback", "draft", "field-error", "test-remarks", "remove")
 
 #: Ours, and one that is longer than all of them.
 LANGUAGES = ("en", *LOCALES, pseudo.LOCALE)
-
-
-@pytest.fixture(scope="module")
-def stall() -> Stall:
-    """What is shown at the moment."""
-    return Stall()
-
-
-@pytest.fixture(scope="module")
-def eye(browser: playwright.sync_api.Browser, stall: Stall) -> cabc.Iterator[Eye]:
-    """One page of one browser."""
-    with web.serving(stall) as url:
-        eye = Eye(browser, url)
-        yield eye
-        eye.page.context.close()
 
 
 def translate(language: str, folder: pathlib.Path) -> cabc.Callable[[t.Any], None]:
