@@ -90,7 +90,7 @@ def claim_notice(state: CircuitState, opening: Opening, now: dt.datetime) -> Ope
     Only one opens an episode, so only one tells. Whatever is due later, or again, is
     for those who look for it.
     """
-    after = state._replace(**opening.values())
+    after = opened(state, opening, 0)
     due = find_due(after, now) if opening.episode > state.episode else None
 
     if due is None:
