@@ -26,9 +26,11 @@ _REST = 1.0
 #: Seconds the end of a process waits for others' locks, and the pauses meanwhile.
 _LAST_WAIT = 5.0
 
-#: So many kept records a caller writes before it goes on with its own work.
-_TURN = 50
 _LAST_PAUSES = (0.005, 0.02)
+
+#: So many kept records a caller writes before it goes on with its own work, and so many
+#: rows stand in one transaction.
+_TURN = 50
 
 T = t.TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -66,6 +68,15 @@ def of_row(
 ) -> cabc.Callable[[Connections], None]:
     """Make a write of one row, the quick way."""
     return lambda connections: connections.insert(insertion, row)
+
+
+def _of_rows(records: cabc.Sequence[Record]) -> cabc.Callable[[Connections], None]:
+    """Make one write of records that are rows of one table."""
+    rows = [record.row for record in records if record.row is not None]
+    insertion = rows[0][0]
+    return in_transaction(
+        lambda connection: insertion.run_all(connection, [row for _, row in rows])
+    )
 
 
 class Bookkeeper:
@@ -117,15 +128,15 @@ class Bookkeeper:
         if not len(self.buffer) or (self._is_resting() and not force):
             return
 
-        if not self._flushing.acquire(blocking=False):
+        # One writes for all; where rows come faster than that, their callers queue.
+        if not self._flushing.acquire(timeout=_SLOW if self.buffer.is_crowded else 0):
             return
 
         left = len(self.buffer) if force else _TURN
 
         try:
-            while left > 0 and (record := self.buffer.first()) and self._write(record):
-                self.buffer.drop(record)
-                left -= 1
+            while left > 0 and (written := self._write_kept(min(left, _TURN))):
+                left -= written
         finally:
             self._flushing.release()
 
@@ -146,20 +157,45 @@ class Bookkeeper:
     def _is_resting(self) -> bool:
         return time.monotonic() < self._rest_until
 
+    def _write_kept(self, limit: int) -> int:
+        """Write the oldest record, with the rows behind it; tell how many are done.
+
+        Threads that put off rows on a healthy database add them faster than a
+        transaction for each could write them.
+        """
+        records = self.buffer.first_rows(limit)
+
+        if len(records) > 1:
+            try:
+                self._try(_of_rows(records))
+            except WriteBusy:
+                return 0
+            except Exception:
+                # One of them is the cause: alone, each tells of itself.
+                pass
+            else:
+                self.buffer.drop(records)
+                return len(records)
+
+        record = self.buffer.first()
+
+        if record is None or not self._write(record):
+            return 0
+
+        self.buffer.drop([record])
+        return 1
+
     def _write(self, record: Record) -> bool:
         """Write one; ``True`` when nothing is left to do about it."""
-        began = time.monotonic()
-
-        self._is_busy = False
-
         try:
-            result = self.try_write(record.write)
-        except WriteBusy as error:
-            self._is_busy = error.args == ("busy",)
-            ended = time.monotonic()
-            self._rest_until = ended + _REST if ended - began > _SLOW else 0.0
+            result = self._try(record.write)
+        except WriteBusy:
             return False
         except Exception as error:
+            if record.row is not None and isinstance(error, DuplicateRow):
+                # The connection died before the database could say that it is written.
+                return True
+
             log_event(
                 _log,
                 logging.ERROR,
@@ -173,6 +209,23 @@ class Bookkeeper:
             _call_apart(record.then, result)
 
         return True
+
+    def _try(self, write: cabc.Callable[[Connections], T]) -> T:
+        """Write now or not at all, and rest a while when that cost time.
+
+        :raises WriteBusy: when it cannot be made now.
+        """
+        began = time.monotonic()
+        self._is_busy = False
+
+        try:
+            return self.try_write(write)
+        except WriteBusy as error:
+            self._is_busy = error.args == ("busy",)
+            ended = time.monotonic()
+            waited = ended - began > _SLOW and not self.connections.refuses_at_once
+            self._rest_until = ended + _REST if waited else 0.0
+            raise
 
 
 def _call_apart(then: cabc.Callable[[t.Any], None], result: object) -> None:

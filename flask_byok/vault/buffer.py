@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import itertools
 import logging
 import threading
 import time
@@ -10,6 +11,7 @@ import typing as t
 
 from ..events import log_event
 from .connections import Connections
+from .query import Insertion
 
 #: What a record is worth when the buffer is full; the least goes first.
 Weight = t.Literal["attempt", "verdict", "settlement"]
@@ -24,11 +26,13 @@ class Record(t.NamedTuple):
     :param write: makes the write as a transaction of its own; its times are fixed when
         the record is made, not when it is written.
     :param then: is called with the result after the commit.
+    :param row: what it inserts, where that is all it does; with an id made by us.
     """
 
     write: cabc.Callable[[Connections], t.Any]
     weight: Weight
     then: cabc.Callable[[t.Any], None] | None = None
+    row: tuple[Insertion, cabc.Mapping[str, object]] | None = None
 
 
 class Buffer:
@@ -50,6 +54,11 @@ class Buffer:
     def __len__(self) -> int:
         return len(self._records)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether half of the room is taken."""
+        return len(self._records) > self._limit / 2
+
     def add(self, record: Record) -> None:
         """Keep a record, at the cost of a lesser one when there are too many."""
         with self._lock:
@@ -68,11 +77,32 @@ class Buffer:
         with self._lock:
             return self._records[0] if self._records else None
 
-    def drop(self, record: Record) -> None:
-        """Forget a record that is written, unless an overflow was quicker."""
+    def first_rows(self, limit: int) -> list[Record]:
+        """List the oldest records as far as all are rows of one table."""
         with self._lock:
-            if record in self._records:
-                self._records.remove(record)
+            oldest = self._records[:limit]
+
+        table = oldest[0].row and oldest[0].row[0] if oldest else None
+        return list(
+            itertools.takewhile(
+                lambda record: record.row is not None and record.row[0] is table, oldest
+            )
+        )
+
+    def drop(self, records: cabc.Iterable[Record]) -> None:
+        """Forget records that are written, unless an overflow was quicker."""
+        with self._lock:
+            for record in records:
+                place = self._find(record)
+
+                if place is not None:
+                    del self._records[place]
+
+    def _find(self, record: Record) -> int | None:
+        """Tell where a record is; it is the first, as a rule."""
+        return next(
+            (place for place, kept in enumerate(self._records) if kept is record), None
+        )
 
     def _least(self) -> Record:
         return min(self._records, key=lambda record: _ORDER.index(record.weight))

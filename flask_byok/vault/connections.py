@@ -33,7 +33,7 @@ class Connections:
         self._rendered: dict[Prepared, Rendered] = {}
         #: What a database may raise: what :meth:`judge` takes.
         self.errors: tuple[type[Exception], ...] = (exc.SQLAlchemyError,)
-        self._duplicates: tuple[type[Exception], ...] = (exc.IntegrityError,)
+        self._constraints: tuple[type[Exception], ...] = (exc.IntegrityError,)
         self._refusals: tuple[type[Exception], ...] = (exc.DataError,)
 
     @property
@@ -54,9 +54,14 @@ class Connections:
         self._waiting = waiting_for(dialect.name, dialect.driver, guest=guest)
         driver: t.Any = dialect.loaded_dbapi
         self.errors = (exc.SQLAlchemyError, driver.Error, HostIsWriting)
-        self._duplicates = (exc.IntegrityError, driver.IntegrityError)
+        self._constraints = (exc.IntegrityError, driver.IntegrityError)
         self._refusals = (exc.DataError, driver.DataError)
         return engine
+
+    @property
+    def refuses_at_once(self) -> bool:
+        """Whether a write that meets a lock is told so without having waited."""
+        return self._waiting.refuses_at_once
 
     @property
     def is_in_memory(self) -> bool:
@@ -70,14 +75,15 @@ class Connections:
 
     def judge(self, error: Exception) -> Trouble:
         """Tell what an error of the database means."""
-        if isinstance(error, self._duplicates):
-            return "duplicate"
+        cause = getattr(error, "orig", None) or error
+
+        if isinstance(error, self._constraints):
+            return "duplicate" if self._waiting.is_duplicate(cause) else "refused"
 
         if isinstance(error, self._refusals):
             return "refused"
 
-        cause = getattr(error, "orig", None)
-        return self._waiting.judge(error if cause is None else cause)
+        return self._waiting.judge(cause)
 
     def _render(
         self, prepared: Prepared, wrap: cabc.Callable[[str], str] = str
@@ -168,7 +174,7 @@ class Connections:
             stale = self._is_stale(error, driver)
             self._give_back(connection, error, stale=stale)
 
-            if second and isinstance(error, self._duplicates):
+            if second and self._is_duplicate(error):
                 return
 
             if second or not stale:
@@ -261,6 +267,9 @@ class Connections:
 
     def _is_busy(self, error: BaseException) -> bool:
         return isinstance(error, self.errors) and self.judge(error) == "busy"
+
+    def _is_duplicate(self, error: BaseException) -> bool:
+        return isinstance(error, self.errors) and self.judge(error) == "duplicate"
 
 
 def _undo_refused_commit(connection: sa.Connection) -> None:

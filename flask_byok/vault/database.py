@@ -198,9 +198,8 @@ class Database:
 
         :return: whether it is written.
         """
-        return self._own().record(
-            Record(write=of_row(insertion, row), weight="attempt")
-        )
+        write = of_row(insertion, row)
+        return self._own().record(Record(write, "attempt", row=(insertion, row)))
 
     def flush(self, *, force: bool = False) -> None:
         """Make the deferred writes, in order, as far as they can be made now.

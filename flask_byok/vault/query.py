@@ -37,6 +37,16 @@ class Insertion(Prepared):
 
     def __init__(self, table: sa.Table) -> None:
         super().__init__(sa.insert(table))
+        self._columns: t.Final = tuple(column.name for column in table.c)
+
+    def run_all(
+        self,
+        connection: sa.Connection,
+        rows: cabc.Iterable[cabc.Mapping[str, object]],
+    ) -> None:
+        """Insert several rows, the usual way."""
+        whole = [{name: row.get(name) for name in self._columns} for row in rows]
+        connection.execute(self.statement, whole)
 
 
 class Rendered:

@@ -24,6 +24,9 @@ class Waiting:
     #: Whether :meth:`wrap_alone` can keep what :meth:`begin` promises.
     may_run_alone: bool = True
 
+    #: Whether a write that waits for nobody, and meets a lock, is told so at once.
+    refuses_at_once: bool = False
+
     def before_read(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
     ) -> None:
@@ -62,9 +65,15 @@ class Waiting:
         """Tell what a driver's error means."""
         return "down"
 
+    def is_duplicate(self, error: BaseException) -> bool:
+        """Tell whether the constraint a row breaks is that it exists already."""
+        return True
+
 
 class SQLiteWaiting(Waiting):
     """A busy timeout per connection; a reader cannot become a writer."""
+
+    refuses_at_once: bool = True
 
     def before_read(
         self, connection: t.Any, info: dict[t.Any, t.Any], *, patient: bool
@@ -102,6 +111,10 @@ class SQLiteWaiting(Waiting):
             return "busy"
 
         return "no_tables" if text.startswith("no such ") else "down"
+
+    def is_duplicate(self, error: BaseException) -> bool:
+        """Read the text."""
+        return str(error).startswith("UNIQUE constraint failed")
 
 
 class GuestWaiting(SQLiteWaiting):
@@ -169,6 +182,11 @@ class PostgreSQLWaiting(Waiting):
 
         return "no_tables" if state in self._NO_TABLES else "down"
 
+    def is_duplicate(self, error: BaseException) -> bool:
+        """Read the SQLSTATE."""
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        return bool(state == "23505")
+
 
 def _limits(wait: float) -> tuple[str, str]:
     """Limit the statements of a transaction; 250 ms is what short writes need."""
@@ -225,6 +243,10 @@ class MariaDBWaiting(Waiting):
             return "busy"
 
         return "no_tables" if number in self._NO_TABLES else "down"
+
+    def is_duplicate(self, error: BaseException) -> bool:
+        """Read the error number."""
+        return bool(error.args and error.args[0] == 1062)
 
 
 def _run(connection: t.Any, statement: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from flask_byok.errors import StateUnavailable
+from flask_byok.vault.buffer import Record
 from flask_byok.vault.database import Database
 from flask_byok.vault.database import DuplicateRow
 from flask_byok.vault.database import WriteBusy
@@ -183,7 +184,7 @@ def test_missing_tables_are_named_as_such(bare_database_url: str) -> None:
 
         assert not room.database.record(insert_company(room))
         room.metadata.create_all(room.host)
-        room.database.flush()
+        room.database.flush(force=True)
         assert companies(room) == [COMPANY]
 
 
@@ -235,7 +236,7 @@ def test_a_forked_worker_has_its_own(room: Room) -> None:
     """Its connections, and not its parent's deferred writes."""
     room.store.read_state(COMPANY)
     parent_engine = room.database.engine
-    room.database._own().buffer.add(t.cast("t.Any", object()))
+    room.database._own().buffer.add(Record(lambda connections: None, "attempt"))
     child = os.fork()
 
     if not child:

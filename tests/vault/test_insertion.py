@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import concurrent.futures
 import logging
 import sqlite3
 import time
@@ -11,6 +12,7 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 
+from flask_byok.vault.database import Database
 from flask_byok.vault.database import DuplicateRow
 from flask_byok.vault.database import Insertion
 from flask_byok.vault.database import WriteBusy
@@ -191,3 +193,75 @@ def test_a_connection_that_died_costs_no_row(
 
         assert ids(room) == [COMPANY]
         assert caplog.text == ""
+
+
+def put_off(room: Room, rows: cabc.Iterable[dict[str, t.Any]]) -> None:
+    """Let the host hold the table while rows come in."""
+    table = room.tables.attempt
+    insertion = insertion_of(room)
+    table.drop(room.host)
+
+    for row in rows:
+        assert not room.database.record_row(insertion, row)
+
+    table.create(room.host)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_rows_that_were_put_off_share_transactions(room: Room) -> None:
+    """Threads add them faster than a transaction for each could write them."""
+    table = room.tables.attempt
+    put_off(room, (any_row(table, f"i:{number}") for number in range(60)))
+    room.database.flush(force=True)
+
+    with room.host.connect() as connection:
+        writers = connection.exec_driver_sql(
+            "SELECT count(*), count(DISTINCT xmin::text) FROM byok_attempt"
+        ).one()
+
+    assert tuple(writers) == (60, 2)
+
+
+def test_rows_that_are_there_already_keep_no_others_back(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection that died at the last word leaves its row behind, and no error."""
+    table = room.tables.attempt
+    put_off(room, (any_row(table, f"i:{number}") for number in range(4)))
+
+    with room.host.begin() as connection:
+        connection.execute(sa.insert(table), any_row(table, "i:2"))
+
+    room.database.flush(force=True)
+    assert ids(room) == ["i:0", "i:1", "i:2", "i:3"]
+    assert (room.database.pending, caplog.text) == (0, "")
+
+
+def test_a_row_that_is_refused_keeps_no_others_back(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It alone is given up."""
+    table = room.tables.attempt
+    bad = {**any_row(table, "i:bad"), "provider": None}
+    put_off(room, [any_row(table, "i:1"), bad, any_row(table, "i:2")])
+    room.database.flush(force=True)
+
+    assert ids(room) == ["i:1", "i:2"]
+    assert caplog.text.count("gave up a record") == 1
+
+
+def test_threads_that_call_at_once_lose_no_row(sqlite_room: Room) -> None:
+    """Each is refused for the others, and the rows pile up on a healthy database."""
+    insertion = insertion_of(sqlite_room)
+    table = sqlite_room.tables.attempt
+    database = Database(lambda: sqlite_room.host, buffer_limit=100)
+
+    def call(thread: int) -> None:
+        for number in range(200):
+            database.record_row(insertion, any_row(table, f"{thread}-{number}"))
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(call, range(8)))
+
+    database.close()
+    assert (database.lost, len(ids(sqlite_room))) == (0, 1600)
