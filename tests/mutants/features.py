@@ -28,8 +28,8 @@ MUTANTS: t.Final[tuple[Mutant, ...]] = (
         edits=(
             Edit(
                 "sdk/outgoing.py",
-                "        and _NAME.fullmatch(name)\n",
-                "",
+                'rb"x-stainless-[a-z0-9-]{1,68}"',
+                'rb"x-stainless-.*"',
             ),
         ),
         tests=("tests/sdk/test_accounts.py::test_a_header_that_is_none_is_not_sent",),
