@@ -34,7 +34,7 @@ FOLDER: t.Final = ROOT / "docs" / "pictures"
 SUM: t.Final = FOLDER / "made-of.txt"
 
 #: Bytes a picture may have: the pages load many.
-LARGEST: t.Final = 60_000
+LARGEST: t.Final = 90_000
 
 #: What draws the pages, below the folder of the project.
 SOURCES: t.Final = (
@@ -50,20 +50,22 @@ class View:
     """What a picture shows.
 
     :param top: a selector: the picture begins above this element.
-    :param height: of the picture, in pixels.
+    :param bottom: a selector: it ends below this one.
     """
 
     path: str
     top: str
-    height: int
+    bottom: str
 
 
 #: By the first part of the pictures' names.
 VIEWS: t.Final[cabc.Mapping[str, View]] = {
-    "page": View(path="/settings/ai/", top="#byok-keys-title", height=500),
-    "failing": View(path="/", top="header", height=370),
+    "page": View(path="/settings/ai/", top="#byok-keys-title", bottom=".byok-key"),
+    "failing": View(path="/", top="header", bottom="main section"),
 }
 _WIDTH: t.Final = 880
+#: Pixels above and below what is shown.
+_EDGE: t.Final = 24
 
 
 def names() -> list[str]:
@@ -153,8 +155,8 @@ def take_both(
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=t.cast("t.Any", scheme))
         page.goto(f"{address}{view.path}")
-        box = page.locator(view.top).first.bounding_box()
-        assert box is not None
+        top = _box(page, view.top)["y"]
+        last = _box(page, view.bottom)
         file = folder / f"{name}-{scheme}.png"
         page.screenshot(
             path=file,
@@ -162,11 +164,19 @@ def take_both(
             full_page=True,
             clip={
                 "x": 0,
-                "y": max(box["y"] - 24, 0),
+                "y": max(top - _EDGE, 0),
                 "width": _WIDTH,
-                "height": view.height,
+                "height": last["y"] + last["height"] + _EDGE - max(top - _EDGE, 0),
             },
         )
+
+
+def _box(
+    page: playwright.sync_api.Page, selector: str
+) -> playwright.sync_api.FloatRect:
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None, selector
+    return box
 
 
 def main() -> None:
