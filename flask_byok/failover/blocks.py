@@ -1,9 +1,10 @@
 """Model blocks: what a key remembers about single models.
 
 A block stands on the key's own row, as JSON text: ``{"<model>": {"reason", "code",
-"until", "count", "told"}}``, at most 16 of them; ``"*"`` stands for a request without a
-model. It is written by compare-and-set on ``blocks_rev``. A block whose time is over is
-claimed by moving ``until`` on: one caller tries, the others go on as if it held.
+"until", "count", "told", "own_told"}}``, at most 16 of them; ``"*"`` stands for a
+request without a model. It is written by compare-and-set on ``blocks_rev``. A block
+whose time is over is claimed by moving ``until`` on: one caller tries, the others go on
+as if it held.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import typing as t
 
 import sqlalchemy as sa
 
+from ..providers.types import Source
 from ..vault.types import CircuitState
 from .reasons import class_of
 
@@ -37,7 +39,8 @@ class Block:
     :param code: a provider's code from our own table.
     :param until: when one caller may try again; aware UTC.
     :param count: how often in a row it was blocked; the pause grows with it.
-    :param told: whether the fallback it caused was told.
+    :param told: whether the fallback it caused to the system key was told.
+    :param own_told: whether the one to another key of the company was.
     """
 
     reason: str
@@ -45,6 +48,11 @@ class Block:
     until: dt.datetime
     count: int
     told: bool = False
+    own_told: bool = False
+
+    def is_told(self, source: Source) -> bool:
+        """Tell whether the fallback to a system key, or to an own one, was told."""
+        return self.told if source == "system" else self.own_told
 
 
 #: Gives the blocks to write for those it gets, or ``None`` to write nothing.
@@ -84,6 +92,7 @@ def _block(entry: cabc.Mapping[str, t.Any]) -> Block:
         until=until,
         count=int(entry["count"]),
         told=entry.get("told") is True,
+        own_told=entry.get("own_told") is True,
     )
 
 
@@ -100,6 +109,7 @@ def render_blocks(blocks: cabc.Mapping[str, Block]) -> str | None:
                 "until": block.until.isoformat(),
                 "count": block.count,
                 **({"told": True} if block.told else {}),
+                **({"own_told": True} if block.own_told else {}),
             }
             for model, block in blocks.items()
         }
@@ -149,16 +159,24 @@ def claiming(model: str, until: dt.datetime, now: dt.datetime) -> Edit:
     return edit
 
 
-def telling(model: str) -> Edit:
-    """Mark the fallback of this block as told; nothing when it is already."""
+def telling(model: str, source: Source) -> Edit:
+    """Mark the fallback of this block as told; nothing when it is already.
+
+    :param source: whose key answers.
+    """
 
     def edit(blocks: dict[str, Block]) -> dict[str, Block] | None:
         current = blocks.get(model)
 
-        if current is None or current.told:
+        if current is None or current.is_told(source):
             return None
 
-        return {**blocks, model: dataclasses.replace(current, told=True)}
+        marked = (
+            dataclasses.replace(current, told=True)
+            if source == "system"
+            else dataclasses.replace(current, own_told=True)
+        )
+        return {**blocks, model: marked}
 
     return edit
 

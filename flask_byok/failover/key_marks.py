@@ -9,12 +9,16 @@ import typing as t
 import sqlalchemy as sa
 
 from ..errors import is_passing
+from ..vault.bookkeeping import RowRefused
 from ..vault.database import Database
+from ..vault.database import DuplicateRow
+from ..vault.database import WriteBusy
 from ..vault.models import Tables
 from ..vault.types import CircuitState
 from .changes import build_change
 from .changes import Change
 from .changes import Target
+from .key_writer import CLAIM_WAIT
 from .key_writer import EPISODE
 from .key_writer import if_done
 from .key_writer import KeyWriter
@@ -29,6 +33,10 @@ _OK_INTERVAL: t.Final = dt.timedelta(minutes=5)
 _TELL_INTERVAL: t.Final = dt.timedelta(hours=1)
 
 
+#: So many episodes a process remembers to have been noted.
+_MOST_NOTED: t.Final = 1000
+
+
 class KeyMarks(KeyWriter):
     """Notes on a key's row what does not move its circuit."""
 
@@ -41,6 +49,7 @@ class KeyMarks(KeyWriter):
     ) -> None:
         super().__init__(database, tables, late=late)
         self._tellings = self._build(_build_telling)
+        self._noted: set[tuple[str, int]] = set()
 
     def succeeded(self, target: Target, now: dt.datetime) -> Change | None:
         """Note a success, with a write only where the row has something to clear.
@@ -151,6 +160,63 @@ class KeyMarks(KeyWriter):
         return self._claim_by(
             lambda conn: conn.execute(telling, values).rowcount == 1, note
         )
+
+    def note_own_key(self, target: Target, episode: int, note: Note) -> bool:
+        """Note, once per episode, that another key of the company answers.
+
+        The line itself is the claim, so it never keeps the fallback to a system key
+        from being told. A process that knows of it asks the database no more.
+
+        :param note: inserts the line, under an id that belongs to the episode.
+        :return: whether this call wrote it.
+        """
+        noted = (target.circuit.id, episode)
+
+        if noted in self._noted:
+            return False
+
+        def work(conn: sa.Connection) -> bool:
+            still_out = self._is_out(conn, target, episode)
+
+            if still_out:
+                note(conn)
+
+            return still_out
+
+        try:
+            is_new = self._database.try_write(work, wait=CLAIM_WAIT)
+        except DuplicateRow:
+            self._remember(noted)
+            return False
+        except (WriteBusy, RowRefused):
+            # The next call of the episode tries again.
+            return False
+
+        if is_new:
+            self._remember(noted)
+
+        return is_new
+
+    def _is_out(self, conn: sa.Connection, target: Target, episode: int) -> bool:
+        """Hold the key's row as it was read, so that nobody ends its episode."""
+        columns = self._table(target).c
+        query = (
+            sa.select(columns.id)
+            .where(
+                columns.id == target.circuit.id,
+                columns.generation == target.circuit.generation,
+                columns.circuit == "open",
+                columns.episode == episode,
+            )
+            .with_for_update()
+        )
+        return conn.scalar(query) is not None
+
+    def _remember(self, noted: tuple[str, int]) -> None:
+        if len(self._noted) >= _MOST_NOTED:
+            self._noted.clear()
+
+        self._noted.add(noted)
 
 
 def _build_telling(table: sa.Table) -> sa.Update:

@@ -6,18 +6,17 @@ import dataclasses
 import datetime as dt
 import typing as t
 
-import sqlalchemy as sa
-
 from ..vault.types import CompanyState
 from ..vault.types import Credential
 from .changes import Change
+from .fallback import Fallback
+from .key_writer import Note
 from .notes import Notes
 from .notes import Out
 from .notes import Step
 from .rooms import Call
 from .rooms import Rooms
 from .routes import Route
-from .telling import Fallback
 from .verdict import Verdict
 from .watch import CallWatch
 
@@ -112,8 +111,13 @@ class Lessons:
             self._succeed(step, now)
             self._confirm_blocks(now)
 
+        if self._notes.out is None:
+            return
+
         if step.route.source == "system":
-            self._tell_fallback(step.route, now)
+            self._tell_fallback(self._notes.out, step.route, now)
+        else:
+            self._note_own_key(self._notes.out, step.route, now)
 
     def _succeed(self, step: Step, now: dt.datetime) -> None:
         circuits, target = self._circuits, step.target
@@ -161,21 +165,9 @@ class Lessons:
         self._teller.changed(change, now)
         self._watch.changed(change)
 
-    def _tell_fallback(self, route: Route, now: dt.datetime) -> None:
+    def _tell_fallback(self, out: Out, route: Route, now: dt.datetime) -> None:
         """Tell, once per episode or block, that the system key serves."""
-        out = self._notes.out
-
-        if out is None:
-            return
-
-        fallback = Fallback(
-            company_id=self._call.company,
-            provider=out.credential.provider,
-            reason=out.reason,
-            episode=out.episode or 0,
-            to_provider=route.provider.id,
-            at=now,
-        )
+        fallback = self._fallback(out, route, now)
 
         if self._is_first_to_tell(out, fallback):
             self._teller.fell_back(fallback)
@@ -183,22 +175,60 @@ class Lessons:
         if not self._call.streamed:
             self._teller.flash(out.reason, out.credential.provider)
 
+    def _note_own_key(self, out: Out, route: Route, now: dt.datetime) -> None:
+        """Note, once per episode or block, that another key of the company serves."""
+        answering, failing = route.credential, out.credential
+
+        # A key that is out may answer all the same, as the last resort.
+        if answering is None or answering.id == failing.id:
+            return
+
+        fallback = self._fallback(out, route, now)
+
+        if out.episode is not None:
+            note = self._note_of(fallback)
+            self._circuits.note_own_key(failing, out.episode, note)
+        elif out.model is not None:
+            self._claim_block_notice(failing, out.model, fallback)
+
+    def _fallback(self, out: Out, route: Route, now: dt.datetime) -> Fallback:
+        return Fallback(
+            company_id=self._call.company,
+            provider=out.credential.provider,
+            credential_id=out.credential.id,
+            reason=out.reason,
+            episode=out.episode or 0,
+            to_provider=route.provider.id,
+            source=route.source,
+            at=now,
+        )
+
+    def _note_of(self, fallback: Fallback) -> Note:
+        return lambda conn: self._teller.note_fallback(conn, fallback)
+
     def _is_first_to_tell(self, out: Out, fallback: Fallback) -> bool:
         """Claim the notice, unless the row that was read says it is taken."""
-        circuits, credential = self._circuits, out.credential
-
-        def note(conn: sa.Connection) -> None:
-            self._teller.note_fallback(conn, fallback)
+        credential = out.credential
 
         if out.episode is not None:
             is_told = credential.circuit.fallback_episode >= out.episode
-            return not is_told and circuits.claim_fallback_notice(
-                credential, out.episode, note
+            return not is_told and self._circuits.claim_fallback_notice(
+                credential, out.episode, self._note_of(fallback)
             )
 
-        if out.model is None:
+        return out.model is not None and self._claim_block_notice(
+            credential, out.model, fallback
+        )
+
+    def _claim_block_notice(
+        self, credential: Credential, model: str, fallback: Fallback
+    ) -> bool:
+        """Claim a block's notice, unless the row that was read says it is taken."""
+        block = self._circuits.find_block(credential, model)
+
+        if block is not None and block.is_told(fallback.source):
             return False
 
-        block = circuits.find_block(credential, out.model)
-        is_told = block is not None and block.told
-        return not is_told and circuits.claim_block_notice(credential, out.model, note)
+        return self._circuits.claim_block_notice(
+            credential, model, self._note_of(fallback), source=fallback.source
+        )

@@ -9,6 +9,7 @@ import logging
 import sqlalchemy as sa
 
 from ..events import log_event
+from ..providers.types import Source
 from ..vault.database import Database
 from ..vault.models import Tables
 from ..vault.types import CircuitState
@@ -120,7 +121,7 @@ class ModelBlocks(KeyWriter):
             reason=seen.reason,
             code=seen.code,
             model=model,
-            fell_back=seen.told,
+            fell_back=seen.told or seen.own_told,
         )
         return self._edit(target, blocks.removing(model, seen, now), change)
 
@@ -136,13 +137,20 @@ class ModelBlocks(KeyWriter):
         return self._record(target, transition, work)
 
     def claim_block_notice(
-        self, target: Target, model: str | None, note: Note = write_nothing
+        self,
+        target: Target,
+        model: str | None,
+        note: Note = write_nothing,
+        *,
+        source: Source = "system",
     ) -> bool:
         """Tell whether this call is the one that tells the block's fallback.
 
         :param note: writes what is told, in the same transaction.
+        :param source: whose key answers; each is told for itself.
         """
-        return self._claim_edit(target, blocks.telling(model or blocks.NO_MODEL), note)
+        edit = blocks.telling(model or blocks.NO_MODEL, source)
+        return self._claim_edit(target, edit, note)
 
     def _claim_edit(
         self, target: Target, edit: blocks.Edit, note: Note = write_nothing

@@ -16,6 +16,8 @@ from ..ledger.audit import Audit
 from ..vault.database import Database
 from .alarms import Alarms
 from .changes import Change
+from .fallback import Fallback
+from .fallback import own_key_line
 from .news import host_id
 from .notices import build_notice
 from .notices import Notice
@@ -26,25 +28,6 @@ _log = logging.getLogger("flask_byok")
 
 #: Flashes the warning where a page is being made: ``(reason, provider_id)``.
 Flash = cabc.Callable[[str, str], None]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Fallback:
-    """The first call of an episode, or of a block, that ran on the system key.
-
-    :param company_id: the typed text.
-    :param provider: whose company key is out, for ``reason``.
-    :param episode: of its circuit; 0 when a block is the cause.
-    :param to_provider: whose system key answered.
-    :param at: the database's time, aware UTC.
-    """
-
-    company_id: str
-    provider: str
-    reason: str
-    episode: int
-    to_provider: str
-    at: dt.datetime
 
 
 class Teller(Alarms):
@@ -178,14 +161,30 @@ class Teller(Alarms):
 
     def _note_end(self, change: Change, now: dt.datetime) -> None:
         """Note that the company key serves again, where its fallback was noted."""
-        if change.fell_back and change.company_id is not None:
-            self._note(
-                change.company_id,
-                "fallback_ended",
-                change.provider,
-                {"reason": change.reason},
-                now,
-            )
+        company = change.company_id
+
+        if company is None:
+            return
+
+        def write(conn: sa.Connection) -> None:
+            if change.fell_back or self._is_own_key_noted(conn, change):
+                self._audit.write(
+                    conn,
+                    company,
+                    "fallback_ended",
+                    at=now,
+                    provider=change.provider,
+                    details={"reason": change.reason},
+                )
+
+        # Of a block, the row itself has told all.
+        if change.fell_back or change.kind == "closed":
+            self._database.record(write)
+
+    def _is_own_key_noted(self, conn: sa.Connection, change: Change) -> bool:
+        """Tell whether another own key answered in the episode that ends."""
+        line = own_key_line(change.credential_id, change.episode)
+        return self._audit.holds(conn, line)
 
     def _unreadable(self, change: Change, now: dt.datetime) -> None:
         log_event(
@@ -219,7 +218,7 @@ class Teller(Alarms):
             )
 
     def note_fallback(self, conn: sa.Connection, fallback: Fallback) -> None:
-        """Write into the history that the system key answers for a company key.
+        """Write into the history that another key answers for a company key.
 
         :param conn: inside the transaction that claims the telling.
         """
@@ -229,7 +228,12 @@ class Teller(Alarms):
             "fallback_started",
             at=fallback.at,
             provider=fallback.provider,
-            details={"reason": fallback.reason, "to": fallback.to_provider},
+            details={
+                "reason": fallback.reason,
+                "to": fallback.to_provider,
+                "source": fallback.source,
+            },
+            line_id=fallback.line_id,
         )
 
     def fell_back(self, fallback: Fallback) -> None:

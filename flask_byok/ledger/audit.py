@@ -49,7 +49,10 @@ class HistoryEntry:
     :param actor: who did it, as the host names people; ``None`` for nobody in person.
     :param action: a word of :data:`Action`.
     :param provider: ``None`` for an event of the whole company.
-    :param details: words of ours, such as ``from``, ``to`` and ``reason``.
+    :param details: words of ours, such as ``from``, ``to`` and ``reason``. Of
+        ``fallback_started``, ``to`` is the provider whose key answered, and ``source``
+        whose key that is: ``company`` or ``system``; lines of older versions have no
+        ``source`` and mean the system key.
     """
 
     at: dt.datetime
@@ -77,15 +80,18 @@ class Audit:
         actor: str | None = None,
         provider: str | None = None,
         details: cabc.Mapping[str, Detail] | None = None,
+        line_id: str | None = None,
     ) -> None:
         """Add an event inside the caller's transaction, so that both hold or none.
 
         :param company_id: the typed text.
         :param at: the database's time, aware UTC.
         :param details: words of ours; no key, no digits of one, no provider text.
+        :param line_id: a UUID as text, of a line that is to stand there once; any other
+            line has a random one.
         """
         row = {
-            "id": str(uuid.uuid4()),
+            "id": line_id or str(uuid.uuid4()),
             "company_id": company_id,
             "at": at,
             "actor": actor,
@@ -94,6 +100,12 @@ class Audit:
             "details": _render(details or {}),
         }
         conn.execute(sa.insert(self._table), fit(self._lengths, row))
+
+    def holds(self, conn: sa.Connection, line_id: str) -> bool:
+        """Tell whether a line stands there, inside the caller's transaction."""
+        columns = self._table.c
+        query = sa.select(columns.id).where(columns.id == line_id)
+        return conn.scalar(query) is not None
 
     def count(
         self,

@@ -47,6 +47,9 @@ _SENTENCES: t.Final[cabc.Mapping[str, str]] = {
     "fallback_started": N_(
         "Started using the key provided by {app}: the {provider} key did not work."
     ),
+    "own_key_started": N_(
+        "Started using your saved {other} key: the {provider} key did not work."
+    ),
     "fallback_ended": N_("The {provider} key works again and is used again."),
     "key_expiring": N_("Reminder: the {provider} key expires soon."),
     "budget_threshold": N_(
@@ -112,13 +115,15 @@ def _line(
     return HistoryLine(
         at=say("{time}", time=entry.at),
         what=join(
-            _what(entry, names), *_details(entry, names, registry), _span(episode)
+            _what(entry, names, registry),
+            *_details(entry, names, registry),
+            _span(episode),
         ),
         who=_who(entry, names),
     )
 
 
-def _what(entry: HistoryEntry, names: Names) -> Markup:
+def _what(entry: HistoryEntry, names: Names, registry: Registry) -> Markup:
     if entry.action == "policy_changed":
         return _policy_change(entry.details, names)
 
@@ -127,11 +132,20 @@ def _what(entry: HistoryEntry, names: Names) -> Markup:
     if message is None:
         return say("{action}", action=entry.action.replace("_", " "))
 
-    return names.say(message)
+    return names.say(message, other=_label(entry.details.get("to"), registry))
+
+
+def _label(provider: object, registry: Registry) -> str:
+    """Name a provider; one that was registered once by its identifier."""
+    text = str(provider or "")
+    return registry.get(text).label if text in registry.ids else text
 
 
 def _sentence_of(entry: HistoryEntry) -> str:
-    """Tell the end of an allowance from its last fifth: both are one action."""
+    """Tell apart what is one action: whose key took over, how much is used up."""
+    if entry.action == "fallback_started" and entry.details.get("source") == "company":
+        return "own_key_started"
+
     is_end = entry.details.get("percent") == 100
     ends = entry.action == "budget_threshold" and is_end
     return "budget_used_up" if ends else entry.action

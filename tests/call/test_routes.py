@@ -6,11 +6,13 @@ import collections.abc as cabc
 import typing as t
 
 import pytest
+import sqlalchemy as sa
 
 from flask_byok import BYOK
 from flask_byok import current_ai_client
 from flask_byok import errors
 from tests.support.calls import CallHost
+from tests.support.host import BETTER
 from tests.support.host import SYSTEM
 
 Make = cabc.Callable[..., CallHost]
@@ -39,6 +41,119 @@ def test_the_other_own_key_comes_before_the_system_key(any_host: CallHost) -> No
     assert any_host.paid == "cc"
     assert (answer.provider, answer.source) == ("CLAUDE", "company")
     assert not any_host.told("fallback_used") and any_host.client.fallback_active
+
+
+def lines(host: CallHost) -> list[tuple[str, str | None, dict[str, t.Any]]]:
+    """List the starts and ends in the history, oldest first."""
+    host.byok.state.database.flush(force=True)
+    return [
+        (entry.action.removeprefix("fallback_"), entry.provider, dict(entry.details))
+        for entry in reversed(host.byok.history(1, 100))
+        if entry.action.startswith("fallback_")
+    ]
+
+
+def to(provider: str, source: str, reason: str = "auth") -> dict[str, t.Any]:
+    """Give the details of a start."""
+    return {"reason": reason, "to": provider, "source": source}
+
+
+def test_an_own_key_that_takes_over_stands_in_the_history(any_host: CallHost) -> None:
+    """One line for its start and one for its end, and nobody is sent anything."""
+    any_host.store("OPENAI", "CLAUDE")
+    any_host.byok.set_policy(1, use_other_keys=True)
+    any_host.fail("revoked")
+    assert [any_host.chat().provider for _ in range(3)] == ["CLAUDE"] * 3
+    assert any_host.stream()
+    assert lines(any_host) == [("started", "OPENAI", to("CLAUDE", "company"))]
+    any_host.move_clock(minutes=20)
+    any_host.fail(None)
+    assert any_host.chat().provider == "OPENAI"
+    assert lines(any_host)[1:] == [("ended", "OPENAI", {"reason": "auth"})]
+    assert not any_host.told("fallback_used")
+
+
+def test_a_system_key_is_still_told_after_an_own_one(host: CallHost) -> None:
+    """In one episode the own key serves first, then the system key: each is told."""
+    host.store("OPENAI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=True)
+    host.fail("revoked")
+    host.chat()
+    host.fail("revoked", "CLAUDE")
+    assert host.chat().source == host.chat().source == "system"
+    assert lines(host) == [
+        ("started", "OPENAI", to("CLAUDE", "company")),
+        ("started", "OPENAI", to("OPENAI", "system")),
+    ]
+    assert len(host.told("fallback_used")) == 1
+    host.move_clock(minutes=20)
+    host.fail(None)
+    host.chat()
+    assert [line[0] for line in lines(host)] == ["started", "started", "ended"]
+
+
+def test_an_own_key_for_a_busy_model_stands_in_the_history(host: CallHost) -> None:
+    """A block is noted like an episode: once, with its end."""
+    host.store("OPENAI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=True)
+    host.fail("ratelimited_38s")
+    assert [host.chat().provider for _ in range(2)] == ["CLAUDE"] * 2
+    started = ("started", "OPENAI", to("CLAUDE", "company", "rate_limit"))
+    assert lines(host) == [started]
+    host.move_clock(minutes=5)
+    host.fail(None)
+    host.chat()
+    assert lines(host) == [started, ("ended", "OPENAI", {"reason": "rate_limit"})]
+
+
+@pytest.mark.parametrize("how", ["replaced", "tested"])
+def test_what_a_person_mends_has_its_end_in_the_history(
+    host: CallHost, how: str
+) -> None:
+    """A new key, or a test that finds the old one working."""
+    host.store("OPENAI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=True)
+    host.fail("revoked")
+    host.chat()
+    host.fail(None)
+
+    if how == "replaced":
+        host.byok.save_key(1, "OPENAI", BETTER)
+    else:
+        host.byok.test_connection(1, "OPENAI")
+
+    assert [line[0] for line in lines(host)] == ["started", "ended"]
+
+
+def test_an_episode_without_a_fallback_has_no_end(make: Make) -> None:
+    """Where nothing took over, nothing is said to be used again."""
+    host = make(BYOK_FALLBACK="never")
+    host.store()
+    host.fail("revoked")
+    host.refuse(errors.KeyRejected)
+    host.move_clock(minutes=20)
+    host.fail(None)
+    host.chat()
+    assert lines(host) == []
+
+
+def test_later_calls_of_an_episode_write_no_more(host: CallHost) -> None:
+    """Once the line stands there, a call on the other key asks for it no more."""
+    host.store("OPENAI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=True)
+    host.fail("revoked")
+    host.chat()
+    statements: list[str] = []
+
+    def keep(*event: t.Any) -> None:
+        statements.append(event[2])
+
+    engine = host.byok.state.database.engine
+    sa.event.listen(engine, "before_cursor_execute", keep)
+    host.chat()
+    sa.event.remove(engine, "before_cursor_execute", keep)
+    assert not [text for text in statements if "byok_audit" in text]
+    assert not [text for text in statements if text.startswith("SELECT")]
 
 
 @pytest.mark.parametrize("why", ["off", "scope", "raw model", "extra"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import logging
 
@@ -229,6 +230,21 @@ def test_fallback_of_a_block_is_told_once(room: CircuitRoom) -> None:
     assert room.circuits.claim_block_notice(room.credential(), MODEL)
     assert not room.circuits.claim_block_notice(room.credential(), MODEL)
     assert not room.circuits.claim_block_notice(room.credential(), "other")
+
+
+def test_each_source_of_a_block_is_told_once(room: CircuitRoom) -> None:
+    """That another own key answers is told beside the system key, and ends as well."""
+    room.fail("D", model=MODEL)
+    claim = functools.partial(
+        room.circuits.claim_block_notice, model=MODEL, source="company"
+    )
+    assert claim(room.credential())
+    assert not claim(room.credential())
+    change = room.circuits.unblock(room.credential(), MODEL, room.now())
+    assert change is not None and change.fell_back
+    room.fail("D", model=MODEL)
+    assert room.circuits.claim_block_notice(room.credential(), MODEL)
+    assert claim(room.credential())
 
 
 def test_block_that_waits_holds_here_already(room: CircuitRoom) -> None:

@@ -421,6 +421,58 @@ def test_closing_says_whether_the_fallback_was_told(room: CircuitRoom) -> None:
     assert change.fell_back
 
 
+# --- the line that another own key answers --------------------------------------------
+
+
+def test_one_line_of_forty(room: CircuitRoom, database_url: str) -> None:
+    """However many calls ran on another own key, their episode has one line."""
+    room.open_circuit()
+    act = circuit_room.act_note_own_key
+    noted = run_everywhere(act, database_url, dt.timedelta(0), episode=1)
+    noted += act(room, room.credential(), room.now(), 40, episode=1)
+    assert noted == 1 and len(room.lines()) == 1
+
+
+def test_a_line_and_a_notice_are_told_apart(room: CircuitRoom) -> None:
+    """Whichever key answers first, the other one's fallback is told as well."""
+    room.make_due()
+    note_own_key(room)
+    assert room.circuits.claim_fallback_notice(room.credential(), 1)
+    assert close(room) is not None
+    room.move(hours=1)
+    room.open_circuit()
+    assert room.circuits.claim_fallback_notice(room.credential(), 2)
+    note_own_key(room)
+    assert len(room.lines()) == 2
+
+
+@pytest.mark.parametrize("why", ["over", "replaced"])
+def test_no_line_of_what_is_over(room: CircuitRoom, why: str) -> None:
+    """A call that ends after its episode leaves no line that nothing would end."""
+    room.make_due()
+    seen, now = room.credential(), room.now()
+
+    if why == "over":
+        close(room)
+    else:
+        room.vault.change(generation=seen.generation + 1)
+
+    circuit_room.act_note_own_key(room, seen, now, 1, episode=1)
+    assert room.lines() == []
+
+
+def test_a_line_that_cannot_be_written_is_left_to_the_next(room: CircuitRoom) -> None:
+    """A locked row costs the call nothing but the line."""
+    room.open_circuit()
+
+    with room.locked():
+        note_own_key(room)
+
+    assert room.lines() == []
+    note_own_key(room)
+    assert len(room.lines()) == 1
+
+
 # --- unreadable keys ------------------------------------------------------------------
 
 
@@ -617,6 +669,12 @@ def minutes_out(room: CircuitRoom) -> float:
     until = room.credential().circuit.open_until
     assert until is not None
     return (until - room.now()).total_seconds() / 60
+
+
+def note_own_key(room: CircuitRoom) -> int:
+    credential, now = room.credential(), room.now()
+    episode = credential.circuit.episode
+    return circuit_room.act_note_own_key(room, credential, now, 0, episode=episode)
 
 
 def be_unreadable(room: CircuitRoom):

@@ -11,12 +11,15 @@ from flask_byok import current_ai_client
 from flask_byok import errors
 from tests.support.fault_room import FaultHost
 from tests.support.fault_room import PROVIDERS
+from tests.support.told import BLOCKED_TO_OWN
 from tests.support.told import BUSY
 from tests.support.told import BUSY_LONG
 from tests.support.told import CLOSED
 from tests.support.told import REJECTED
 from tests.support.told import REJECTED_OFF
+from tests.support.told import REJECTED_TO_OWN
 from tests.support.told import URGENT_OFF
+from tests.support.told import URGENT_TO_OWN
 
 Make = cabc.Callable[..., FaultHost]
 
@@ -27,7 +30,7 @@ BOUND: t.Final[dict[str, dict[str, t.Any]]] = {
 }
 
 
-@pytest.mark.fault(27, got="answer", served="c2 s0", seen=REJECTED_OFF)
+@pytest.mark.fault(27, got="answer", served="c2 s0", seen=REJECTED_TO_OWN)
 def test_second_key(host: FaultHost) -> None:
     """The company's other key answers; its managers read that prompts go elsewhere."""
     host.store("OPENAI", "CLAUDE")
@@ -236,7 +239,7 @@ def test_never(make: Make, fault: str, error: type[Exception]) -> None:
                 33,
                 got="answer",
                 served="c2 s0",
-                seen=REJECTED_OFF,
+                seen=REJECTED_TO_OWN,
                 when="rejected, with a second own key",
             ),
         ),
@@ -255,7 +258,7 @@ def test_never(make: Make, fault: str, error: type[Exception]) -> None:
                 33,
                 got="answer",
                 served="c2 s0",
-                seen=URGENT_OFF,
+                seen=URGENT_TO_OWN,
                 when="no credit, with a second own key",
             ),
         ),
@@ -265,7 +268,7 @@ def test_never(make: Make, fault: str, error: type[Exception]) -> None:
                 33,
                 got="answer",
                 served="c2 s0",
-                seen=REJECTED_OFF,
+                seen=REJECTED_TO_OWN,
                 when="forbidden, with a second own key",
             ),
         ),
@@ -275,7 +278,7 @@ def test_never(make: Make, fault: str, error: type[Exception]) -> None:
                 33,
                 got="answer",
                 served="c2 s0",
-                seen="banner",
+                seen=BLOCKED_TO_OWN,
                 when="no such model, with a second own key",
             ),
         ),
@@ -285,7 +288,7 @@ def test_never(make: Make, fault: str, error: type[Exception]) -> None:
                 33,
                 got="answer",
                 served="c2 s0",
-                seen="banner",
+                seen=BLOCKED_TO_OWN,
                 when="busy, with a second own key",
             ),
         ),

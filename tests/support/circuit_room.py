@@ -16,9 +16,11 @@ import sqlalchemy as sa
 
 from flask_byok.failover.changes import Change
 from flask_byok.failover.circuit import Circuits
+from flask_byok.failover.fallback import own_key_line
 from flask_byok.failover.reasons import CLASSES
 from flask_byok.failover.reasons import Letter
 from flask_byok.failover.verdict import Verdict
+from flask_byok.ledger.audit import Audit
 from flask_byok.ledger.usage import Ledger
 from flask_byok.vault.types import Credential
 from tests.support.processes import worker_context
@@ -68,6 +70,11 @@ class CircuitRoom:
         change = self.open_circuit(letter)
         assert change.until is not None
         self.move(seconds=(change.until - self.now()).total_seconds() + 1)
+
+    def lines(self) -> list[str]:
+        """List what stands in the history."""
+        history = Audit(self.vault.database, self.vault.tables).history(COMPANY)
+        return [entry.action for entry in history]
 
     @contextlib.contextmanager
     def locked(self) -> cabc.Iterator[None]:
@@ -195,6 +202,30 @@ def act_claim_notice(
 ) -> int:
     """Claim the notice of an episode; 1 for the winner."""
     return int(room.circuits.claim_fallback_notice(credential, episode))
+
+
+def act_note_own_key(
+    room: CircuitRoom,
+    credential: Credential,
+    now: dt.datetime,
+    caller: int,
+    *,
+    episode: int,
+) -> int:
+    """Note that another own key answers; 1 when this caller wrote the line."""
+    audit = Audit(room.vault.database, room.vault.tables)
+
+    def note(conn: sa.Connection) -> None:
+        audit.write(
+            conn,
+            COMPANY,
+            "fallback_started",
+            at=now,
+            provider=credential.provider,
+            line_id=own_key_line(credential.id, episode),
+        )
+
+    return int(room.circuits.note_own_key(credential, episode, note))
 
 
 def act_block_own_model(

@@ -30,6 +30,13 @@ URGENT_OFF: t.Final = f"{OFF} notice_due"
 #: The same for a key that was rejected or forbidden.
 REJECTED_OFF: t.Final = f"{URGENT_OFF} key_rejected"
 
+#: The same where another key of the company answered: the history alone tells that.
+URGENT_TO_OWN: t.Final = f"{URGENT_OFF} history:fallback_started"
+REJECTED_TO_OWN: t.Final = f"{REJECTED_OFF} history:fallback_started"
+
+#: One model of a key rests and another key of the company answered.
+BLOCKED_TO_OWN: t.Final = "banner history:fallback_started"
+
 #: One model rests for a moment and the system key answered.
 BUSY: t.Final = "flash fallback_used history:fallback_started"
 

@@ -247,6 +247,17 @@ def test_the_history_says_what_and_who(host: Host) -> None:
             "Started using the key provided by Studio: the OpenAI key did not work. "
             "Reason: OpenAI rejected it",
         ),
+        (
+            "fallback_started",
+            {"reason": "auth", "to": "CLAUDE", "source": "company"},
+            "Started using your saved Claude key: the OpenAI key did not work. "
+            "Reason: OpenAI rejected it",
+        ),
+        (
+            "fallback_started",
+            {"to": "OPENAI", "source": "system"},
+            "Started using the key provided by Studio: the OpenAI key did not work.",
+        ),
         ("fallback_ended", {"reason": "auth"}, "works again and is used again."),
         ("budget_threshold", {"percent": 80}, "80% of the allowance on the key"),
         ("budget_threshold", {"percent": 100}, "was used up."),
@@ -276,7 +287,7 @@ def test_the_history_says_what_and_who(host: Host) -> None:
         "Someone in your company",
         "The people who run Studio",
     ]
-    assert ends[10:] == ["Automatic"] * 6
+    assert ends[10:] == ["Automatic"] * 8
 
 
 def test_the_page_stays_small(make_host: MakeHost) -> None:
