@@ -65,6 +65,7 @@ class Audit:
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
         self._table = tables.audit
+        self._insert = sa.insert(tables.audit)
         self._lengths = text_lengths(tables.audit)
 
     def write(
@@ -93,7 +94,7 @@ class Audit:
             "provider": provider,
             "details": _render(details or {}),
         }
-        conn.execute(sa.insert(self._table), fit(self._lengths, row))
+        conn.execute(self._insert, fit(self._lengths, row))
 
     def count(
         self,
