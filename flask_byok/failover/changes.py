@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import typing as t
 
@@ -25,8 +24,7 @@ Kind = t.Literal[
 ]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(t.NamedTuple):
     """One change of a key's state that stands in the database now.
 
     :param company_id: the typed text; ``None`` for a system key.

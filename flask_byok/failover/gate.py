@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
+import typing as t
 
 from .changes import Target
 from .circuit import Circuits
@@ -14,8 +14,7 @@ from .reasons import Letter
 LEASE_MARGIN = 30.0
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Gate:
+class Gate(t.NamedTuple):
     """Whether a key may be tried, and as what.
 
     :param reason: why it may not; ``None`` when it may.

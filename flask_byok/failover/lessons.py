@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import typing as t
 
@@ -94,7 +93,7 @@ class Lessons:
             return None
 
         if verdict.letter == "B" and self._call.operation == "embeddings":
-            verdict = dataclasses.replace(verdict, model_scoped=True)
+            verdict = verdict._replace(model_scoped=True)
 
         return self._circuits.failed(
             step.target, verdict, now, model=step.route.model, token=step.gate.token

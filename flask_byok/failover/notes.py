@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 from ..errors import build_unreadable
 from ..errors import CallError
@@ -22,8 +23,7 @@ from .routes import Route
 from .verdict import Verdict
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class Step(t.NamedTuple):
     """A route, the key that stands for it, and whether that key may be tried."""
 
     route: Route
@@ -31,8 +31,7 @@ class Step:
     gate: Gate
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Out:
+class Out(t.NamedTuple):
     """Why the company's first key does not serve this call.
 
     :param episode: of its circuit; ``None`` when the circuit is not the cause.

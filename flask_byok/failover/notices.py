@@ -68,8 +68,7 @@ class Notice:
     until: dt.datetime | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Due:
+class Due(t.NamedTuple):
     """A notice that is due, whoever claims it."""
 
     kind: NoticeKind
@@ -78,8 +77,7 @@ class Due:
     until: dt.datetime | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Trouble:
+class _Trouble(t.NamedTuple):
     """Why a key is out.
 
     :param is_told: this very trouble has had its notice.

@@ -9,7 +9,6 @@ there.
 from __future__ import annotations
 
 import collections.abc as cabc
-import dataclasses
 import typing as t
 
 from ..config import Policy
@@ -29,8 +28,7 @@ DEFAULT: t.Final = "default"
 THOUGHTS: t.Final = "thoughts"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Route:
+class Route(t.NamedTuple):
     """One candidate: a provider, a model there, and the key that pays.
 
     :param credential: the company's stored key; ``None`` on a system route.
@@ -46,8 +44,7 @@ class Route:
     dropped: tuple[str, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
+class Ask(t.NamedTuple):
     """What decides about routes: the model asked for, and how bound the call is.
 
     :param model: a name of ``BYOK_MODELS``, a model id, or ``None``.
@@ -253,9 +250,7 @@ def _drop_abroad(routes: list[Route], names: tuple[str, ...]) -> list[Route]:
     """Leave out what was meant for the first provider where another one answers."""
     homes = {route.provider.id for route in routes[:1]}
     return [
-        route
-        if route.provider.id in homes
-        else dataclasses.replace(route, dropped=names)
+        route if route.provider.id in homes else route._replace(dropped=names)
         for route in routes
     ]
 
@@ -266,6 +261,6 @@ def _drop_thoughts(routes: list[Route], keeper: Keeper) -> list[Route]:
     return [
         route
         if position == 0 or (keeper == "model" and route.model in models)
-        else dataclasses.replace(route, dropped=(*route.dropped, THOUGHTS))
+        else route._replace(dropped=(*route.dropped, THOUGHTS))
         for position, route in enumerate(routes)
     ]

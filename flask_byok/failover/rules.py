@@ -64,8 +64,7 @@ class Dialect:
     read_marks: cabc.Callable[[Failure], tuple[str, ...]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Facts:
+class Facts(t.NamedTuple):
     """A failure as the rules look at it.
 
     :param status: as received; of an error inside a 2xx the one its word stands for,

@@ -7,7 +7,6 @@ a new key: what the old one suffered is forgotten.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import typing as t
 import uuid
 
@@ -51,8 +50,7 @@ FRESH: t.Final[dict[str, t.Any]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class SystemKey:
+class SystemKey(t.NamedTuple):
     """One of the operator's keys, with the state of its circuit.
 
     :param fingerprint: keyed; tells nothing about the key to who has no master key.

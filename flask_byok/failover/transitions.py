@@ -6,8 +6,9 @@ these tell a process what it may already act on while its write has to wait.
 
 from __future__ import annotations
 
-import dataclasses
+import collections.abc as cabc
 import datetime as dt
+import types
 import typing as t
 
 from ..vault.types import CircuitState
@@ -21,8 +22,7 @@ from .verdict import Verdict
 CONTINUES: t.Final = dt.timedelta(minutes=10)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Opening:
+class Opening(t.NamedTuple):
     """The columns an opening circuit is given.
 
     :param due: the notice for the company that this opening claims.
@@ -37,7 +37,7 @@ class Opening:
     episode: int
     episode_at: dt.datetime
     due: Due | None = None
-    marks: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    marks: cabc.Mapping[str, t.Any] = types.MappingProxyType({})
 
     def values(self) -> dict[str, t.Any]:
         """Give the columns to write."""
@@ -96,7 +96,7 @@ def claim_notice(state: CircuitState, opening: Opening, now: dt.datetime) -> Ope
     if due is None:
         return opening
 
-    return dataclasses.replace(opening, due=due, marks=build_marks(after, due, now))
+    return opening._replace(due=due, marks=build_marks(after, due, now))
 
 
 def opened(state: CircuitState, opening: Opening, threshold: int) -> CircuitState:

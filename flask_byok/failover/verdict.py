@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
+import typing as t
 
 from .reasons import CLASSES
 from .reasons import FailureClass
@@ -11,8 +11,7 @@ from .reasons import Letter
 from .reasons import Reason
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(t.NamedTuple):
     """The judgement of one failed attempt. Holds no words of a provider's own.
 
     :param code: from our own vocabulary; ``None`` for every other code.

@@ -49,7 +49,8 @@ from .watch import CallWatch
 T = t.TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+# Changed by nobody; frozen, it would take twice as long to build.
+@dataclasses.dataclass(kw_only=True, slots=True)
 class Arrived(t.Generic[T]):
     """An answer, or an opened stream, the way it came, and its line in the ledger.
 
@@ -64,8 +65,7 @@ class Arrived(t.Generic[T]):
     attempts: tuple[Attempt, ...]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Failed:
+class _Failed(t.NamedTuple):
     """One request that brought no answer."""
 
     failure: Failure
@@ -128,7 +128,7 @@ class Walk(t.Generic[T]):
             allowed = is_company or self._limits.may_use_system_key()
 
             if step.gate.is_circuit and may_try_last(step.gate.letter) and allowed:
-                return self._try(dataclasses.replace(step, gate=OPEN), False)
+                return self._try(step._replace(gate=OPEN), False)
 
         return None
 

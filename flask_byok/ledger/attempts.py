@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import typing as t
 
@@ -45,8 +44,7 @@ class AttemptEnd(t.NamedTuple):
     usage: Usage | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Amounts:
+class Amounts(t.NamedTuple):
     """What one attempt takes from a month.
 
     :param micros: millionths of a US dollar.
@@ -57,8 +55,7 @@ class Amounts:
     micros: int
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Reserved:
+class Reserved(t.NamedTuple):
     """What is reserved for one attempt, beside its one request.
 
     :param micros: millionths of a US dollar; ``None`` when the model is not priced.
@@ -73,8 +70,7 @@ class Reserved:
         return Amounts(requests=1, tokens=self.tokens, micros=self.micros or 0)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Started:
+class Started(t.NamedTuple):
     """An attempt on a system key that is under way; hand it to ``settle``.
 
     :param id: of the row, for ever: usable as a key for exports.

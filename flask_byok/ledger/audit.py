@@ -68,6 +68,7 @@ class Audit:
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
         self._table = tables.audit
+        self._insert = sa.insert(tables.audit)
         self._lengths = text_lengths(tables.audit)
 
     def write(
@@ -99,7 +100,7 @@ class Audit:
             "provider": provider,
             "details": _render(details or {}),
         }
-        conn.execute(sa.insert(self._table), fit(self._lengths, row))
+        conn.execute(self._insert, fit(self._lengths, row))
 
     def holds(self, conn: sa.Connection, line_id: str) -> bool:
         """Tell whether a line stands there, inside the caller's transaction."""

@@ -22,6 +22,9 @@ from .rows import text_lengths
 #: How a forgotten attempt ends: it was sent, and nobody knows what it used.
 FORGOTTEN: t.Final = AttemptEnd(state="unknown", reason="timeout")
 
+#: The parameter that names the attempt; no column is called so.
+_ID: t.Final = "byok_attempt_id"
+
 
 class Settlement:
     """Ends started attempts, with the budget in the same transaction.
@@ -39,6 +42,7 @@ class Settlement:
     ) -> None:
         self._database = database
         self._table = tables.attempt
+        self._ending = _build_ending(tables.attempt)
         self._lengths = text_lengths(tables.attempt)
         self._budget = Budget(database, tables, limits)
         self._crossed = crossed
@@ -57,14 +61,9 @@ class Settlement:
 
         :param reserved: ``None`` when nothing was: there is nothing to charge then.
         """
-        columns = self._table.c
-        update = (
-            sa.update(self._table)
-            .where(columns.id == attempt_id, columns.state == "started")
-            .values(fit(self._lengths, end_values(end, cost_micros)))
-        )
+        values = fit(self._lengths, end_values(end, cost_micros))
 
-        if conn.execute(update).rowcount != 1:
+        if conn.execute(self._ending, {_ID: attempt_id, **values}).rowcount != 1:
             return None
 
         if reserved is None:
@@ -158,3 +157,10 @@ class Settlement:
 
         self.tell(crossings or ())
         return crossings is not None
+
+
+def _build_ending(table: sa.Table) -> sa.Update:
+    """Build the UPDATE that ends a started attempt; what it sets comes with values."""
+    return sa.update(table).where(
+        table.c.id == sa.bindparam(_ID), table.c.state == "started"
+    )

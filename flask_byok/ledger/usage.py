@@ -8,7 +8,6 @@ one, and settled exactly once afterwards.
 from __future__ import annotations
 
 import collections.abc as cabc
-import dataclasses
 import datetime as dt
 import logging
 import random
@@ -177,7 +176,7 @@ class Ledger:
             return self._start_unlimited(started)
 
         reserved = self._reservations.estimate(start, estimate, now)
-        started = dataclasses.replace(started, reserved=reserved)
+        started = started._replace(reserved=reserved)
         self._reservations.reserve(started, reserved)
         return started
 
@@ -187,7 +186,7 @@ class Ledger:
             self._database.try_insert(self._insertion, row)
         except WriteBusy:
             # Written whole when it is settled.
-            return dataclasses.replace(started, written=False)
+            return started._replace(written=False)
 
         return started
 

@@ -54,7 +54,8 @@ class Auth(t.NamedTuple):
     plain_http: bool = False
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+# Changed by nobody; frozen, it would take twice as long to build.
+@dataclasses.dataclass(kw_only=True, slots=True)
 class HttpAnswer:
     """A whole answer.
 

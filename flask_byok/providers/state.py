@@ -26,8 +26,7 @@ _ACCOUNT: t.Final = "account"
 _RAW: t.Final = "raw_arguments"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
+class Origin(t.NamedTuple):
     """Where an answer comes from, or a request goes to.
 
     :param dialect: the name under which the wire reads and writes its entries.

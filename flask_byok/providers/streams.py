@@ -71,8 +71,7 @@ class OpenState:
         return {self.name: {**self.entries, **grown}}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Mark:
+class _Mark(t.NamedTuple):
     """What stands behind so many pieces of text.
 
     :param what: a call, a state, or ``None`` where a text ends and another begins.

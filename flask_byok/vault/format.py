@@ -6,7 +6,6 @@ Nothing secret is known here: no function of this file sees a key of any kind.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import struct
 import typing as t
@@ -49,8 +48,7 @@ _RECORD: t.Final = re.compile(
 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class SealContext:
+class SealContext(t.NamedTuple):
     """What a sealed key is bound to, besides the app's namespace."""
 
     #: ``api-key`` for a stored key, ``api-key-draft`` for one that is not saved yet.

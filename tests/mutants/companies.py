@@ -275,11 +275,9 @@ HISTORY: t.Final = (
         edits=(
             Edit(
                 "ledger/audit.py",
-                "        conn.execute(sa.insert(self._table), fit(self._lengths, "
-                "row))\n",
+                "        conn.execute(self._insert, fit(self._lengths, row))\n",
                 "        with self._database.write() as own:\n"
-                "            own.execute(sa.insert(self._table), "
-                "fit(self._lengths, row))\n",
+                "            own.execute(self._insert, fit(self._lengths, row))\n",
             ),
         ),
         tests=(
@@ -294,11 +292,9 @@ HISTORY: t.Final = (
         edits=(
             Edit(
                 "ledger/audit.py",
-                "        conn.execute(sa.insert(self._table), fit(self._lengths, "
-                "row))\n",
+                "        conn.execute(self._insert, fit(self._lengths, row))\n",
                 "        try:\n"
-                "            conn.execute(sa.insert(self._table), "
-                "fit(self._lengths, row))\n"
+                "            conn.execute(self._insert, fit(self._lengths, row))\n"
                 "        except sa.exc.SQLAlchemyError:\n"
                 "            pass\n",
             ),
