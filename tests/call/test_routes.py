@@ -137,6 +137,18 @@ def test_an_episode_without_a_fallback_has_no_end(make: Make) -> None:
     assert lines(host) == []
 
 
+def test_a_key_that_is_out_and_answers_took_over_from_nobody(make: Make) -> None:
+    """The last resort asks it all the same; a list of models closes no circuit."""
+    host = make(BYOK_FALLBACK="never")
+    host.store()
+    host.fail("outage")
+    host.refuse(errors.ProviderOutage)
+    host.refuse(errors.ProviderOutage)
+    host.fail(None)
+    assert host.counted(host.client.models)
+    assert host.circuit().circuit == "open" and lines(host) == []
+
+
 def test_later_calls_of_an_episode_write_no_more(host: CallHost) -> None:
     """Once the line stands there, a call on the other key asks for it no more."""
     host.store("OPENAI", "CLAUDE")
