@@ -42,6 +42,10 @@ _NAMES: t.Final[cabc.Mapping[str, str]] = {
     "money": "micros",
 }
 
+#: The parameters of statements that are built once; no column is called so.
+_COMPANY: t.Final = "byok_month_company"
+_PERIOD: t.Final = "byok_month_period"
+
 _COUNTERS: t.Final = tuple(
     f"{kind}_{name}" for kind in ("reserved", "used") for name in _NAMES.values()
 )
@@ -99,6 +103,8 @@ class Budget:
         self._database = database
         self._table = tables.budget
         self._limits = dict(limits)
+        self._reserving = _build_reserving(tables.budget, self._limits)
+        self._settling = _build_settling(tables.budget)
 
     @property
     def limits_money(self) -> bool:
@@ -112,36 +118,13 @@ class Budget:
 
         :return: ``False`` when a limit is reached, or the month has no row yet.
         """
-        columns = self._table.c
-        update = (
-            sa.update(self._table)
-            .where(*self._month(company_id, period), *self._within(wanted))
-            .values(
-                reserved_requests=columns.reserved_requests + wanted.requests,
-                reserved_tokens=columns.reserved_tokens + wanted.tokens,
-                reserved_micros=columns.reserved_micros + wanted.micros,
-            )
-        )
-        return conn.execute(update).rowcount == 1
-
-    def _month(
-        self, company_id: str, period: str
-    ) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-        columns = self._table.c
-        return (columns.company_id == company_id, columns.period == period)
-
-    def _within(self, wanted: Amounts) -> cabc.Iterator[sa.ColumnElement[bool]]:
-        columns = self._table.c
-
-        for unit, limit in self._limits.items():
-            name = _NAMES[unit]
-            taken = columns[f"used_{name}"] + columns[f"reserved_{name}"]
-            yield taken + _amount(wanted, unit) <= limit
+        values = {**_names(company_id, period), **_parameters("wanted", wanted)}
+        return conn.execute(self._reserving, values).rowcount == 1
 
     def has_month(self, conn: sa.Connection, company_id: str, period: str) -> bool:
         """Tell whether the month's row exists."""
-        query = sa.select(self._table.c.period).where(*self._month(company_id, period))
-        return conn.execute(query).first() is not None
+        query = sa.select(self._table.c.period).where(_month_is_named(self._table))
+        return conn.execute(query, _names(company_id, period)).first() is not None
 
     def make_month(self, company_id: str, period: str, wait: float) -> None:
         """Make the month's row, in a transaction of its own.
@@ -174,19 +157,12 @@ class Budget:
         :return: what was crossed by this use. The row is locked from here to the end of
             the transaction, so that of many at once exactly one crosses.
         """
-        columns = self._table.c
-        conn.execute(
-            sa.update(self._table)
-            .where(*self._month(company_id, period))
-            .values(
-                reserved_requests=columns.reserved_requests - reserved.requests,
-                used_requests=columns.used_requests + used.requests,
-                reserved_tokens=columns.reserved_tokens - reserved.tokens,
-                used_tokens=columns.used_tokens + used.tokens,
-                reserved_micros=columns.reserved_micros - reserved.micros,
-                used_micros=columns.used_micros + used.micros,
-            )
-        )
+        values = {
+            **_names(company_id, period),
+            **_parameters("reserved", reserved),
+            **_parameters("used", used),
+        }
+        conn.execute(self._settling, values)
         return list(self._crossed(conn, company_id, period, used))
 
     def _crossed(
@@ -202,8 +178,8 @@ class Budget:
             return
 
         used = [self._table.c[f"used_{_NAMES[unit]}"] for unit in units]
-        query = sa.select(*used).where(*self._month(company_id, period))
-        row = conn.execute(query).one()
+        query = sa.select(*used).where(_month_is_named(self._table))
+        row = conn.execute(query, _names(company_id, period)).one()
 
         for unit, after in zip(units, row, strict=True):
             limit = self._limits[unit]
@@ -226,10 +202,11 @@ class Budget:
 
         :raises StateUnavailable: when the row cannot be read.
         """
-        query = sa.select(self._table).where(*self._month(company_id, period_of(now)))
+        query = sa.select(self._table).where(_month_is_named(self._table))
+        names = _names(company_id, period_of(now))
 
         with self._database.read() as conn:
-            row = conn.execute(query).mappings().one_or_none()
+            row = conn.execute(query, names).mappings().one_or_none()
 
         counters = dict.fromkeys(_COUNTERS, 0) if row is None else row
         return [
@@ -247,3 +224,61 @@ class Budget:
 
 def _amount(amounts: Amounts, unit: str) -> int:
     return t.cast("int", getattr(amounts, _NAMES[unit]))
+
+
+def _build_reserving(table: sa.Table, limits: cabc.Mapping[str, int]) -> sa.Update:
+    """Build the UPDATE that takes what is wanted, if every limit holds afterwards."""
+    return (
+        sa.update(table)
+        .where(_month_is_named(table), *_within(table, limits))
+        .values(
+            {
+                f"reserved_{name}": table.c[f"reserved_{name}"] + _named("wanted", name)
+                for name in _NAMES.values()
+            }
+        )
+    )
+
+
+def _within(
+    table: sa.Table, limits: cabc.Mapping[str, int]
+) -> cabc.Iterator[sa.ColumnElement[bool]]:
+    for unit, limit in limits.items():
+        name = _NAMES[unit]
+        taken = table.c[f"used_{name}"] + table.c[f"reserved_{name}"]
+        yield taken + _named("wanted", name) <= limit
+
+
+def _build_settling(table: sa.Table) -> sa.Update:
+    """Build the UPDATE that turns what was reserved into what was used."""
+    reserved = {
+        f"reserved_{name}": table.c[f"reserved_{name}"] - _named("reserved", name)
+        for name in _NAMES.values()
+    }
+    used = {
+        f"used_{name}": table.c[f"used_{name}"] + _named("used", name)
+        for name in _NAMES.values()
+    }
+    return sa.update(table).where(_month_is_named(table)).values(reserved | used)
+
+
+def _month_is_named(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Build the condition that a row is the month its parameters name."""
+    return sa.and_(
+        table.c.company_id == sa.bindparam(_COMPANY),
+        table.c.period == sa.bindparam(_PERIOD),
+    )
+
+
+def _names(company_id: str, period: str) -> dict[str, str]:
+    """Give the parameters that name a month."""
+    return {_COMPANY: company_id, _PERIOD: period}
+
+
+def _named(what: str, name: str) -> sa.BindParameter[int]:
+    return sa.bindparam(f"byok_{what}_{name}", type_=sa.BigInteger())
+
+
+def _parameters(what: str, amounts: Amounts) -> dict[str, int]:
+    """Give the values of the parameters that :func:`_named` makes."""
+    return {f"byok_{what}_{name}": value for name, value in amounts._asdict().items()}

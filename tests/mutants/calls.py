@@ -169,8 +169,8 @@ POLICIES: t.Final = (
         edits=(
             Edit(
                 "ledger/budget.py",
-                "            yield taken + _amount(wanted, unit) <= limit\n",
-                "            yield taken + _amount(wanted, unit) <= limit + 10**9\n",
+                '        yield taken + _named("wanted", name) <= limit\n',
+                '        yield taken + _named("wanted", name) <= limit + 10**9\n',
             ),
         ),
         tests=(

@@ -75,8 +75,8 @@ FILTERS: t.Final = (
     _filter(
         "budget",
         "ledger/budget.py",
-        "return (columns.company_id == company_id, columns.period == period)",
-        "return (columns.period == period, columns.period == period)",
+        "        table.c.company_id == sa.bindparam(_COMPANY),\n",
+        "        table.c.company_id == table.c.company_id,\n",
         "tests/ledger/test_allowances_apart.py",
     ),
     _filter(
