@@ -13,7 +13,9 @@ from .conftest import text_of
 
 def shown(page: str) -> tuple[str, str]:
     """Read in which language, and which way, the part that is ours comes."""
-    found = re.search(r'<div class="byok byok-\w+"[^>]*? lang="([^"]+)" dir="(\w+)"', page)
+    found = re.search(
+        r'<div class="byok byok-\w+"[^>]*? lang="([^"]+)" dir="(\w+)"', page
+    )
     assert found is not None
     return found[1], found[2]
 
