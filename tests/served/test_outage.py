@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from flask_byok.testing import Simulator
@@ -23,7 +24,7 @@ def test_an_outage_wastes_two_requests_and_one_per_pause(
     """
     config = config_of(simulator)
     order = {"company": 1, "prompt": "Say hello."}
-    wasted: dict[int, int] = {}
+    tried: list[float] = []
 
     with calling(postgresql_url, simulator, **config) as host:
         host.store()
@@ -36,12 +37,18 @@ def test_an_outage_wastes_two_requests_and_one_per_pause(
                 assert served.ask("chat", **order)["source"] == "system"
 
             assert host.paid == "cscs"
+            opened = time.monotonic()
 
             for second in range(5, 61, 5):
                 served.move_clock(second)
                 assert ends(served.meet(order)) == {"system": WORKERS * THREADS}
-                wasted[second] = host.paid.count("c")
+                # The clock goes on meanwhile, more so on a busy machine.
+                passed = second + time.monotonic() - opened
+                tried += [passed] * host.paid.count("c")
+
+                if passed > 80:
+                    break
 
     # The first pause takes 30 s, ten percent more or less; the second one takes 60.
-    assert sum(wasted.values()) == 1
-    assert wasted[30] + wasted[35] == 1
+    assert len(tried) == 1
+    assert tried[0] > 27
