@@ -90,7 +90,7 @@ def test_kms_itself_binds_a_wrap_to_its_record(moto: Moto) -> None:
     service = AwsKms(arn, endpoint_url=moto.url)
     data_key, wrap = service.make_data_key({"company": "i:1"}, 5.0)
     ring = ring_on(moto.url, arn)
-    moved = dataclasses.replace(HERE, company="i:43")
+    moved = HERE._replace(company="i:43")
 
     assert service.unwrap(wrap, {"company": "i:1"}, 5.0) == data_key
     assert service.unwrap(wrap, {"company": "i:2"}, 5.0) is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 import logging
 import pathlib
@@ -107,7 +106,7 @@ def test_a_moved_row_or_a_damaged_wrap_is_refused(transit: Transit) -> None:
     """Vault says 400, and that is no outage: trying again would not help."""
     ring = ring_on(transit)
     blob = ring.seal(API_KEY, HERE)
-    moved = dataclasses.replace(HERE, company="i:43")
+    moved = HERE._replace(company="i:43")
     damaged = blob[:20] + bytes([blob[20] ^ 1]) + blob[21:]
     no_text = blob[:20] + b"\xff" + blob[21:]
 

@@ -234,7 +234,8 @@ def test_rows_that_are_there_already_keep_no_others_back(
 
     room.database.flush(force=True)
     assert ids(room) == ["i:0", "i:1", "i:2", "i:3"]
-    assert (room.database.pending, caplog.text) == (0, "")
+    assert room.database.pending == 0
+    assert not [one for one in caplog.records if one.name.startswith("flask_byok")]
 
 
 def test_a_row_that_is_refused_keeps_no_others_back(
@@ -254,14 +255,14 @@ def test_threads_that_call_at_once_lose_no_row(sqlite_room: Room) -> None:
     """Each is refused for the others, and the rows pile up on a healthy database."""
     insertion = insertion_of(sqlite_room)
     table = sqlite_room.tables.attempt
-    database = Database(lambda: sqlite_room.host, buffer_limit=100)
+    database = Database(lambda: sqlite_room.host)
 
     def call(thread: int) -> None:
-        for number in range(200):
+        for number in range(400):
             database.record_row(insertion, any_row(table, f"{thread}-{number}"))
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(call, range(8)))
 
     database.close()
-    assert (database.lost, len(ids(sqlite_room))) == (0, 1600)
+    assert (database.lost, len(ids(sqlite_room))) == (0, 3200)

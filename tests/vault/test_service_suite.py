@@ -67,7 +67,7 @@ def test_a_published_blob_opens_in_both_programs(vector: Vector) -> None:
     """Given the data key, the program of the documentation reads the same."""
     ring = service_vectors.ring_of(vector)
     opened = ring.open(vector.blob, vector.context, key_id=vector.key_id)
-    parts = dataclasses.asdict(vector.context)
+    parts = vector.context._asdict()
     data_key = service_vectors.DATA_KEYS[vector.key_id]
     second = opener.open_blob(
         vector.blob, data_key, namespace=vector.namespace, **parts
@@ -103,7 +103,7 @@ def test_what_is_sealed_opens_in_both_programs(api_key: str) -> None:
     service = service_vectors.Unwrapped(bytes(range(7, 39)), b"w" * 200)
     ring = ring_with(service)
     blob = ring.seal(Secret(api_key), HERE)
-    parts = dataclasses.asdict(HERE)
+    parts = HERE._asdict()
 
     assert ring.open(blob, HERE, key_id="kms1").reveal() == api_key
     assert (
@@ -219,7 +219,7 @@ def test_a_moved_row_does_not_open(
     changes: dict[str, str], service: KeyService | None
 ) -> None:
     """Whether or not the service binds the record itself, the derivation does."""
-    there = dataclasses.replace(HERE, **changes)
+    there = HERE._replace(**changes)
     ring = FIXED if service is None else ring_with(service)
     blob = S1.blob if service is None else ring.seal(API_KEY, HERE)
 
@@ -393,7 +393,7 @@ def test_a_provider_that_answers_wrongly_is_unavailable(made: t.Any) -> None:
 
 
 SHORT = ring_with(service_vectors.Unwrapped(service_vectors.DATA_KEYS["kms1"][:31]))
-MOVED = dataclasses.replace(HERE, company="i:42")
+MOVED = HERE._replace(company="i:42")
 
 
 def report_of(fail: cabc.Callable[[], object]) -> str:
