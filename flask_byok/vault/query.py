@@ -74,6 +74,7 @@ class Rendered:
         }
         self._sql = wrap(str(compiled))
         self._names = tuple(processors)
+        self._may_lack = isinstance(prepared, Insertion)
         self._places: tuple[str, ...] | None = getattr(compiled, "positiontup", None)
         self._processors = [(name, p) for name, p in processors.items() if p]
 
@@ -99,8 +100,14 @@ class Rendered:
         return cursor
 
     def _values(self, given: cabc.Mapping[str, object]) -> t.Any:
-        """Give the parameters as the driver takes them."""
-        named = {name: given.get(name) for name in self._names}
+        """Give the parameters as the driver takes them.
+
+        :raises KeyError: when a query lacks one; NULL would find nothing, in silence.
+        """
+        if self._may_lack:
+            named = {name: given.get(name) for name in self._names}
+        else:
+            named = {name: given[name] for name in self._names}
 
         for name, process in self._processors:
             named[name] = process(named[name])
