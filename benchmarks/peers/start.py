@@ -109,8 +109,9 @@ def _memory(setting: Setting) -> Results:
     try:
         return {
             "memory": ((library - bare) / 1024,),
-            "memory, company": (ours.ask("grow", number),),
-            "memory, SDK kept": (kept.ask("grow", number),),
+            # In whole KiB: a page more or less, shared by all of them, is no growth.
+            "memory, company": (round(ours.ask("grow", number)),),
+            "memory, SDK kept": (round(kept.ask("grow", number)),),
         }
     finally:
         ours.close()
