@@ -77,7 +77,8 @@ class ApiKeyFilter(logging.Filter):
 
         if message is None:
             # logging would print message, arguments and error to stderr as they are.
-            record.msg, record.args = self.mask(f"{record.msg} {arguments}"), None
+            text = f"{_print(record.msg, str)} {arguments}"
+            record.msg, record.args = self.mask(text), None
             return
 
         shown = self.mask(message)
@@ -139,8 +140,8 @@ def _read_exception(record: logging.LogRecord) -> str:
         return f"<no traceback: {type(error).__name__}>"
 
 
-def _print(value: object) -> str:
+def _print(value: object, way: cabc.Callable[[object], str] = repr) -> str:
     try:
-        return repr(value)
+        return way(value)
     except Exception as error:
-        return f"<no repr: {type(error).__name__}>"
+        return f"<no {way.__name__}: {type(error).__name__}>"

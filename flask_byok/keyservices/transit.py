@@ -73,7 +73,7 @@ class VaultTransit(KeyService):
     ) -> None:
         super().__init__(timeout=timeout)
         self._origin, self._mount, self._key = _read_url(url)
-        self._token = token
+        self._token = Secret(token.strip()) if isinstance(token, str) else token
         self._token_file = token_file
         self._sender = Sender(timeout, ca_file=_read_ca_file(ca_file))
 

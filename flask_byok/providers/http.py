@@ -90,15 +90,26 @@ class Sender:
         self._connect_timeout = connect_timeout
         self._pool_size = pool_size
         self._ca_file = ca_file
-        self._open()
+        # By process. What a parent made is kept, not closed: its locks may be held.
+        self._adapters: dict[int, _Adapter] = {}
 
-    def _open(self) -> None:
-        self._process = os.getpid()
-        self._adapter = _Adapter(self._pool_size, self._ca_file)
+    def _own(self) -> _Adapter:
+        """Find the adapter of this process: a fork must not share connections.
+
+        One step for all threads: none of them meets the parent's meanwhile.
+        """
+        process = os.getpid()
+        adapter = self._adapters.get(process)
+
+        if adapter is None:
+            made = _Adapter(self._pool_size, self._ca_file)
+            adapter = self._adapters.setdefault(process, made)
+
+        return adapter
 
     def close(self) -> None:
         """Close the idle connections. The sender stays usable."""
-        self._adapter.close()
+        self._own().close()
 
     def send(
         self,
@@ -143,11 +154,6 @@ class Sender:
         :param hangup: in the hand of one who may leave, in another thread.
         :raise AttemptFailed: when no status came, or a 3xx.
         """
-        if self._process != os.getpid():
-            # The parent's pools are kept, not closed: their locks may be held.
-            self._inherited = self._adapter
-            self._open()
-
         watch = Watch(deadline, self._connect_timeout)
 
         if hangup is not None:
@@ -180,7 +186,7 @@ class Sender:
             return None, error.with_traceback(None)
 
         try:
-            response = self._adapter.send(
+            response = self._own().send(
                 prepared, stream=True, timeout=t.cast(t.Any, WatchedTimeout(watch))
             )
             return response.raw, None

@@ -54,6 +54,13 @@ class LocalKey:
         self._master_bytes = decode(master_key)
         self._info_start = info_start(LOCAL + key_id.encode("ascii"))
 
+    # Both, as in Secret: the slots would be handed out, the master key among them.
+    def __getstate__(self) -> t.NoReturn:
+        raise TypeError("A master key is not pickled or copied.")
+
+    def __reduce_ex__(self, protocol: t.SupportsIndex) -> t.NoReturn:
+        raise TypeError("A master key is not pickled or copied.")
+
     def new(self, header: bytes, context: KeyContext) -> tuple[bytes, bytes]:
         """Draw a salt and derive a record's keys with it."""
         salt = os.urandom(SALT_LENGTH)

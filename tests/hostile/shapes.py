@@ -8,6 +8,7 @@ import typing as t
 
 from flask_byok.providers.base import Provider
 from flask_byok.providers.claude import ClaudeProvider
+from flask_byok.providers.compatible import OpenAICompatible
 from flask_byok.providers.gemini import GeminiProvider
 from flask_byok.providers.openai import OpenAIProvider
 
@@ -17,6 +18,14 @@ PROVIDERS: t.Final[cabc.Mapping[str, Provider]] = {
     "gemini": GeminiProvider(),
     "openai": OpenAIProvider(),
     "openai-chat": OpenAIProvider(api="chat"),
+}
+
+#: Whose lists of models differ: vendors say more of a model than OPENAI does.
+LISTERS: t.Final[cabc.Mapping[str, Provider]] = {
+    **PROVIDERS,
+    "vendor": OpenAICompatible(
+        id="VENDOR", label="Vendor", base_url="https://v.test/v1"
+    ),
 }
 
 _FUNCTION: t.Final = {"name": "look_up", "arguments": '{"a": 1}'}
@@ -199,6 +208,8 @@ STREAMS: t.Final[cabc.Mapping[str, list[t.Any]]] = {
     ],
 }
 
+_OPENAI_MODEL: t.Final = {"id": "gpt-6-sol", "created": 1, "owned_by": "system"}
+
 #: Lists of models, of one page and of more.
 LISTS: t.Final[cabc.Mapping[str, t.Any]] = {
     "claude": {
@@ -216,8 +227,25 @@ LISTS: t.Final[cabc.Mapping[str, t.Any]] = {
         ],
         "nextPageToken": "p",
     },
-    "openai": {"data": [{"id": "gpt-6-sol"}]},
-    "openai-chat": {"data": [{"id": "gpt-6-sol"}]},
+    "openai": {"data": [_OPENAI_MODEL]},
+    "openai-chat": {"data": [_OPENAI_MODEL]},
+    "vendor": {
+        "data": [
+            {
+                "id": "m-1",
+                "name": "M",
+                "active": True,
+                "type": "chat",
+                "capabilities": {"completion_chat": True, "vision": True},
+                "supported_parameters": ["tools", "reasoning"],
+                "architecture": {"input_modalities": ["text", "image"]},
+                "context_length": 1000,
+                "max_completion_tokens": 100,
+                "shutdown_date": "2031-01-02",
+                "expiration_date": 1924991999,
+            }
+        ]
+    },
 }
 
 #: Vectors, of the wires that have them.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import logging
 import pathlib
+import pickle
 import ssl
 import time
 import typing as t
@@ -249,6 +251,21 @@ def test_the_token_may_come_from_a_file_or_a_function(
 
     assert asked.open(blob, HERE, key_id="vt01") == API_KEY
     assert reason_of(asked, blob, HERE, key_id="vt01") == "key_service_unavailable"
+
+
+def test_a_token_of_the_settings_is_held_unseen(transit: Transit) -> None:
+    """A service stands in the settings, which hosts dump, copy and pickle."""
+    service = VaultTransit(transit.url, token=f" {fake.TOKEN}\n")
+
+    assert fake.TOKEN not in repr(vars(service))
+
+    for take in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError):
+            take(service)
+
+    ring = Keyring({"vt01": service}, "vt01", "default")
+    blob = ring.seal(API_KEY, HERE)
+    assert ring.open(blob, HERE, key_id="vt01") == API_KEY
 
 
 def test_a_token_no_header_can_carry_is_not_sent(transit: Transit) -> None:

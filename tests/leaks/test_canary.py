@@ -10,6 +10,7 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 
+from flask_byok import ApiKeyFormatError
 from flask_byok import Message
 from flask_byok import signals
 from flask_byok.testing import LeakGuard
@@ -282,12 +283,13 @@ def test_a_refused_text_is_not_repeated(
 
     with host.app.app_context():
         for call in (host.byok.check_key, lambda p, k: host.byok.save_key(1, p, k)):
-            try:
+            with pytest.raises(ApiKeyFormatError) as caught:
                 call("OPENAI", text)
-            except Exception as error:
-                # The frames below are the caller's own, who typed the text.
-                guard.look("exceptions", str(error), repr(error), repr(error.args))
-                assert error.__context__ is None
+
+            error = caught.value
+            # The frames below are the caller's own, who typed the text.
+            guard.look("exceptions", str(error), repr(error), repr(error.args))
+            assert error.__context__ is None
 
     guard.require("responses", "sessions", "logs", "exceptions", "tables")
     guard.verify()

@@ -176,6 +176,8 @@ WAYS: t.Final[dict[str, t.Callable[[logging.Logger], object]]] = {
     "too many arguments": lambda log: log.info("no place", KEY),
     "wrong argument": lambda log: log.info("%d", KEY),
     "unprintable": lambda log: log.info("%s", Unprintable()),
+    "unprintable message": lambda log: log.info(Unprintable()),
+    "unprintable with arguments": lambda log: log.info(Unprintable(), KEY),
 }
 
 

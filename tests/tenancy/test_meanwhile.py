@@ -182,6 +182,25 @@ def test_a_late_change_of_details_overwrites_nothing(
     assert row(host) == before
 
 
+@pytest.mark.case("F19", "F20")
+@pytest.mark.parametrize("had_a_key", [True, False])
+def test_a_late_save_of_a_forgotten_company(host: CallHost, had_a_key: bool) -> None:
+    """A replacement is not stored; a first key is, as ``docs/security.md`` says.
+
+    Nothing is left by which it could be told from a key of the next company.
+    """
+    if had_a_key:
+        host.store(api_key=GOOD)
+
+    with underway(host, THIRD) as others:
+        save = others.begin(lambda: host.byok.save_key(1, "OPENAI", THIRD))
+        others.hold.wait_for(1)
+        host.byok.forget_company(1)
+
+    assert save.result(60).saved is not had_a_key
+    assert stored_key(host) == (None if had_a_key else THIRD)
+
+
 @pytest.mark.case("F6")
 def test_two_first_saves_make_one_row(host: CallHost) -> None:
     """Eight first saves are checked at once: one key is stored, seven are told."""

@@ -24,9 +24,11 @@ from flask_byok.errors import ApiKeyFormatError
 from flask_byok.secret import Secret
 from flask_byok.vault import keyring as module
 from flask_byok.vault.company import company_text
+from flask_byok.vault.entry import Entry
 from flask_byok.vault.keyring import Keyring
 from flask_byok.vault.keyring import length_prefixed
 from flask_byok.vault.keyring import SealContext
+from flask_byok.vault.localkey import LocalKey
 from tests.support import opener
 from tests.support import vectors
 from tests.support.vectors import Vector
@@ -417,6 +419,28 @@ def test_a_keyring_is_not_copied_anywhere(use: t.Callable[[Keyring], object]) ->
     """What would write its master keys somewhere is refused."""
     with pytest.raises(TypeError):
         use(vectors.keyring())
+
+
+@pytest.mark.case("C3")
+@pytest.mark.parametrize("part", [LocalKey, Entry])
+@pytest.mark.parametrize(
+    "use",
+    [
+        pickle.dumps,
+        copy.deepcopy,
+        json.dumps,
+        vars,
+        lambda part: copy.deepcopy(part.__getstate__()),
+    ],
+)
+def test_no_part_of_a_keyring_is_copied(
+    part: t.Callable[[str, Secret], object], use: t.Callable[[object], object]
+) -> None:
+    """Nor what stands inside, which holds a master key as bytes."""
+    held = part("k001", Secret(vectors.text_of(vectors.K001)))
+
+    with pytest.raises((TypeError, AttributeError)):
+        use(held)
 
 
 @pytest.mark.case("C1")

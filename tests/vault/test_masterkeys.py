@@ -329,6 +329,8 @@ def test_every_key_in_our_texts_is_refused() -> None:
     word = re.compile(r"(?<![\w-])[A-Za-z0-9_-]{43}(?![\w-])")
     shown = {found for file in files for found in word.findall(file.read_text("utf-8"))}
 
+    assert word.findall(f'"k001": "{K1}",') == [K1]
+
     # Lower case alone is the name of a test: no random key looks so.
     for text in {found for found in shown if not found.islower()}:
         refusal({"k001": text})
