@@ -9,6 +9,7 @@ import typing as t
 
 import sqlalchemy as sa
 
+from ..config import Policy
 from ..errors import CredentialNotFound
 from ..errors import PolicyLocked
 from ..ledger.audit import Action
@@ -24,7 +25,7 @@ from .types import CompanyStatus
 from .types import PolicyInfo
 from .types import read_allowance
 
-_POLICIES: t.Final = ("auto", "outage_only", "never")
+_POLICIES: t.Final = t.get_args(Policy)
 
 
 class Companies:
