@@ -162,9 +162,9 @@ class AIClient:
             extra=extra,
         )
         call = self._call(request, model, timeout, label, fallback)
-        answered = self._engine.run(call, asking.chat(request))
+        arrived = self._engine.run(call, asking.chat(request))
         response = asking.build_response(
-            answered.value, answered.route, answered.latency_ms, answered.attempts
+            arrived.value, arrived.route, arrived.latency_ms, arrived.attempts
         )
         return response if answer_format is None else answer_format.parse(response)
 
@@ -251,17 +251,8 @@ class AIClient:
             output_tokens=1,
             operation="embeddings",
         )
-        answered = self._engine.run(call, asking.embed(wanted, dimensions))
-        answer = answered.value
-        return Embeddings(
-            vectors=answer.vectors,
-            model=answer.model,
-            usage=answer.usage,
-            provider=answered.route.provider.id,
-            source=answered.route.source,
-            latency_ms=answered.latency_ms,
-            attempts=answered.attempts,
-        )
+        arrived = self._engine.run(call, asking.embed(wanted, dimensions))
+        return asking.build_embeddings(arrived)
 
     def count_tokens(
         self,
@@ -295,15 +286,7 @@ class AIClient:
         call = self._call(
             request, model, timeout, label, fallback, operation="count_tokens"
         )
-        answered = self._engine.run(call, asking.count(request))
-        return TokenCount(
-            input_tokens=answered.value.input_tokens,
-            model=answered.value.model,
-            provider=answered.route.provider.id,
-            source=answered.route.source,
-            latency_ms=answered.latency_ms,
-            attempts=answered.attempts,
-        )
+        return asking.build_count(self._engine.run(call, asking.count(request)))
 
     def models(self) -> list[ModelInfo]:
         """List the models the key of the next call may use."""
