@@ -111,7 +111,7 @@ class OpenStream(t.Generic[T]):
 
         if circuits.view(target).circuit == "closed":
             now = self._state.now()
-            self._rooms.teller.changed(circuits.succeeded(target, now), now)
+            self._rooms.teller.changed(circuits.marks.succeeded(target, now), now)
             self._look_for_notice(now)
 
     def _look_for_notice(self, now: dt.datetime) -> None:

@@ -108,7 +108,7 @@ class Desk:
             failure = error
 
         now = state.now()
-        change = self.circuits.unreadable(stored, failure.reason, now)
+        change = self.circuits.marks.unreadable(stored, failure.reason, now)
         self.teller.changed(change, now)
         raise failure
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..errors import CredentialChanged
 from ..errors import CredentialNotFound
 from ..errors import StateUnavailable
-from ..failover.changes import build_change
+from ..failover.changes import build_closing
 from ..providers.base import Provider
 from ..secret import Secret
 from ..vault.keyring import API_KEY
@@ -239,13 +239,7 @@ class Saving:
         circuit = stored.circuit
 
         if circuit.circuit == "open":
-            change = build_change(
-                "closed",
-                stored,
-                reason=circuit.reason,
-                code=circuit.code,
-                fell_back=circuit.fallback_episode == circuit.episode,
-            )
+            change = build_closing(stored, circuit)
             self._desk.teller.changed(change, state.now())
 
         if report.verdict == "working":

@@ -286,9 +286,9 @@ UNREADABLE: t.Final = (
         edits=(
             Edit(
                 "failover/lessons.py",
-                "        change = self._circuits.unreadable(step.target, reason, "
+                "        change = self._circuits.marks.unreadable(step.target, reason, "
                 "now)\n",
-                "        change = self._circuits.unreadable(step.target, reason, "
+                "        change = self._circuits.marks.unreadable(step.target, reason, "
                 "now)\n"
                 '        verdict = Verdict(letter="A", reason="auth")\n'
                 "        self._circuits.failed(\n"
