@@ -108,9 +108,9 @@ class Settings:
     def _read(cls, config: cabc.Mapping[str, t.Any]) -> Settings:
         refuse_unknown(config)
         given = {
-            field: reader(f"BYOK_{field.upper()}", config[f"BYOK_{field.upper()}"])
+            field: reader(_name_of(field), config[_name_of(field)])
             for field, reader in _READERS.items()
-            if config.get(f"BYOK_{field.upper()}") is not None
+            if config.get(_name_of(field)) is not None
         }
         settings = cls(ring=_read_ring(config), **given)
         return with_system_order(settings)
@@ -159,7 +159,11 @@ _RING_SETTINGS: t.Final = ("BYOK_MASTER_KEYS", "BYOK_PRIMARY_KEY_ID")
 
 def setting_names() -> tuple[str, ...]:
     """Name every setting there is."""
-    return (*_RING_SETTINGS, *(f"BYOK_{field.upper()}" for field in _READERS))
+    return (*_RING_SETTINGS, *map(_name_of, _READERS))
+
+
+def _name_of(field: str) -> str:
+    return f"BYOK_{field.upper()}"
 
 
 def refuse_unknown(config: cabc.Mapping[str, t.Any]) -> None:
@@ -181,7 +185,7 @@ def with_system_order(settings: Settings) -> Settings:
     """Fill in the order of the system keys, or check the one that was given."""
     if not settings.system_order:
         return dataclasses.replace(
-            settings, system_order=tuple(sorted(settings.system_keys, key=_usual))
+            settings, system_order=tuple(sorted(settings.system_keys, key=_usual_place))
         )
 
     for provider in settings.system_order:
@@ -194,7 +198,8 @@ def with_system_order(settings: Settings) -> Settings:
     return settings
 
 
-def _usual(provider: str) -> tuple[int, str]:
+def _usual_place(provider: str) -> tuple[int, str]:
+    """Put the built-in providers first, in the order people know them by."""
     order = ("OPENAI", "GEMINI", "CLAUDE")
     return (order.index(provider) if provider in order else len(order), provider)
 

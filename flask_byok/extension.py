@@ -223,7 +223,7 @@ class BYOK:
         """Give the AI client of a company: for jobs, threads and commands."""
         from .client import AIClient
 
-        text = _text(company_id)
+        text = company_text(company_id)
         state = self.state
         return AIClient(state.engine, text, company_value(text), state.sdks.build)
 
@@ -329,7 +329,7 @@ class BYOK:
         pasted = None if api_key is None else _secret(api_key)
         del api_key  # as in check_key
         return self.state.saving.save(
-            _text(company_id),
+            company_text(company_id),
             provider,
             pasted,
             model=model,
@@ -354,7 +354,9 @@ class BYOK:
         :raises StoredKeyUnreadable: when the stored key does not open.
         :raises CheckLimited: after too many checks in a minute.
         """
-        return self.state.connections.test(_text(company_id), provider, actor=actor)
+        return self.state.connections.test(
+            company_text(company_id), provider, actor=actor
+        )
 
     def remove_key(
         self,
@@ -371,7 +373,7 @@ class BYOK:
         :raises UnknownProvider: for a provider that is neither stored nor registered.
         """
         self.state.companies.remove(
-            _text(company_id), provider, actor=actor, generation=generation
+            company_text(company_id), provider, actor=actor, generation=generation
         )
 
     def credentials(self, company_id: CompanyId) -> list[CredentialInfo]:
@@ -380,7 +382,7 @@ class BYOK:
 
     def status(self, company_id: CompanyId) -> CompanyStatus:
         """Tell whose key serves now, and why not the company's. One query."""
-        return self.state.companies.status(_text(company_id))
+        return self.state.companies.status(company_text(company_id))
 
     def policy(self, company_id: CompanyId) -> PolicyInfo:
         """Tell the policy in force for a company."""
@@ -402,7 +404,7 @@ class BYOK:
         :raises CredentialNotFound: for an ``active_provider`` without a stored key.
         """
         return self.state.companies.set_policy(
-            _text(company_id),
+            company_text(company_id),
             fallback=fallback,
             active_provider=active_provider,
             use_other_keys=use_other_keys,
@@ -411,7 +413,7 @@ class BYOK:
 
     def allowance(self, company_id: CompanyId) -> list[Allowance]:
         """Tell what is left of ``BYOK_SYSTEM_BUDGET``; empty without a budget."""
-        return self.state.companies.allowance(_text(company_id))
+        return self.state.companies.allowance(company_text(company_id))
 
     def usage(
         self, company_id: CompanyId, since: dt.date, until: dt.date
@@ -423,15 +425,15 @@ class BYOK:
         :param since: first day, UTC.
         :param until: last day, UTC, included.
         """
-        return self.state.companies.usage(_text(company_id), since, until)
+        return self.state.companies.usage(company_text(company_id), since, until)
 
     def history(self, company_id: CompanyId, limit: int = 20) -> list[HistoryEntry]:
         """List who changed what, newest first."""
-        return self.state.companies.history(_text(company_id), limit)
+        return self.state.companies.history(company_text(company_id), limit)
 
     def forget_company(self, company_id: CompanyId) -> None:
         """Delete every row of a company. Call it when the host deletes the company."""
-        self.state.companies.forget(_text(company_id))
+        self.state.companies.forget(company_text(company_id))
 
 
 def _current_app() -> Flask:
@@ -445,7 +447,3 @@ def _current_app() -> Flask:
 
 def _secret(api_key: str | Secret) -> Secret:
     return api_key if isinstance(api_key, Secret) else Secret(api_key)
-
-
-def _text(company_id: CompanyId) -> str:
-    return company_text(company_id)
