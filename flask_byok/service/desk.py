@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
+import datetime as dt
 import re
 import typing as t
 
@@ -83,6 +84,14 @@ class Desk:
         """Tell which model the app would use, given a name, an id or nothing."""
         names = self.planner.names(provider)
         return names.get(model or DEFAULT) or model or names[DEFAULT]
+
+    def now(self) -> dt.datetime:
+        """Tell the time by the database's clock, aware UTC.
+
+        :raises StateUnavailable: when the database cannot be asked.
+        """
+        with self.database.read() as connection:
+            return self.database.now(connection)
 
     def open_keyring(self) -> Keyring:
         """Give the keyring.
