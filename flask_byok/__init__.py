@@ -9,8 +9,8 @@ import types
 import typing as t
 
 if t.TYPE_CHECKING:
+    from .chat_stream import ChatStream as ChatStream
     from .client import AIClient as AIClient
-    from .client import ChatStream as ChatStream
     from .config import Settings as Settings
     from .errors import ApiKeyFormatError as ApiKeyFormatError
     from .errors import BYOKError as BYOKError
@@ -87,7 +87,7 @@ if t.TYPE_CHECKING:
 _HOMES: t.Final[t.Mapping[str, str]] = types.MappingProxyType(
     {
         "AIClient": "client",
-        "ChatStream": "client",
+        "ChatStream": "chat_stream",
         "Settings": "config",
         "ApiKeyFormatError": "errors",
         "BYOKError": "errors",
