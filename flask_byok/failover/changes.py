@@ -8,7 +8,7 @@ import typing as t
 from ..providers.types import Source
 from ..vault.types import CircuitState
 from ..vault.types import Credential
-from .notices import Due
+from .due import Due
 from .system_keys import SystemKey
 
 #: A key whose circuit is kept: a company's stored one or one of the operator's.
