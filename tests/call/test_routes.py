@@ -291,6 +291,7 @@ def test_a_locked_policy_is_the_operators(sqlite_url: str, make: Make) -> None:
     before.store()
     before.byok.set_policy(1, fallback="never")
     host = make(BYOK_FALLBACK_LOCKED=True)
+    assert host.byok.policy(1).fallback == "auto"
     host.fail("revoked")
     assert host.chat().source == "system"
 
