@@ -143,6 +143,7 @@ class AIClient:
             and no other route may or can.
         :raises CallError: when no request could be made at all.
         :raises StateUnavailable: when the company's keys cannot be read.
+        :raises ValueError: for what cannot be asked; ``TypeError`` for a wrong type.
         """
         answer_format = read_format(response_format)
         request = build_request(
@@ -222,8 +223,9 @@ class AIClient:
 
         Never falls back to another provider or model: vectors of two models do not
         compare. A company whose provider has no embeddings starts on the first route
-        that has.
+        that has. Other parameters and errors as for :meth:`chat`.
 
+        :param texts: one or more, none of them empty.
         :param model: a name of ``BYOK_MODELS`` or a model id; ``None`` for
             ``"embedding"`` of ``BYOK_MODELS``, else the provider's usual one.
         :param dimensions: how long each vector shall be; ``None`` for the model's own
@@ -285,7 +287,10 @@ class AIClient:
         return asking.build_count(self._engine.run(call, asking.count(request)))
 
     def models(self) -> list[ModelInfo]:
-        """List the models the key of the next call may use."""
+        """List the models the key of the next call may use.
+
+        Errors as for :meth:`chat`.
+        """
         call = Call(
             company=self._company,
             ask=Ask(one_provider=True),

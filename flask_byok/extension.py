@@ -56,6 +56,10 @@ _log = logging.getLogger(__name__)
 class BYOK:
     """Bring Your Own Key for one or more Flask apps.
 
+    Its methods serve the current app, and raise :exc:`SetupError` outside an app
+    context. Those that take a company's id raise :exc:`NoCompany` for what cannot be
+    one, and :exc:`StateUnavailable` while its rows cannot be read or written.
+
     :param app: initialised at once when given.
     :param db: the host's Flask-SQLAlchemy object. Given here, the tables stand in its
         metadata from now on, so that ``db.create_all()`` and Alembic see them.
@@ -286,9 +290,11 @@ class BYOK:
     ) -> ConnectionReport:
         """Ask the provider whether a key works; nothing is stored.
 
+        :param model: a name of ``BYOK_MODELS`` or a model id; ``None``: the default.
         :raises ApiKeyFormatError: when the text cannot be an API key.
         :raises UnknownProvider: for a provider that is not registered.
         :raises CheckLimited: after too many checks in a minute.
+        :raises ValueError: for a ``model`` that cannot be one.
         """
         pasted = _secret(api_key)
         # A report of an error below, with locals, must not find the text.
@@ -322,8 +328,12 @@ class BYOK:
         :return: ``saved`` tells whether it is stored, ``verdict`` why (not).
         :raises ApiKeyFormatError: when the text cannot be an API key.
         :raises CredentialNotFound: for ``api_key=None`` without a stored key.
+        :raises UnknownProvider: for a provider that is not registered.
+        :raises ValueError: for a ``model`` that cannot be one.
         :raises CheckLimited: after too many checks in a minute.
         :raises VaultClosed: when keys cannot be saved here.
+        :raises StoredKeyUnreadable: when the stored key does not open, to try a new
+            model; as :exc:`KeyServiceUnavailable` when nothing can be sealed just now.
         :raises StateUnavailable: when the rows cannot be written; nothing changed.
         """
         pasted = None if api_key is None else _secret(api_key)
@@ -351,7 +361,9 @@ class BYOK:
 
         :param provider: ``None`` for the key in use.
         :raises CredentialNotFound: when no such key is stored.
+        :raises UnknownProvider: for a provider that is not registered.
         :raises StoredKeyUnreadable: when the stored key does not open.
+        :raises VaultClosed: when no key can be opened here.
         :raises CheckLimited: after too many checks in a minute.
         """
         return self.state.connections.test(
@@ -402,6 +414,7 @@ class BYOK:
         :param fallback: ``auto``, ``outage_only`` or ``never``.
         :raises PolicyLocked: when the operator set ``fallback`` for all companies.
         :raises CredentialNotFound: for an ``active_provider`` without a stored key.
+        :raises ValueError: for another word in ``fallback``.
         """
         return self.state.companies.set_policy(
             company_text(company_id),
@@ -428,7 +441,10 @@ class BYOK:
         return self.state.companies.usage(company_text(company_id), since, until)
 
     def history(self, company_id: CompanyId, limit: int = 20) -> list[HistoryEntry]:
-        """List who changed what, newest first."""
+        """List who changed what, newest first.
+
+        :param limit: so many lines at most.
+        """
         return self.state.companies.history(company_text(company_id), limit)
 
     def forget_company(self, company_id: CompanyId) -> None:
