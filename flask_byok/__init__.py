@@ -86,8 +86,8 @@ if t.TYPE_CHECKING:
 # The room of each public name: the same as above, for the running program.
 _HOMES: t.Final[t.Mapping[str, str]] = types.MappingProxyType(
     {
-        "AIClient": "client",
         "ChatStream": "chat_stream",
+        "AIClient": "client",
         "Settings": "config",
         "ApiKeyFormatError": "errors",
         "BYOKError": "errors",
