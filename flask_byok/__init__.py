@@ -9,6 +9,8 @@ import types
 import typing as t
 
 if t.TYPE_CHECKING:
+    from .chat_stream import ChatStream as ChatStream
+    from .client import AIClient as AIClient
     from .config import Settings as Settings
     from .errors import ApiKeyFormatError as ApiKeyFormatError
     from .errors import BYOKError as BYOKError
@@ -45,9 +47,12 @@ if t.TYPE_CHECKING:
     from .extension import BYOK as BYOK
     from .keyservices.aws import AwsKms as AwsKms
     from .keyservices.transit import VaultTransit as VaultTransit
+    from .ledger.audit import HistoryEntry as HistoryEntry
+    from .ledger.counting import UsageRow as UsageRow
     from .providers.azure import AzureOpenAI as AzureOpenAI
     from .providers.base import Provider as Provider
     from .providers.compatible import OpenAICompatible as OpenAICompatible
+    from .providers.types import Attempt as Attempt
     from .providers.types import ChatChunk as ChatChunk
     from .providers.types import ChatResponse as ChatResponse
     from .providers.types import DocumentPart as DocumentPart
@@ -60,11 +65,14 @@ if t.TYPE_CHECKING:
     from .providers.types import TokenCount as TokenCount
     from .providers.types import Tool as Tool
     from .providers.types import ToolCall as ToolCall
+    from .providers.types import ToolCallDelta as ToolCallDelta
     from .providers.types import ToolResultPart as ToolResultPart
     from .providers.types import Usage as Usage
     from .proxies import current_ai_client as current_ai_client
     from .redaction import ApiKeyFilter as ApiKeyFilter
     from .sdk.causes import find_byok_error as find_byok_error
+    from .service.types import Allowance as Allowance
+    from .service.types import CompanyStatus as CompanyStatus
     from .service.types import ConnectionReport as ConnectionReport
     from .service.types import HealthReport as HealthReport
     from .service.types import PolicyInfo as PolicyInfo
@@ -78,6 +86,8 @@ if t.TYPE_CHECKING:
 # The room of each public name: the same as above, for the running program.
 _HOMES: t.Final[t.Mapping[str, str]] = types.MappingProxyType(
     {
+        "ChatStream": "chat_stream",
+        "AIClient": "client",
         "Settings": "config",
         "ApiKeyFormatError": "errors",
         "BYOKError": "errors",
@@ -114,9 +124,12 @@ _HOMES: t.Final[t.Mapping[str, str]] = types.MappingProxyType(
         "BYOK": "extension",
         "AwsKms": "keyservices.aws",
         "VaultTransit": "keyservices.transit",
+        "HistoryEntry": "ledger.audit",
+        "UsageRow": "ledger.counting",
         "AzureOpenAI": "providers.azure",
         "Provider": "providers.base",
         "OpenAICompatible": "providers.compatible",
+        "Attempt": "providers.types",
         "ChatChunk": "providers.types",
         "ChatResponse": "providers.types",
         "DocumentPart": "providers.types",
@@ -129,11 +142,14 @@ _HOMES: t.Final[t.Mapping[str, str]] = types.MappingProxyType(
         "TokenCount": "providers.types",
         "Tool": "providers.types",
         "ToolCall": "providers.types",
+        "ToolCallDelta": "providers.types",
         "ToolResultPart": "providers.types",
         "Usage": "providers.types",
         "current_ai_client": "proxies",
         "ApiKeyFilter": "redaction",
         "find_byok_error": "sdk.causes",
+        "Allowance": "service.types",
+        "CompanyStatus": "service.types",
         "ConnectionReport": "service.types",
         "HealthReport": "service.types",
         "PolicyInfo": "service.types",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import collections.abc as cabc
 import dataclasses
 import functools
 import hashlib
+import typing as t
 
 from .failover.rooms import Perform
 from .failover.routes import Route
+from .failover.walk import Arrived
+from .providers.base import Provider
 from .providers.http import Deadline
 from .providers.http import Sender
 from .providers.state import fit_messages
@@ -21,8 +25,13 @@ from .providers.types import ChatRequest
 from .providers.types import ChatResponse
 from .providers.types import CountAnswer
 from .providers.types import EmbedAnswer
+from .providers.types import Embeddings
 from .providers.types import ModelInfo
+from .providers.types import TokenCount
 from .secret import Secret
+
+T = t.TypeVar("T")
+T_co = t.TypeVar("T_co", covariant=True)
 
 #: What is meant for one provider's models: another provider is not sent it.
 DROPPABLE = ("temperature",)
@@ -69,47 +78,70 @@ def build_response(
     )
 
 
+def build_embeddings(arrived: Arrived[EmbedAnswer]) -> Embeddings:
+    """Put the vectors a route gave into the shape the caller sees."""
+    answer = arrived.value
+    return Embeddings(
+        vectors=answer.vectors,
+        model=answer.model,
+        usage=answer.usage,
+        provider=arrived.route.provider.id,
+        source=arrived.route.source,
+        latency_ms=arrived.latency_ms,
+        attempts=arrived.attempts,
+    )
+
+
+def build_count(arrived: Arrived[CountAnswer]) -> TokenCount:
+    """Put the tokens a route counted into the shape the caller sees."""
+    answer = arrived.value
+    return TokenCount(
+        input_tokens=answer.input_tokens,
+        model=answer.model,
+        provider=arrived.route.provider.id,
+        source=arrived.route.source,
+        latency_ms=arrived.latency_ms,
+        attempts=arrived.attempts,
+    )
+
+
 def chat(request: ChatRequest) -> Perform[ChatAnswer]:
     """Ask for one answer."""
-
-    def perform(
-        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
-    ) -> ChatAnswer:
-        return route.provider.chat(
-            sender,
-            fit_request(request, route),
-            model=route.model,
-            api_key=api_key,
-            deadline=deadline,
-        )
-
-    return perform
+    return _put(request, lambda provider: provider.chat)
 
 
 def stream(request: ChatRequest) -> Perform[ProviderStream]:
     """Ask for one answer in pieces."""
-
-    def perform(
-        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
-    ) -> ProviderStream:
-        return route.provider.open_stream(
-            sender,
-            fit_request(request, route),
-            model=route.model,
-            api_key=api_key,
-            deadline=deadline,
-        )
-
-    return perform
+    return _put(request, lambda provider: provider.open_stream)
 
 
 def count(request: ChatRequest) -> Perform[CountAnswer]:
     """Ask how many tokens of input a request would be."""
+    return _put(request, lambda provider: provider.count_tokens)
 
-    def perform(
-        route: Route, sender: Sender, api_key: Secret, deadline: Deadline
-    ) -> CountAnswer:
-        return route.provider.count_tokens(
+
+class _Method(t.Protocol[T_co]):
+    """A method of providers that takes a request."""
+
+    def __call__(
+        self,
+        sender: Sender,
+        request: ChatRequest,
+        *,
+        model: str,
+        api_key: Secret,
+        deadline: Deadline,
+    ) -> T_co: ...
+
+
+def _put(
+    request: ChatRequest, method_of: cabc.Callable[[Provider], _Method[T]]
+) -> Perform[T]:
+    """Put a request to whatever route the call comes to, fitted to each."""
+
+    def perform(route: Route, sender: Sender, api_key: Secret, deadline: Deadline) -> T:
+        ask = method_of(route.provider)
+        return ask(
             sender,
             fit_request(request, route),
             model=route.model,

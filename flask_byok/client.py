@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import collections.abc as cabc
-import sys
-import types
 import typing as t
 
 from . import asking
+from .chat_stream import ChatStream as ChatStream
 from .failover.engine import Engine
 from .failover.rooms import Call
 from .failover.rooms import Operation
 from .failover.routes import Ask
-from .failover.streams import OpenStream
-from .formats.answer import AnswerFormat
 from .formats.answer import read_format
 from .formats.answer import ResponseFormat
 from .messages import build_request
@@ -22,7 +19,6 @@ from .messages import estimate_tokens
 from .messages import Messages
 from .messages import Tools
 from .providers.bound import is_account_bound
-from .providers.types import ChatChunk
 from .providers.types import ChatRequest
 from .providers.types import ChatResponse
 from .providers.types import Effort
@@ -147,6 +143,7 @@ class AIClient:
             and no other route may or can.
         :raises CallError: when no request could be made at all.
         :raises StateUnavailable: when the company's keys cannot be read.
+        :raises ValueError: for what cannot be asked; ``TypeError`` for a wrong type.
         """
         answer_format = read_format(response_format)
         request = build_request(
@@ -162,9 +159,9 @@ class AIClient:
             extra=extra,
         )
         call = self._call(request, model, timeout, label, fallback)
-        answered = self._engine.run(call, asking.chat(request))
+        arrived = self._engine.run(call, asking.chat(request))
         response = asking.build_response(
-            answered.value, answered.route, answered.latency_ms, answered.attempts
+            arrived.value, arrived.route, arrived.latency_ms, arrived.attempts
         )
         return response if answer_format is None else answer_format.parse(response)
 
@@ -226,8 +223,9 @@ class AIClient:
 
         Never falls back to another provider or model: vectors of two models do not
         compare. A company whose provider has no embeddings starts on the first route
-        that has.
+        that has. Other parameters and errors as for :meth:`chat`.
 
+        :param texts: one or more, none of them empty.
         :param model: a name of ``BYOK_MODELS`` or a model id; ``None`` for
             ``"embedding"`` of ``BYOK_MODELS``, else the provider's usual one.
         :param dimensions: how long each vector shall be; ``None`` for the model's own
@@ -251,17 +249,8 @@ class AIClient:
             output_tokens=1,
             operation="embeddings",
         )
-        answered = self._engine.run(call, asking.embed(wanted, dimensions))
-        answer = answered.value
-        return Embeddings(
-            vectors=answer.vectors,
-            model=answer.model,
-            usage=answer.usage,
-            provider=answered.route.provider.id,
-            source=answered.route.source,
-            latency_ms=answered.latency_ms,
-            attempts=answered.attempts,
-        )
+        arrived = self._engine.run(call, asking.embed(wanted, dimensions))
+        return asking.build_embeddings(arrived)
 
     def count_tokens(
         self,
@@ -295,18 +284,13 @@ class AIClient:
         call = self._call(
             request, model, timeout, label, fallback, operation="count_tokens"
         )
-        answered = self._engine.run(call, asking.count(request))
-        return TokenCount(
-            input_tokens=answered.value.input_tokens,
-            model=answered.value.model,
-            provider=answered.route.provider.id,
-            source=answered.route.source,
-            latency_ms=answered.latency_ms,
-            attempts=answered.attempts,
-        )
+        return asking.build_count(self._engine.run(call, asking.count(request)))
 
     def models(self) -> list[ModelInfo]:
-        """List the models the key of the next call may use."""
+        """List the models the key of the next call may use.
+
+        Errors as for :meth:`chat`.
+        """
         call = Call(
             company=self._company,
             ask=Ask(one_provider=True),
@@ -379,78 +363,6 @@ class AIClient:
                 request, model=model, counts=counts
             ),
         )
-
-
-class ChatStream:
-    """A streamed answer: iterate the pieces, then read the whole ``response``.
-
-    A context manager; leaving early closes the connection, and what was used until
-    then is counted.
-    """
-
-    def __init__(
-        self,
-        opened: OpenStream[ChatChunk],
-        answer_format: AnswerFormat | None = None,
-    ) -> None:
-        self._opened = opened
-        self._format = answer_format
-
-    def __enter__(self) -> ChatStream:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> cabc.Iterator[ChatChunk]:
-        return self
-
-    def __next__(self) -> ChatChunk:
-        return self._opened.next()
-
-    @property
-    def provider(self) -> str:
-        """The provider that answers."""
-        return self._opened.route.provider.id
-
-    @property
-    def source(self) -> Source:
-        """Whose key pays: ``"company"`` or ``"system"``."""
-        return self._opened.route.source
-
-    @property
-    def response(self) -> ChatResponse:
-        """The whole answer, once the stream has ended.
-
-        :raises RuntimeError: before the end.
-        :raises InvalidAnswer: when it is not in the ``response_format`` of the call.
-        """
-        answer = self._opened.answer
-
-        if answer is None:
-            raise RuntimeError("The stream has not ended; iterate it to its end first.")
-
-        response = asking.build_response(
-            answer, self._opened.route, self._opened.latency_ms, self._opened.attempts
-        )
-        return response if self._format is None else self._format.parse(response)
-
-    def close(self) -> None:
-        """Close the connection; safe to call twice."""
-        self._opened.close()
-
-    def __reduce_ex__(self, protocol: t.SupportsIndex) -> t.NoReturn:
-        raise TypeError("A stream holds a connection: it is not pickled or copied.")
-
-    def __del__(self) -> None:
-        # A view whose client has left drops the stream without a word.
-        if not sys.is_finalizing():
-            self.close()
 
 
 def _read_timeout(timeout: float | None) -> float | None:

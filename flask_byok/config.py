@@ -19,7 +19,14 @@ from .masterkeys import parse_ring
 from .masterkeys import Ring
 from .secret import Secret
 
+#: When the system key may answer for a company key that fails.
 Policy = t.Literal["auto", "outage_only", "never"]
+
+#: To which providers a call may move.
+FallbackScope = t.Literal["same_provider", "any"]
+
+#: The sets of small templates there are for the page.
+Ui = t.Literal["plain", "bootstrap5"]
 
 #: Checks per minute when ``BYOK_RATE_LIMIT`` says nothing.
 DEFAULT_RATE_LIMIT: t.Final[cabc.Mapping[str, int]] = {
@@ -46,12 +53,12 @@ class Settings:
     models: cabc.Mapping[str, cabc.Mapping[str, str]] = dataclasses.field(
         default_factory=dict
     )
-    #: The policy of a company that chose none.
+    #: The policy of a company that chose none: ``auto``, ``outage_only`` or ``never``.
     fallback: Policy = "auto"
     #: Whether companies may not choose a policy.
     fallback_locked: bool = False
-    #: Whether a call may move to another provider.
-    fallback_scope: t.Literal["same_provider", "any"] = "any"
+    #: To which providers a call may move: ``same_provider``, or ``any``.
+    fallback_scope: FallbackScope = "any"
     #: Per company and month on the system key: ``requests``, ``tokens``, ``money`` in
     #: millionths of a US dollar.
     system_budget: cabc.Mapping[str, int] | None = None
@@ -69,8 +76,8 @@ class Settings:
     base_template: str | None = None
     #: The app's name on the page; ``None`` reads "this app".
     app_name: str | None = None
-    #: Which set of small templates draws the page.
-    ui: t.Literal["plain"] = "plain"
+    #: Which set of small templates draws the page: ``plain`` or ``bootstrap5``.
+    ui: Ui = "plain"
     #: Gives the nonce of the request for the page's script and style tags.
     csp_nonce: cabc.Callable[[], str] | None = None
     #: Key checks per minute for ``user``, ``company``, ``address``, ``all``.
@@ -101,9 +108,9 @@ class Settings:
     def _read(cls, config: cabc.Mapping[str, t.Any]) -> Settings:
         refuse_unknown(config)
         given = {
-            field: reader(f"BYOK_{field.upper()}", config[f"BYOK_{field.upper()}"])
+            field: reader(_name_of(field), config[_name_of(field)])
             for field, reader in _READERS.items()
-            if config.get(f"BYOK_{field.upper()}") is not None
+            if config.get(_name_of(field)) is not None
         }
         settings = cls(ring=_read_ring(config), **given)
         return with_system_order(settings)
@@ -129,9 +136,9 @@ _READERS: t.Final[cabc.Mapping[str, cabc.Callable[[str, t.Any], t.Any]]] = {
     "system_keys": read.secrets,
     "system_order": read.provider_ids,
     "models": read.models,
-    "fallback": read.choice("auto", "outage_only", "never"),
+    "fallback": read.choice(*t.get_args(Policy)),
     "fallback_locked": read.flag,
-    "fallback_scope": read.choice("same_provider", "any"),
+    "fallback_scope": read.choice(*t.get_args(FallbackScope)),
     "system_budget": read.budget,
     "timeout": read.seconds,
     "connect_timeout": read.seconds,
@@ -140,7 +147,7 @@ _READERS: t.Final[cabc.Mapping[str, cabc.Callable[[str, t.Any], t.Any]]] = {
     "url_prefix": read.url_prefix,
     "base_template": read.text,
     "app_name": read.text,
-    "ui": read.choice("plain", "bootstrap5"),
+    "ui": read.choice(*t.get_args(Ui)),
     "csp_nonce": read.function,
     "rate_limit": read.rate_limit,
     "rate_limit_storage": read.text,
@@ -152,7 +159,11 @@ _RING_SETTINGS: t.Final = ("BYOK_MASTER_KEYS", "BYOK_PRIMARY_KEY_ID")
 
 def setting_names() -> tuple[str, ...]:
     """Name every setting there is."""
-    return (*_RING_SETTINGS, *(f"BYOK_{field.upper()}" for field in _READERS))
+    return (*_RING_SETTINGS, *map(_name_of, _READERS))
+
+
+def _name_of(field: str) -> str:
+    return f"BYOK_{field.upper()}"
 
 
 def refuse_unknown(config: cabc.Mapping[str, t.Any]) -> None:
@@ -174,7 +185,7 @@ def with_system_order(settings: Settings) -> Settings:
     """Fill in the order of the system keys, or check the one that was given."""
     if not settings.system_order:
         return dataclasses.replace(
-            settings, system_order=tuple(sorted(settings.system_keys, key=_usual))
+            settings, system_order=tuple(sorted(settings.system_keys, key=_usual_place))
         )
 
     for provider in settings.system_order:
@@ -187,7 +198,8 @@ def with_system_order(settings: Settings) -> Settings:
     return settings
 
 
-def _usual(provider: str) -> tuple[int, str]:
+def _usual_place(provider: str) -> tuple[int, str]:
+    """Put the built-in providers first, in the order people know them by."""
     order = ("OPENAI", "GEMINI", "CLAUDE")
     return (order.index(provider) if provider in order else len(order), provider)
 

@@ -404,9 +404,31 @@ class StreamInterrupted(ProviderError):
     """A stream broke after its first content. It is never continued elsewhere."""
 
     def __init__(
-        self, message: str, *, partial: str, usage: Usage | None, **details: t.Any
+        self,
+        message: str,
+        *,
+        partial: str,
+        usage: Usage | None,
+        provider: str,
+        source: str,
+        reason: str,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        attempts: cabc.Sequence[Attempt] = (),
     ) -> None:
-        super().__init__(message, **details)
+        super().__init__(
+            message,
+            provider=provider,
+            source=source,
+            reason=reason,
+            status=status,
+            code=code,
+            request_id=request_id,
+            retry_after=retry_after,
+            attempts=attempts,
+        )
         #: The text received before the break.
         self.partial = partial
         #: The last usage the provider stated; ``None`` when it stated none.

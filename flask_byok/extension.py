@@ -56,6 +56,10 @@ _log = logging.getLogger(__name__)
 class BYOK:
     """Bring Your Own Key for one or more Flask apps.
 
+    Its methods serve the current app, and raise :exc:`SetupError` outside an app
+    context. Those that take a company's id raise :exc:`NoCompany` for what cannot be
+    one, and :exc:`StateUnavailable` while its rows cannot be read or written.
+
     :param app: initialised at once when given.
     :param db: the host's Flask-SQLAlchemy object. Given here, the tables stand in its
         metadata from now on, so that ``db.create_all()`` and Alembic see them.
@@ -223,7 +227,7 @@ class BYOK:
         """Give the AI client of a company: for jobs, threads and commands."""
         from .client import AIClient
 
-        text = _text(company_id)
+        text = company_text(company_id)
         state = self.state
         return AIClient(state.engine, text, company_value(text), state.sdks.build)
 
@@ -286,9 +290,11 @@ class BYOK:
     ) -> ConnectionReport:
         """Ask the provider whether a key works; nothing is stored.
 
+        :param model: a name of ``BYOK_MODELS`` or a model id; ``None``: the default.
         :raises ApiKeyFormatError: when the text cannot be an API key.
         :raises UnknownProvider: for a provider that is not registered.
         :raises CheckLimited: after too many checks in a minute.
+        :raises ValueError: for a ``model`` that cannot be one.
         """
         pasted = _secret(api_key)
         # A report of an error below, with locals, must not find the text.
@@ -322,14 +328,18 @@ class BYOK:
         :return: ``saved`` tells whether it is stored, ``verdict`` why (not).
         :raises ApiKeyFormatError: when the text cannot be an API key.
         :raises CredentialNotFound: for ``api_key=None`` without a stored key.
+        :raises UnknownProvider: for a provider that is not registered.
+        :raises ValueError: for a ``model`` that cannot be one.
         :raises CheckLimited: after too many checks in a minute.
         :raises VaultClosed: when keys cannot be saved here.
+        :raises StoredKeyUnreadable: when the stored key does not open, to try a new
+            model; as :exc:`KeyServiceUnavailable` when nothing can be sealed just now.
         :raises StateUnavailable: when the rows cannot be written; nothing changed.
         """
         pasted = None if api_key is None else _secret(api_key)
         del api_key  # as in check_key
         return self.state.saving.save(
-            _text(company_id),
+            company_text(company_id),
             provider,
             pasted,
             model=model,
@@ -351,10 +361,14 @@ class BYOK:
 
         :param provider: ``None`` for the key in use.
         :raises CredentialNotFound: when no such key is stored.
+        :raises UnknownProvider: for a provider that is not registered.
         :raises StoredKeyUnreadable: when the stored key does not open.
+        :raises VaultClosed: when no key can be opened here.
         :raises CheckLimited: after too many checks in a minute.
         """
-        return self.state.connections.test(_text(company_id), provider, actor=actor)
+        return self.state.connections.test(
+            company_text(company_id), provider, actor=actor
+        )
 
     def remove_key(
         self,
@@ -371,7 +385,7 @@ class BYOK:
         :raises UnknownProvider: for a provider that is neither stored nor registered.
         """
         self.state.companies.remove(
-            _text(company_id), provider, actor=actor, generation=generation
+            company_text(company_id), provider, actor=actor, generation=generation
         )
 
     def credentials(self, company_id: CompanyId) -> list[CredentialInfo]:
@@ -380,7 +394,7 @@ class BYOK:
 
     def status(self, company_id: CompanyId) -> CompanyStatus:
         """Tell whose key serves now, and why not the company's. One query."""
-        return self.state.companies.status(_text(company_id))
+        return self.state.companies.status(company_text(company_id))
 
     def policy(self, company_id: CompanyId) -> PolicyInfo:
         """Tell the policy in force for a company."""
@@ -400,9 +414,10 @@ class BYOK:
         :param fallback: ``auto``, ``outage_only`` or ``never``.
         :raises PolicyLocked: when the operator set ``fallback`` for all companies.
         :raises CredentialNotFound: for an ``active_provider`` without a stored key.
+        :raises ValueError: for another word in ``fallback``.
         """
         return self.state.companies.set_policy(
-            _text(company_id),
+            company_text(company_id),
             fallback=fallback,
             active_provider=active_provider,
             use_other_keys=use_other_keys,
@@ -411,7 +426,7 @@ class BYOK:
 
     def allowance(self, company_id: CompanyId) -> list[Allowance]:
         """Tell what is left of ``BYOK_SYSTEM_BUDGET``; empty without a budget."""
-        return self.state.companies.allowance(_text(company_id))
+        return self.state.companies.allowance(company_text(company_id))
 
     def usage(
         self, company_id: CompanyId, since: dt.date, until: dt.date
@@ -423,15 +438,18 @@ class BYOK:
         :param since: first day, UTC.
         :param until: last day, UTC, included.
         """
-        return self.state.companies.usage(_text(company_id), since, until)
+        return self.state.companies.usage(company_text(company_id), since, until)
 
     def history(self, company_id: CompanyId, limit: int = 20) -> list[HistoryEntry]:
-        """List who changed what, newest first."""
-        return self.state.companies.history(_text(company_id), limit)
+        """List who changed what, newest first.
+
+        :param limit: so many lines at most.
+        """
+        return self.state.companies.history(company_text(company_id), limit)
 
     def forget_company(self, company_id: CompanyId) -> None:
         """Delete every row of a company. Call it when the host deletes the company."""
-        self.state.companies.forget(_text(company_id))
+        self.state.companies.forget(company_text(company_id))
 
 
 def _current_app() -> Flask:
@@ -445,7 +463,3 @@ def _current_app() -> Flask:
 
 def _secret(api_key: str | Secret) -> Secret:
     return api_key if isinstance(api_key, Secret) else Secret(api_key)
-
-
-def _text(company_id: CompanyId) -> str:
-    return company_text(company_id)

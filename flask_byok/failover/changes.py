@@ -6,8 +6,9 @@ import datetime as dt
 import typing as t
 
 from ..providers.types import Source
+from ..vault.types import CircuitState
 from ..vault.types import Credential
-from .notices import Due
+from .due import Due
 from .system_keys import SystemKey
 
 #: A key whose circuit is kept: a company's stored one or one of the operator's.
@@ -68,11 +69,11 @@ def build_change(
     due: Due | None = None,
 ) -> Change:
     """Say of ``target`` what changed; its own episode where none is given."""
-    is_company = isinstance(target, Credential)
+    company_id = target.company_id if isinstance(target, Credential) else None
     return Change(
         kind=kind,
-        source="company" if is_company else "system",
-        company_id=target.company_id if isinstance(target, Credential) else None,
+        source="system" if company_id is None else "company",
+        company_id=company_id,
         provider=target.provider,
         credential_id=target.circuit.id,
         reason=reason,
@@ -83,4 +84,19 @@ def build_change(
         fell_back=fell_back,
         model=model,
         due=due,
+    )
+
+
+def build_closing(target: Target, state: CircuitState) -> Change:
+    """Say that the circuit of ``target`` closed, and why it had been open.
+
+    :param state: as it was before.
+    """
+    return build_change(
+        "closed",
+        target,
+        reason=state.reason,
+        code=state.code,
+        episode=state.episode,
+        fell_back=state.fallback_episode == state.episode,
     )

@@ -24,11 +24,13 @@ from ..vault.types import CircuitState
 from ..vault.types import Credential
 from . import transitions
 from .changes import build_change
+from .changes import build_closing
 from .changes import Change
 from .changes import Target
 from .key_marks import KeyMarks
 from .key_writer import EPISODE
 from .key_writer import if_done
+from .key_writer import KeyWriter
 from .key_writer import row_is_named
 from .model_blocks import ModelBlocks
 from .reasons import CLASSES
@@ -44,7 +46,6 @@ _LAST_RESORT_REASONS: t.Final = tuple(
     for reason in entry.reasons
 )
 
-
 #: The parameter that names how many failures must have been counted.
 FAILURES: t.Final = "byok_row_failures"
 
@@ -54,7 +55,7 @@ def is_model_scoped(verdict: Verdict) -> bool:
     return verdict.model_scoped or verdict.failure_class.scope == "model"
 
 
-class Circuits(ModelBlocks, KeyMarks):
+class Circuits:
     """Reads and changes the circuits of company keys and system keys.
 
     :param late: is called with each change that was written only after the call that
@@ -68,22 +69,21 @@ class Circuits(ModelBlocks, KeyMarks):
         *,
         late: cabc.Callable[[Change], None] | None = None,
     ) -> None:
-        super().__init__(database, tables, late=late)
+        self._writer = KeyWriter(database, tables, late=late)
         self._system_keys = SystemKeys(database, tables.system_key)
-        self._openings = self._build(_build_opening)
+        self._openings = self._writer.build(_build_opening)
+        #: Which models each key cannot use for now.
+        self.blocks: ModelBlocks = ModelBlocks(self._writer)
+        #: What each key's row notes beside its circuit.
+        self.marks: KeyMarks = KeyMarks(self._writer)
 
     def system_key(self, provider: str, fingerprint: str) -> SystemKey:
         """Find how a system key fared; its row is made when it is first asked for."""
         return self._system_keys.find(provider, fingerprint)
 
-    def is_due(self, target: Target, now: dt.datetime) -> bool:
-        """Tell whether an open circuit may be probed: its cool-down is over."""
-        state = self.view(target)
-        return (
-            state.circuit == "open"
-            and state.open_until is not None
-            and state.open_until <= now
-        )
+    def view(self, target: Target) -> CircuitState:
+        """Give the state to act on: the row that was read, and what waits here."""
+        return self._writer.view(target)
 
     def failed(
         self,
@@ -98,7 +98,7 @@ class Circuits(ModelBlocks, KeyMarks):
 
         A, B, C open the circuit, E, F, K count and open it at the second within 60 s;
         D, plain M and whatever is marked so block the model; the rest is neutral.
-        An ambiguous M is not remembered: call :meth:`block` once it is confirmed.
+        An ambiguous M is not remembered: ``blocks`` is told of it once it is confirmed.
 
         :param token: of the probe this attempt was. Its lease ends in any case.
         :return: what changed, written by this call; ``None`` when nothing did, somebody
@@ -115,7 +115,7 @@ class Circuits(ModelBlocks, KeyMarks):
         if scoped:
             # On a probe of the whole key D and M say nothing: the next caller probes.
             neutral = token is not None and verdict.failure_class.scope == "model"
-            return None if neutral else self.block(target, model, verdict, now)
+            return None if neutral else self.blocks.block(target, model, verdict, now)
 
         if token is not None:
             return self.reopen(target, verdict, now, token)
@@ -131,26 +131,12 @@ class Circuits(ModelBlocks, KeyMarks):
         if state is None:
             return None
 
-        opening = transitions.plan_opening(state, verdict, now)
-
-        if isinstance(target, Credential):
-            opening = transitions.claim_notice(state, opening, now)
-
+        opening = _plan_opening(target, state, verdict, now)
+        change = _build_opened(target, state, opening, now)
+        statement = self._openings[self._writer.table(target)]
         window = entry.window
         # The first failure of a class without a window opens, whatever was counted.
         threshold = 0 if window is None else entry.threshold
-        change = build_change(
-            "opened",
-            target,
-            reason=opening.reason,
-            code=opening.code,
-            until=opening.open_until,
-            episode=opening.episode,
-            continued=transitions.continues_episode(state, now),
-            due=opening.due,
-        )
-
-        table = self._table(target)
 
         def transition(before: CircuitState) -> CircuitState:
             if window is not None:
@@ -166,14 +152,13 @@ class Circuits(ModelBlocks, KeyMarks):
                     return None
 
             values = {
-                **self._names(target, episode=state.episode),
+                **self._writer.names(target, episode=state.episode),
                 FAILURES: threshold,
                 **opening.values(),
             }
-            done = conn.execute(self._openings[table], values).rowcount == 1
-            return change if done else None
+            return change if conn.execute(statement, values).rowcount == 1 else None
 
-        return self._record(target, transition, work)
+        return self._writer.record(target, transition, work)
 
     def _closed_state(self, target: Target) -> CircuitState | None:
         """Give the closed state a failure may open; ``None`` when it was open already.
@@ -187,11 +172,11 @@ class Circuits(ModelBlocks, KeyMarks):
         return None
 
     def _counting(self, target: Target, now: dt.datetime, window: float) -> sa.Update:
-        table = self._table(target)
+        table = self._writer.table(target)
         columns = table.c
         recent = columns.fail_since > now - dt.timedelta(seconds=window)
         # In this order: MariaDB would read a fail_since assigned before.
-        return self._update(target, columns.circuit == "closed").ordered_values(
+        return self._writer.update(target, columns.circuit == "closed").ordered_values(
             (columns.fail_count, sa.case((recent, columns.fail_count + 1), else_=1)),
             (
                 columns.fail_since,
@@ -210,15 +195,15 @@ class Circuits(ModelBlocks, KeyMarks):
         :return: the token of the probe; ``None`` for the losers, and when it cannot be
             written now.
         """
-        columns = self._table(target).c
+        columns = self._writer.table(target).c
         token = str(uuid.uuid4())
-        update = self._update(
+        update = self._writer.update(
             target,
             columns.circuit == "open",
             columns.open_until <= now,
             sa.or_(columns.probe_until.is_(None), columns.probe_until <= now),
         ).values(probe_token=token, probe_until=now + dt.timedelta(seconds=lease))
-        return token if self._claim(update) else None
+        return token if self._writer.claim(update) else None
 
     def close(
         self, target: Target, now: dt.datetime, *, token: str | None = None
@@ -228,35 +213,29 @@ class Circuits(ModelBlocks, KeyMarks):
         :param token: of the probe; ``None`` after a last resort, which closes what is
             open for an outage, a timeout or an interruption alone.
         """
-        columns = self._table(target).c
+        columns = self._writer.table(target).c
         proof = (
             columns.reason.in_(_LAST_RESORT_REASONS)
             if token is None
             else columns.probe_token == token
         )
         values = transitions.closing_values(now)
-        state = self.view(target)
-        change = build_change(
-            "closed",
-            target,
-            reason=state.reason,
-            code=state.code,
-            episode=state.episode,
-            fell_back=state.fallback_episode == state.episode,
-        )
+        change = build_closing(target, self.view(target))
 
         def transition(before: CircuitState) -> CircuitState:
             may_close = token is not None or before.reason in _LAST_RESORT_REASONS
             return transitions.closed(before, now) if may_close else before
 
-        update = self._update(target, columns.circuit == "open", proof).values(values)
-        return self._record(target, transition, if_done(update, change))
+        update = self._writer.update(target, columns.circuit == "open", proof).values(
+            values
+        )
+        return self._writer.record(target, transition, if_done(update, change))
 
     def reopen(
         self, target: Target, verdict: Verdict, now: dt.datetime, token: str
     ) -> Change | None:
         """Keep the circuit open for longer after a probe that failed."""
-        columns = self._table(target).c
+        columns = self._writer.table(target).c
         state = self.view(target)
         until = transitions.rest_until(verdict, state.open_count + 1, now)
         values: dict[str, t.Any] = {
@@ -281,18 +260,18 @@ class Circuits(ModelBlocks, KeyMarks):
 
             return before._replace(open_count=before.open_count + 1, **values)
 
-        update = self._update(
+        update = self._writer.update(
             target, columns.circuit == "open", columns.probe_token == token
         ).values(open_count=columns.open_count + 1, **values)
-        return self._record(target, transition, if_done(update, change))
+        return self._writer.record(target, transition, if_done(update, change))
 
     def release(self, target: Target, token: str, now: dt.datetime) -> None:
         """Give the probe back without a verdict; the next caller probes."""
-        columns = self._table(target).c
-        update = self._update(
+        columns = self._writer.table(target).c
+        update = self._writer.update(
             target, columns.circuit == "open", columns.probe_token == token
         ).values(probe_token=None, probe_until=None)
-        self._record(target, _unchanged, if_done(update, None))
+        self._writer.record(target, _unchanged, if_done(update, None))
 
     def reset(
         self, conn: sa.Connection, target: Target, now: dt.datetime
@@ -303,7 +282,7 @@ class Circuits(ModelBlocks, KeyMarks):
 
         :return: a change when the circuit was open.
         """
-        columns = self._table(target).c
+        columns = self._writer.table(target).c
         values = {
             "circuit": "closed",
             "reason": None,
@@ -319,21 +298,43 @@ class Circuits(ModelBlocks, KeyMarks):
             "unreadable_at": None,
             "unreadable_reason": None,
         }
-        was_open = self._update(target, columns.circuit == "open").values(values)
+        was_open = self._writer.update(target, columns.circuit == "open").values(values)
 
         if conn.execute(was_open).rowcount == 1:
-            state = self.view(target)
-            return build_change(
-                "closed",
-                target,
-                reason=state.reason,
-                code=state.code,
-                episode=state.episode,
-                fell_back=state.fallback_episode == state.episode,
-            )
+            return build_closing(target, self.view(target))
 
-        conn.execute(self._update(target).values(values))
+        conn.execute(self._writer.update(target).values(values))
         return None
+
+
+def _plan_opening(
+    target: Target, state: CircuitState, verdict: Verdict, now: dt.datetime
+) -> transitions.Opening:
+    opening = transitions.plan_opening(state, verdict, now)
+
+    # Nobody but the operator is told of a system key.
+    if isinstance(target, Credential):
+        opening = transitions.claim_notice(state, opening, now)
+
+    return opening
+
+
+def _build_opened(
+    target: Target,
+    state: CircuitState,
+    opening: transitions.Opening,
+    now: dt.datetime,
+) -> Change:
+    return build_change(
+        "opened",
+        target,
+        reason=opening.reason,
+        code=opening.code,
+        until=opening.open_until,
+        episode=opening.episode,
+        continued=transitions.continues_episode(state, now),
+        due=opening.due,
+    )
 
 
 def _build_opening(table: sa.Table) -> sa.Update:

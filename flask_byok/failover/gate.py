@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
+from .blocks import Block
 from .changes import Target
 from .circuit import Circuits
 from .reasons import class_of
@@ -68,12 +69,8 @@ def look(circuits: Circuits, target: Target, model: str) -> Gate:
             is_circuit=True,
         )
 
-    block = circuits.find_block(target, model)
-
-    if block is None:
-        return OPEN
-
-    return Gate(reason=block.reason, code=block.code, until=block.until)
+    block = circuits.blocks.find(target, model)
+    return OPEN if block is None else _blocked(block)
 
 
 def try_again(
@@ -95,14 +92,18 @@ def try_again(
     lease = left + LEASE_MARGIN
 
     if not seen.is_circuit:
-        won = circuits.claim_block(target, model, lease, now)
+        won = circuits.blocks.claim(target, model, lease, now)
         return Gate(tries_block=True) if won else seen
 
-    block = circuits.find_block(target, model)
+    block = circuits.blocks.find(target, model)
 
     if block is not None and block.until > now:
         # A probe on a model that is out would say nothing of the key.
-        return Gate(reason=block.reason, code=block.code, until=block.until)
+        return _blocked(block)
 
     token = circuits.claim(target, lease, now)
     return seen if token is None else Gate(token=token)
+
+
+def _blocked(block: Block) -> Gate:
+    return Gate(reason=block.reason, code=block.code, until=block.until)

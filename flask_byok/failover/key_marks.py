@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections.abc as cabc
 import datetime as dt
 import typing as t
 
@@ -10,10 +9,8 @@ import sqlalchemy as sa
 
 from ..errors import is_passing
 from ..vault.bookkeeping import RowRefused
-from ..vault.database import Database
 from ..vault.database import DuplicateRow
 from ..vault.database import WriteBusy
-from ..vault.models import Tables
 from ..vault.types import CircuitState
 from .changes import build_change
 from .changes import Change
@@ -32,34 +29,27 @@ _OK_INTERVAL: t.Final = dt.timedelta(minutes=5)
 #: An unreadable key is told so often at most.
 _TELL_INTERVAL: t.Final = dt.timedelta(hours=1)
 
-
 #: So many episodes a process remembers to have been noted.
 _MOST_NOTED: t.Final = 1000
 
 
-class KeyMarks(KeyWriter):
+class KeyMarks:
     """Notes on a key's row what does not move its circuit."""
 
-    def __init__(
-        self,
-        database: Database,
-        tables: Tables,
-        *,
-        late: cabc.Callable[[Change], None] | None = None,
-    ) -> None:
-        super().__init__(database, tables, late=late)
-        self._tellings = self._build(_build_telling)
+    def __init__(self, writer: KeyWriter) -> None:
+        self._writer = writer
+        self._tellings = writer.build(_build_telling)
         self._noted: set[tuple[str, int]] = set()
 
     def succeeded(self, target: Target, now: dt.datetime) -> Change | None:
         """Note a success, with a write only where the row has something to clear.
 
         ``last_ok_at`` is written every 5 minutes at most. An open circuit is closed by
-        :meth:`close`, a block ended by :meth:`unblock`, not here.
+        :meth:`Circuits.close`, a block ended by :meth:`ModelBlocks.unblock`, not here.
 
         :return: a change when the key had been unreadable until now.
         """
-        state = self.view(target)
+        state = self._writer.view(target)
         was_unreadable = state.unreadable_at is not None
         has_trouble = was_unreadable or state.fail_count > 0
         before_that = now - _OK_INTERVAL
@@ -69,8 +59,8 @@ class KeyMarks(KeyWriter):
         if was_noted and not has_trouble:
             return None
 
-        columns = self._table(target).c
-        update = self._update(target)
+        columns = self._writer.table(target).c
+        update = self._writer.update(target)
 
         if was_unreadable:
             update = update.where(columns.unreadable_at.is_not(None))
@@ -90,7 +80,9 @@ class KeyMarks(KeyWriter):
             return before._replace(**values)
 
         change = build_change("readable", target) if was_unreadable else None
-        return self._record(target, transition, if_done(update.values(values), change))
+        return self._writer.record(
+            target, transition, if_done(update.values(values), change)
+        )
 
     def unreadable(
         self, target: Target, reason: str, now: dt.datetime
@@ -103,32 +95,23 @@ class KeyMarks(KeyWriter):
         :return: a change when it is to be told: once until it opens again, and hourly
             at most.
         """
-        columns = self._table(target).c
+        columns = self._writer.table(target).c
         hour_ago = now - _TELL_INTERVAL
-        state = self.view(target)
+        state = self._writer.view(target)
+        is_worse = _is_worse(state, reason)
 
-        worse = _is_worse(state, reason)
-
-        if not worse and not _may_tell(state, hour_ago):
+        if not is_worse and not _may_tell(state, hour_ago):
             return None
 
-        noting = self._update(target, columns.unreadable_at.is_(None)).values(
+        noting = self._writer.update(target, columns.unreadable_at.is_(None)).values(
             unreadable_at=now, unreadable_reason=reason
         )
-        correcting = self._update(
+        correcting = self._writer.update(
             target, columns.unreadable_reason == state.unreadable_reason
         ).values(unreadable_reason=reason)
-        telling = self._update(
-            target,
-            columns.unreadable_at.is_not(None),
-            sa.or_(
-                columns.unreadable_told_at.is_(None),
-                sa.and_(
-                    columns.unreadable_told_at < columns.unreadable_at,
-                    columns.unreadable_told_at <= hour_ago,
-                ),
-            ),
-        ).values(unreadable_told_at=now)
+        telling = self._writer.update(target, _is_untold(columns, hour_ago)).values(
+            unreadable_told_at=now
+        )
         change = build_change("unreadable", target, reason=reason)
 
         def transition(before: CircuitState) -> CircuitState:
@@ -141,12 +124,12 @@ class KeyMarks(KeyWriter):
         def work(conn: sa.Connection) -> Change | None:
             conn.execute(noting)
 
-            if worse:
+            if is_worse:
                 conn.execute(correcting)
 
             return change if conn.execute(telling).rowcount == 1 else None
 
-        return self._record(target, transition, work)
+        return self._writer.record(target, transition, work)
 
     def claim_fallback_notice(
         self, target: Target, episode: int, note: Note = write_nothing
@@ -155,9 +138,12 @@ class KeyMarks(KeyWriter):
 
         :param note: writes what is told, in the same transaction.
         """
-        telling = self._tellings[self._table(target)]
-        values = {**self._names(target, episode=episode), "fallback_episode": episode}
-        return self._claim_by(
+        telling = self._tellings[self._writer.table(target)]
+        values = {
+            **self._writer.names(target, episode=episode),
+            "fallback_episode": episode,
+        }
+        return self._writer.claim_by(
             lambda conn: conn.execute(telling, values).rowcount == 1, note
         )
 
@@ -184,7 +170,7 @@ class KeyMarks(KeyWriter):
             return still_out
 
         try:
-            is_new = self._database.try_write(work, wait=CLAIM_WAIT)
+            is_new = self._writer.database.try_write(work, wait=CLAIM_WAIT)
         except DuplicateRow:
             self._remember(noted)
             return False
@@ -199,7 +185,7 @@ class KeyMarks(KeyWriter):
 
     def _is_out(self, conn: sa.Connection, target: Target, episode: int) -> bool:
         """Hold the key's row as it was read, so that nobody ends its episode."""
-        columns = self._table(target).c
+        columns = self._writer.table(target).c
         query = (
             sa.select(columns.id)
             .where(
@@ -234,6 +220,23 @@ def _is_worse(state: CircuitState, reason: str) -> bool:
     """Tell whether a key noted as out for a while turns out to be out for good."""
     noted = state.unreadable_reason
     return noted is not None and is_passing(noted) and not is_passing(reason)
+
+
+def _is_untold(
+    columns: sa.sql.base.ReadOnlyColumnCollection[str, sa.Column[t.Any]],
+    hour_ago: dt.datetime,
+) -> sa.ColumnElement[bool]:
+    """Build the condition that a key is noted as unreadable and may be told."""
+    return sa.and_(
+        columns.unreadable_at.is_not(None),
+        sa.or_(
+            columns.unreadable_told_at.is_(None),
+            sa.and_(
+                columns.unreadable_told_at < columns.unreadable_at,
+                columns.unreadable_told_at <= hour_ago,
+            ),
+        ),
+    )
 
 
 def _may_tell(state: CircuitState, hour_ago: dt.datetime) -> bool:

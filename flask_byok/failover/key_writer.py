@@ -54,7 +54,8 @@ class KeyWriter:
         *,
         late: cabc.Callable[[Change], None] | None = None,
     ) -> None:
-        self._database = database
+        #: Where the rows stand.
+        self.database: Database = database
         self._tables = tables
         self._late = late
         self._overlay = Overlay()
@@ -65,13 +66,14 @@ class KeyWriter:
         # Nothing waits in nearly every call, which looks five times.
         return self._overlay.view(state) if self._overlay.pending else state
 
-    def _table(self, target: Target) -> sa.Table:
+    def table(self, target: Target) -> sa.Table:
+        """Give the table that a key's row stands in."""
         if isinstance(target, SystemKey):
             return self._tables.system_key
 
         return self._tables.credential
 
-    def _build(
+    def build(
         self, build: cabc.Callable[[sa.Table], sa.Update]
     ) -> dict[sa.Table, sa.Update]:
         """Build a statement once for each table of keys."""
@@ -80,7 +82,7 @@ class KeyWriter:
             for table in (self._tables.credential, self._tables.system_key)
         }
 
-    def _names(self, target: Target, *, episode: int) -> dict[str, t.Any]:
+    def names(self, target: Target, *, episode: int) -> dict[str, t.Any]:
         """Give the parameters that name a row as it was read."""
         return {
             ID: target.circuit.id,
@@ -88,19 +90,20 @@ class KeyWriter:
             EPISODE: episode,
         }
 
-    def _update(self, target: Target, *conditions: sa.ColumnElement[bool]) -> sa.Update:
-        table = self._table(target)
+    def update(self, target: Target, *conditions: sa.ColumnElement[bool]) -> sa.Update:
+        """Build an UPDATE of the row as it was read, where ``conditions`` hold."""
+        table = self.table(target)
         return sa.update(table).where(
             table.c.id == target.circuit.id,
             table.c.generation == target.circuit.generation,
             *conditions,
         )
 
-    def _claim(self, update: sa.Update) -> bool:
+    def claim(self, update: sa.Update) -> bool:
         """Write one row at once or never; tell whether it was written."""
-        return self._claim_by(lambda conn: conn.execute(update).rowcount == 1)
+        return self.claim_by(lambda conn: conn.execute(update).rowcount == 1)
 
-    def _claim_by(
+    def claim_by(
         self, claim: cabc.Callable[[sa.Connection], bool], note: Note = write_nothing
     ) -> bool:
         """Write at once or never: a claim that is made later would be two winners.
@@ -117,12 +120,12 @@ class KeyWriter:
             return won
 
         try:
-            return self._database.try_write(work, wait=CLAIM_WAIT)
+            return self.database.try_write(work, wait=CLAIM_WAIT)
         except (WriteBusy, DuplicateRow, RowRefused):
             # Whatever keeps the note from being written: the call has its answer.
             return False
 
-    def _record(
+    def record(
         self,
         target: Target,
         transition: Transition,
@@ -136,7 +139,7 @@ class KeyWriter:
             self._overlay.remove(pending)
             handover.put(change)
 
-        self._database.record(work, weight="verdict", then=then)
+        self.database.record(work, weight="verdict", then=then)
         return handover.take()
 
 

@@ -55,7 +55,7 @@ class Lessons:
         """Remember a stored key that does not open here."""
         now = self._state.now()
         self.release(step)
-        change = self._circuits.unreadable(step.target, reason, now)
+        change = self._circuits.marks.unreadable(step.target, reason, now)
         self._tell(change, now)
 
         if change is None:
@@ -126,11 +126,11 @@ class Lessons:
             self._tell(change, now)
         elif not self._call.streamed:
             # A stream has succeeded at its end: till then it may still break.
-            self._tell(circuits.succeeded(target, now), now)
+            self._tell(circuits.marks.succeeded(target, now), now)
             self._look_for_notice(step, works=True)
 
         if step.gate.tries_block:
-            change = circuits.unblock(target, step.route.model, now)
+            change = circuits.blocks.unblock(target, step.route.model, now)
             self._tell(change, now)
 
     def _look_for_notice(self, step: Step, *, works: bool = False) -> None:
@@ -153,8 +153,7 @@ class Lessons:
             if route.credential is None or step.gate.token is not None:
                 continue
 
-            change = self._circuits.block(step.target, route.model, verdict, now)
-
+            change = self._circuits.blocks.block(step.target, route.model, verdict, now)
             self._watch.changed(change)
 
             if change is not None:
@@ -186,7 +185,7 @@ class Lessons:
 
         if out.episode is not None:
             note = self._note_of(fallback)
-            self._circuits.note_own_key(failing, out.episode, note)
+            self._circuits.marks.note_own_key(failing, out.episode, note)
         elif out.model is not None:
             self._claim_block_notice(failing, out.model, fallback)
 
@@ -211,7 +210,7 @@ class Lessons:
 
         if out.episode is not None:
             is_told = credential.circuit.fallback_episode >= out.episode
-            return not is_told and self._circuits.claim_fallback_notice(
+            return not is_told and self._circuits.marks.claim_fallback_notice(
                 credential, out.episode, self._note_of(fallback)
             )
 
@@ -223,11 +222,11 @@ class Lessons:
         self, credential: Credential, model: str, fallback: Fallback
     ) -> bool:
         """Claim a block's notice, unless the row that was read says it is taken."""
-        block = self._circuits.find_block(credential, model)
+        block = self._circuits.blocks.find(credential, model)
 
         if block is not None and block.is_told(fallback.source):
             return False
 
-        return self._circuits.claim_block_notice(
+        return self._circuits.blocks.claim_notice(
             credential, model, self._note_of(fallback), source=fallback.source
         )

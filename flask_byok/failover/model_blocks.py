@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections.abc as cabc
 import datetime as dt
 import logging
 
@@ -10,8 +9,6 @@ import sqlalchemy as sa
 
 from ..events import log_event
 from ..providers.types import Source
-from ..vault.database import Database
-from ..vault.models import Tables
 from ..vault.types import CircuitState
 from . import blocks
 from .blocks import Block
@@ -27,28 +24,22 @@ from .verdict import Verdict
 _log = logging.getLogger(__name__)
 
 
-class ModelBlocks(KeyWriter):
+class ModelBlocks:
     """Reads and changes the model blocks on a key's row."""
 
-    def __init__(
-        self,
-        database: Database,
-        tables: Tables,
-        *,
-        late: cabc.Callable[[Change], None] | None = None,
-    ) -> None:
-        super().__init__(database, tables, late=late)
+    def __init__(self, writer: KeyWriter) -> None:
+        self._writer = writer
         self._told_damage: set[tuple[str, int]] = set()
 
-    def find_block(self, target: Target, model: str | None) -> Block | None:
+    def find(self, target: Target, model: str | None) -> Block | None:
         """Find the block of one model, over or not; ``None`` when there is none.
 
-        While ``until`` lies ahead the model is out. After it, :meth:`claim_block`
-        picks the one caller who tries.
+        While ``until`` lies ahead the model is out. After it, :meth:`claim` picks the
+        one caller who tries.
         """
-        return self._blocks(self.view(target)).get(model or blocks.NO_MODEL)
+        return self._read(self._writer.view(target)).get(model or blocks.NO_MODEL)
 
-    def _blocks(self, state: CircuitState) -> dict[str, Block]:
+    def _read(self, state: CircuitState) -> dict[str, Block]:
         found = blocks.parse_blocks(state.model_blocks)
 
         if found is None:
@@ -76,7 +67,7 @@ class ModelBlocks(KeyWriter):
         """Block one model of this key, for longer each time in a row."""
         model = model or blocks.NO_MODEL
         # As the row said: who was refused beside another is no second step of growth.
-        seen = self._blocks(target.circuit).get(model)
+        seen = self._read(target.circuit).get(model)
         count = 1 if seen is None else seen.count + 1
         block = Block(
             reason=verdict.reason,
@@ -94,7 +85,7 @@ class ModelBlocks(KeyWriter):
         )
         return self._edit(target, blocks.adding(model, block, now), change)
 
-    def claim_block(
+    def claim(
         self, target: Target, model: str | None, lease: float, now: dt.datetime
     ) -> bool:
         """Claim the one try of a model whose block is over.
@@ -110,7 +101,7 @@ class ModelBlocks(KeyWriter):
     ) -> Change | None:
         """Take a model's block away after a success; nothing when none was seen."""
         model = model or blocks.NO_MODEL
-        seen = self._blocks(target.circuit).get(model)
+        seen = self._read(target.circuit).get(model)
 
         if seen is None:
             return None
@@ -130,13 +121,13 @@ class ModelBlocks(KeyWriter):
             return blocks.apply_edit(before, edit)
 
         def work(conn: sa.Connection) -> Change | None:
-            table = self._table(target)
+            table = self._writer.table(target)
             done = blocks.write_edit(conn, table, target.circuit, edit)
             return change if done else None
 
-        return self._record(target, transition, work)
+        return self._writer.record(target, transition, work)
 
-    def claim_block_notice(
+    def claim_notice(
         self,
         target: Target,
         model: str | None,
@@ -155,7 +146,7 @@ class ModelBlocks(KeyWriter):
     def _claim_edit(
         self, target: Target, edit: blocks.Edit, note: Note = write_nothing
     ) -> bool:
-        table = self._table(target)
-        return self._claim_by(
+        table = self._writer.table(target)
+        return self._writer.claim_by(
             lambda conn: blocks.write_edit(conn, table, target.circuit, edit), note
         )

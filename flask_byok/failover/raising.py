@@ -6,7 +6,9 @@ import collections.abc as cabc
 import typing as t
 
 from ..errors import ProviderError
+from ..errors import StreamInterrupted
 from ..providers.types import Attempt
+from ..providers.types import Usage
 from .reasons import CLASSES
 from .routes import Route
 from .verdict import Verdict
@@ -48,6 +50,33 @@ def build_error(
         code=verdict.code,
         request_id=verdict.request_id,
         retry_after=verdict.delay,
+        attempts=attempts,
+    )
+
+
+def build_interruption(
+    verdict: Verdict,
+    route: Route,
+    attempts: cabc.Sequence[Attempt],
+    *,
+    partial: str,
+    usage: Usage | None,
+) -> StreamInterrupted:
+    """Make the error of a stream that broke after its first content.
+
+    :param partial: the text that came before.
+    :param usage: the last that the provider stated; ``None`` when it stated none.
+    """
+    return StreamInterrupted(
+        build_message(verdict, route),
+        partial=partial,
+        usage=usage,
+        provider=route.provider.id,
+        source=route.source,
+        reason=verdict.reason,
+        status=verdict.status,
+        code=verdict.code,
+        request_id=verdict.request_id,
         attempts=attempts,
     )
 

@@ -15,7 +15,7 @@ from ..providers.types import ChatAnswer
 from ..providers.types import Failure
 from ..vault.types import CompanyState
 from .classify import classify
-from .raising import build_message
+from .raising import build_interruption
 from .rooms import Rooms
 from .routes import Route
 from .walk import Arrived
@@ -111,7 +111,7 @@ class OpenStream(t.Generic[T]):
 
         if circuits.view(target).circuit == "closed":
             now = self._state.now()
-            self._rooms.teller.changed(circuits.succeeded(target, now), now)
+            self._rooms.teller.changed(circuits.marks.succeeded(target, now), now)
             self._look_for_notice(now)
 
     def _look_for_notice(self, now: dt.datetime) -> None:
@@ -134,17 +134,12 @@ class OpenStream(t.Generic[T]):
         self._arrived.ticket.break_off(
             "unknown", verdict.reason, usage, self.latency_ms
         )
-        error = StreamInterrupted(
-            build_message(verdict, self.route),
+        error = build_interruption(
+            verdict,
+            self.route,
+            self.attempts,
             partial=self._stream.text,
             usage=usage,
-            provider=self.route.provider.id,
-            source=self.route.source,
-            reason=verdict.reason,
-            status=verdict.status,
-            code=verdict.code,
-            request_id=verdict.request_id,
-            attempts=self.attempts,
         )
         self._watch.interrupted(error)
         return error

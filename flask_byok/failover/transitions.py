@@ -12,9 +12,9 @@ import types
 import typing as t
 
 from ..vault.types import CircuitState
-from .notices import build_marks
-from .notices import Due
-from .notices import find_due
+from .due import build_marks
+from .due import Due
+from .due import find_due
 from .policy import cool_down
 from .verdict import Verdict
 

@@ -29,7 +29,6 @@ _ID: t.Final = "byok_attempt_id"
 class Settlement:
     """Ends started attempts, with the budget in the same transaction.
 
-    :param limits: of the budget, by unit; empty for none.
     :param crossed: is called after the commit with what is worth telling.
     """
 
@@ -37,14 +36,14 @@ class Settlement:
         self,
         database: Database,
         tables: Tables,
-        limits: cabc.Mapping[str, int],
+        budget: Budget,
         crossed: cabc.Callable[[Crossing], None] | None,
     ) -> None:
         self._database = database
         self._table = tables.attempt
         self._ending = _build_ending(tables.attempt)
         self._lengths = text_lengths(tables.attempt)
-        self._budget = Budget(database, tables, limits)
+        self._budget = budget
         self._crossed = crossed
 
     def settle(

@@ -84,8 +84,10 @@ class Ledger:
         self._tables = tables
         self._insertion = Insertion(tables.attempt)
         self._lengths = text_lengths(tables.attempt)
-        self._budget = Budget(database, tables, limits) if limits else None
-        self._settlement = Settlement(database, tables, limits or {}, crossed)
+        budget = Budget(database, tables, limits or {})
+        self._budget = budget if limits else None
+        # What was reserved under a budget is settled after the operator took it away.
+        self._settlement = Settlement(database, tables, budget, crossed)
         self._until_sweep = random.randint(1, SWEEP_EVERY)
         #: What tokens cost.
         self.prices: Prices = Prices()

@@ -48,7 +48,7 @@ class Accounts:
 
         :raises StateUnavailable: when the database cannot be asked.
         """
-        return self._now().date()
+        return self._desk.now().date()
 
     def read(
         self, since: dt.date, until: dt.date, company: str | None = None
@@ -60,7 +60,7 @@ class Accounts:
         :param company: the typed text of one; ``None`` for all.
         :raises StateUnavailable: when the rows cannot be read.
         """
-        now = self._now()
+        now = self._desk.now()
 
         for total in self._desk.ledger.totals(since, until, company):
             yield _account(total, self._left(total, now))
@@ -73,10 +73,6 @@ class Accounts:
 
         units = self._desk.ledger.allowance(total.company_id, now)
         return {unit.unit: read_allowance(unit).left for unit in units}
-
-    def _now(self) -> dt.datetime:
-        with self._desk.database.read() as conn:
-            return self._desk.database.now(conn)
 
 
 def _account(

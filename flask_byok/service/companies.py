@@ -9,6 +9,7 @@ import typing as t
 
 import sqlalchemy as sa
 
+from ..config import Policy
 from ..errors import CredentialNotFound
 from ..errors import PolicyLocked
 from ..ledger.audit import Action
@@ -24,7 +25,15 @@ from .types import CompanyStatus
 from .types import PolicyInfo
 from .types import read_allowance
 
-_POLICIES: t.Final = ("auto", "outage_only", "never")
+_POLICIES: t.Final = t.get_args(Policy)
+
+
+class _Choice(t.NamedTuple):
+    """What of a policy is to change; ``None`` where it stays."""
+
+    fallback: str | None
+    active_provider: str | None
+    use_other_keys: bool | None
 
 
 class Companies:
@@ -102,48 +111,41 @@ class Companies:
                 none_stored(self._desk.registry.get(active_provider))
             )
 
-        with self._desk.database.write() as conn:
-            self._desk.store.set_policy(
-                conn,
-                company,
-                fallback=fallback,
-                active_provider=active_provider,
-                use_other_keys=use_other_keys,
-            )
-            self._note_policy(
-                conn, state, fallback, active_provider, use_other_keys, actor
-            )
+        choice = _Choice(fallback, active_provider, use_other_keys)
 
-        chosen = {
-            "fallback": fallback,
-            "active_provider": active_provider,
-            "use_other_keys": use_other_keys,
-        }
-        kept: dict[str, t.Any] = {n: v for n, v in chosen.items() if v is not None}
+        with self._desk.database.write() as conn:
+            self._desk.store.set_policy(conn, company, **choice._asdict())
+            self._note_choice(conn, state, choice, actor)
+
+        kept = {n: v for n, v in choice._asdict().items() if v is not None}
         # Not read again: it is stored, whether it can be read just now or not.
         return self._policy(state._replace(**kept))
 
-    def _note_policy(
+    def _note_choice(
         self,
         conn: sa.Connection,
         state: CompanyState,
-        fallback: str | None,
-        active_provider: str | None,
-        use_other_keys: bool | None,
+        choice: _Choice,
         actor: str | None,
     ) -> None:
-        before = self._policy(state)
-        changes: list[tuple[Action, Detail, Detail, str]] = [
-            ("policy_changed", before.fallback, fallback, "fallback"),
-            ("policy_changed", before.use_other_keys, use_other_keys, "use_other_keys"),
-            ("active_changed", before.active_provider, active_provider, "active"),
+        """Say in the history what a choice changes, from what to what."""
+        before, provider = self._policy(state), choice.active_provider
+        changes: list[tuple[Action, str, Detail, Detail]] = [
+            ("policy_changed", "fallback", before.fallback, choice.fallback),
+            (
+                "policy_changed",
+                "use_other_keys",
+                before.use_other_keys,
+                choice.use_other_keys,
+            ),
+            ("active_changed", "active", before.active_provider, provider),
         ]
 
-        for action, old, new, what in changes:
+        for action, what, old, new in changes:
             if new is not None and new != old:
                 details: dict[str, Detail] = {"what": what, "from": old, "to": new}
                 self._desk.note(
-                    conn, state.company_id, action, actor, active_provider, details
+                    conn, state.company_id, action, actor, provider, details
                 )
 
     def _policy(self, state: CompanyState) -> PolicyInfo:

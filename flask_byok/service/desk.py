@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import dataclasses
+import datetime as dt
 import re
 import typing as t
 
@@ -84,6 +85,14 @@ class Desk:
         names = self.planner.names(provider)
         return names.get(model or DEFAULT) or model or names[DEFAULT]
 
+    def now(self) -> dt.datetime:
+        """Tell the time by the database's clock, aware UTC.
+
+        :raises StateUnavailable: when the database cannot be asked.
+        """
+        with self.database.read() as connection:
+            return self.database.now(connection)
+
     def open_keyring(self) -> Keyring:
         """Give the keyring.
 
@@ -108,7 +117,7 @@ class Desk:
             failure = error
 
         now = state.now()
-        change = self.circuits.unreadable(stored, failure.reason, now)
+        change = self.circuits.marks.unreadable(stored, failure.reason, now)
         self.teller.changed(change, now)
         raise failure
 

@@ -238,10 +238,11 @@ class Doctor:
 
     def _look_at_key_services(self) -> cabc.Iterator[Finding]:
         """Try each key service, so that a lost permission shows before a save does."""
-        keyring = self._keyring
+        if self._keyring is None:
+            return
 
-        for key_id in () if keyring is None else keyring.service_ids:
-            reason = None if keyring is None else keyring.probe(key_id)
+        for key_id in self._keyring.service_ids:
+            reason = self._keyring.probe(key_id)
 
             if reason is None:
                 yield ok(

@@ -14,13 +14,13 @@ import typing as t
 import uuid
 
 from ..errors import CredentialNotFound
+from ..errors import is_passing
 from ..errors import StoredKeyUnreadable
 from ..events import log_event
 from ..secret import Secret
 from ..vault.drafts import LIFETIME
 from ..vault.keyring import DRAFT
 from ..vault.keyring import SealContext
-from ..vault.sealed_rows import SERVICE_DOWN
 from ..vault.types import DraftInfo
 from ..vault.types import SealedDraft
 from .clean import clean_api_key
@@ -114,7 +114,7 @@ class Drafting:
             expires_on=wish.expires_on,
             activate=wish.activate,
             report=None if wish.report is None else render_report(wish.report),
-            ends_at=self._now() + LIFETIME,
+            ends_at=self._desk.now() + LIFETIME,
         )
         # Before the transaction: a key service takes network.
         draft = self._seal(info, secret)
@@ -201,7 +201,7 @@ class Drafting:
         except StoredKeyUnreadable as error:
             failure = error
 
-        if failure.reason == SERVICE_DOWN:
+        if is_passing(failure.reason):
             raise failure
 
         log_event(
@@ -289,10 +289,6 @@ class Drafting:
             blob=keyring.seal(secret, _context(info)),
             key_id=keyring.primary,
         )
-
-    def _now(self) -> dt.datetime:
-        with self._desk.database.read() as conn:
-            return self._desk.database.now(conn)
 
 
 def _require(is_there: bool) -> None:

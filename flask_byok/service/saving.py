@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..errors import CredentialChanged
 from ..errors import CredentialNotFound
 from ..errors import StateUnavailable
-from ..failover.changes import build_change
+from ..failover.changes import build_closing
 from ..providers.base import Provider
 from ..secret import Secret
 from ..vault.keyring import API_KEY
@@ -38,7 +38,7 @@ from .types import SaveVerdict
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Save:
+class SaveWish:
     """What a person wants to be stored; the key itself travels apart.
 
     :param checked: a check made before, which is not made again.
@@ -84,7 +84,7 @@ class Saving:
         :param checked: a check of this very key made before: nobody is asked again.
         :param draft: the id of the draft that holds the key; storing ends it.
         """
-        wish = Save(
+        wish = SaveWish(
             company=company,
             provider=self._desk.registry.get(provider_id),
             model=read_model(model),
@@ -109,7 +109,11 @@ class Saving:
         return self._save_key(wish, state, stored, pasted)
 
     def _save_key(
-        self, wish: Save, state: CompanyState, stored: Credential | None, pasted: Secret
+        self,
+        wish: SaveWish,
+        state: CompanyState,
+        stored: Credential | None,
+        pasted: Secret,
     ) -> SaveResult:
         keyring = self._desk.open_keyring()
         secret = clean_api_key(
@@ -143,12 +147,12 @@ class Saving:
             report=report,
         )
 
-    def _check(self, wish: Save, secret: Secret) -> ConnectionReport:
+    def _check(self, wish: SaveWish, secret: Secret) -> ConnectionReport:
         self._desk.count(wish.company, wish.actor)
         model = self._desk.model(wish.provider, wish.model)
         return self._desk.checker.check(wish.provider, secret, model=model)
 
-    def _read_stored(self, wish: Save) -> CredentialInfo | None:
+    def _read_stored(self, wish: SaveWish) -> CredentialInfo | None:
         """Show what was just stored; it is stored, whether it can be read or not."""
         try:
             return self._companies.info(wish.company, wish.provider.id)
@@ -161,7 +165,7 @@ class Saving:
     def _seal(
         self,
         keyring: Keyring,
-        wish: Save,
+        wish: SaveWish,
         stored: Credential | None,
         secret: Secret,
         report: ConnectionReport,
@@ -191,7 +195,7 @@ class Saving:
 
     def _put(
         self,
-        wish: Save,
+        wish: SaveWish,
         state: CompanyState,
         stored: Credential | None,
         sealed: SealedKey,
@@ -221,7 +225,7 @@ class Saving:
 
         return activated
 
-    def _end_draft(self, conn: sa.Connection, wish: Save) -> None:
+    def _end_draft(self, conn: sa.Connection, wish: SaveWish) -> None:
         """A draft is used once: whoever deletes it stores its key."""
         if wish.draft is None:
             return
@@ -239,25 +243,19 @@ class Saving:
         circuit = stored.circuit
 
         if circuit.circuit == "open":
-            change = build_change(
-                "closed",
-                stored,
-                reason=circuit.reason,
-                code=circuit.code,
-                fell_back=circuit.fallback_episode == circuit.episode,
-            )
+            change = build_closing(stored, circuit)
             self._desk.teller.changed(change, state.now())
 
         if report.verdict == "working":
             self._desk.teller.notices.look_again(stored.id, works=True)
 
-    def _not_stored(self, wish: Save, report: ConnectionReport) -> SaveResult:
+    def _not_stored(self, wish: SaveWish, report: ConnectionReport) -> SaveResult:
         note_refusal(self._desk, wish.company, report, wish.actor)
         return self._refused(wish, report.verdict, report=report)
 
     def _refused(
         self,
-        wish: Save,
+        wish: SaveWish,
         verdict: SaveVerdict,
         *,
         report: ConnectionReport | None = None,
@@ -273,7 +271,7 @@ class Saving:
         )
 
     def _changed(
-        self, wish: Save, report: ConnectionReport | None = None
+        self, wish: SaveWish, report: ConnectionReport | None = None
     ) -> SaveResult:
         info = self._companies.info(wish.company, wish.provider.id)
         return SaveResult(
@@ -287,7 +285,7 @@ class Saving:
         )
 
     def _save_details(
-        self, wish: Save, state: CompanyState, stored: Credential | None
+        self, wish: SaveWish, state: CompanyState, stored: Credential | None
     ) -> SaveResult:
         """Change model and expiry date; a new model is tried with the stored key."""
         if stored is None:
@@ -315,7 +313,7 @@ class Saving:
         )
 
     def _try_model(
-        self, wish: Save, state: CompanyState, stored: Credential
+        self, wish: SaveWish, state: CompanyState, stored: Credential
     ) -> ConnectionReport:
         self._desk.count(wish.company, wish.actor)
         return self._desk.checker.check(
@@ -325,7 +323,7 @@ class Saving:
         )
 
     def _put_details(
-        self, wish: Save, stored: Credential, report: ConnectionReport | None
+        self, wish: SaveWish, stored: Credential, report: ConnectionReport | None
     ) -> None:
         with self._desk.database.write() as conn:
             generation = self._desk.store.set_details(
@@ -370,7 +368,7 @@ def _may_store(verdict: str, stored: Credential | None, confirm: str | None) -> 
 
 
 def _becomes_active(
-    wish: Save, active: Credential | None, report: ConnectionReport
+    wish: SaveWish, active: Credential | None, report: ConnectionReport
 ) -> bool:
     if active is None or active.provider == wish.provider.id:
         return True

@@ -7,8 +7,10 @@ import datetime as dt
 import decimal
 import typing as t
 
+from ..config import Policy
 from ..ledger.budget import UnitAllowance
 from ..ledger.prices import to_dollars
+from ..providers.types import Source
 from ..vault.types import CredentialInfo
 from ..vault.types import DraftInfo
 
@@ -166,7 +168,7 @@ class PolicyInfo:
     :param use_other_keys: whether the other stored keys may answer too.
     """
 
-    fallback: t.Literal["auto", "outage_only", "never"]
+    fallback: Policy
     locked: bool
     active_provider: str | None
     use_other_keys: bool
@@ -225,7 +227,7 @@ class CompanyStatus:
     now: dt.datetime
     policy: PolicyInfo
     credentials: tuple[CredentialInfo, ...]
-    serving: t.Literal["company", "system"] | None
+    serving: Source | None
     provider: str | None
     model: str | None
     fallback_active: bool

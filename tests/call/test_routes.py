@@ -31,11 +31,22 @@ CLASSES: t.Final = {
 }
 OUTAGES: t.Final = ("D", "E", "F")
 
+#: What keeps a call with its provider.
+BOUND: t.Final[dict[str, dict[str, t.Any]]] = {
+    "raw model": {"model": "gpt-4o-mini"},
+    "extra": {"extra": {"user": "u1"}},
+}
+
+
+def store_two(host: CallHost) -> None:
+    """Store two keys of the company, of which the second may answer for the first."""
+    host.store("OPENAI", "CLAUDE")
+    host.byok.set_policy(1, use_other_keys=True)
+
 
 def test_the_other_own_key_comes_before_the_system_key(any_host: CallHost) -> None:
     """With ``use_other_keys`` on, the company's second key answers."""
-    any_host.store("OPENAI", "CLAUDE")
-    any_host.byok.set_policy(1, use_other_keys=True)
+    store_two(any_host)
     any_host.fail("revoked")
     answer = any_host.chat()
     assert any_host.paid == "cc"
@@ -60,8 +71,7 @@ def to(provider: str, source: str, reason: str = "auth") -> dict[str, t.Any]:
 
 def test_an_own_key_that_takes_over_stands_in_the_history(any_host: CallHost) -> None:
     """One line for its start and one for its end, and nobody is sent anything."""
-    any_host.store("OPENAI", "CLAUDE")
-    any_host.byok.set_policy(1, use_other_keys=True)
+    store_two(any_host)
     any_host.fail("revoked")
     assert [any_host.chat().provider for _ in range(3)] == ["CLAUDE"] * 3
     assert any_host.stream()
@@ -75,8 +85,7 @@ def test_an_own_key_that_takes_over_stands_in_the_history(any_host: CallHost) ->
 
 def test_a_system_key_is_still_told_after_an_own_one(host: CallHost) -> None:
     """In one episode the own key serves first, then the system key: each is told."""
-    host.store("OPENAI", "CLAUDE")
-    host.byok.set_policy(1, use_other_keys=True)
+    store_two(host)
     host.fail("revoked")
     host.chat()
     host.fail("revoked", "CLAUDE")
@@ -94,8 +103,7 @@ def test_a_system_key_is_still_told_after_an_own_one(host: CallHost) -> None:
 
 def test_an_own_key_for_a_busy_model_stands_in_the_history(host: CallHost) -> None:
     """A block is noted like an episode: once, with its end."""
-    host.store("OPENAI", "CLAUDE")
-    host.byok.set_policy(1, use_other_keys=True)
+    store_two(host)
     host.fail("ratelimited_38s")
     assert [host.chat().provider for _ in range(2)] == ["CLAUDE"] * 2
     started = ("started", "OPENAI", to("CLAUDE", "company", "rate_limit"))
@@ -111,8 +119,7 @@ def test_what_a_person_mends_has_its_end_in_the_history(
     host: CallHost, how: str
 ) -> None:
     """A new key, or a test that finds the old one working."""
-    host.store("OPENAI", "CLAUDE")
-    host.byok.set_policy(1, use_other_keys=True)
+    store_two(host)
     host.fail("revoked")
     host.chat()
     host.fail(None)
@@ -151,8 +158,7 @@ def test_a_key_that_is_out_and_answers_took_over_from_nobody(make: Make) -> None
 
 def test_later_calls_of_an_episode_write_no_more(host: CallHost) -> None:
     """Once the line stands there, a call on the other key asks for it no more."""
-    host.store("OPENAI", "CLAUDE")
-    host.byok.set_policy(1, use_other_keys=True)
+    store_two(host)
     host.fail("revoked")
     host.chat()
     statements: list[str] = []
@@ -176,11 +182,7 @@ def test_the_other_own_key_is_left_alone(make: Make, why: str) -> None:
     host.store("OPENAI", "CLAUDE")
     host.byok.set_policy(1, use_other_keys=why != "off")
     host.fail("revoked")
-    more: dict[str, t.Any] = {
-        "raw model": {"model": "gpt-4o-mini"},
-        "extra": {"extra": {"user": "u1"}},
-    }.get(why, {})
-    assert host.chat(**more).provider == "OPENAI"
+    assert host.chat(**BOUND.get(why, {})).provider == "OPENAI"
     assert host.paid == "cs"
 
 
@@ -225,11 +227,7 @@ def test_no_other_provider_without_a_mapped_model(make: Make, why: str) -> None:
     host = make(BYOK_FALLBACK_SCOPE=scope)
     host.store()
     host.fail("outage", keys=None)
-    more: dict[str, t.Any] = {
-        "raw model": {"model": "gpt-4o-mini"},
-        "extra": {"extra": {"user": "u1"}},
-    }.get(why, {})
-    error = host.refuse(errors.ProviderOutage, **more)
+    error = host.refuse(errors.ProviderOutage, **BOUND.get(why, {}))
     assert host.paid == "cs" and error.source == "company"
     assert [a.source for a in error.attempts] == ["company", "system"]
 
@@ -254,8 +252,7 @@ def test_never_means_never(make: Make, letter: str, streamed: bool) -> None:
 def test_never_still_lets_the_other_own_keys_serve(make: Make) -> None:
     """The policy guards the system key alone."""
     host = make(BYOK_FALLBACK="never")
-    host.store("OPENAI", "CLAUDE")
-    host.byok.set_policy(1, use_other_keys=True)
+    store_two(host)
     host.fail("revoked")
     assert (host.chat().provider, host.paid) == ("CLAUDE", "cc")
 
@@ -280,8 +277,7 @@ def test_outage_only_is_for_outages(make: Make, letter: str) -> None:
 def test_one_own_key_in_an_outage_is_enough(make: Make) -> None:
     """``outage_only``: the first key was rejected before, the second is down now."""
     host = make(BYOK_FALLBACK="outage_only")
-    host.store("OPENAI", "CLAUDE")
-    host.byok.set_policy(1, use_other_keys=True)
+    store_two(host)
     host.fail("revoked")
     assert (host.chat().source, host.paid) == ("company", "cc")
     host.fail("outage", "CLAUDE")
@@ -295,6 +291,7 @@ def test_a_locked_policy_is_the_operators(sqlite_url: str, make: Make) -> None:
     before.store()
     before.byok.set_policy(1, fallback="never")
     host = make(BYOK_FALLBACK_LOCKED=True)
+    assert host.byok.policy(1).fallback == "auto"
     host.fail("revoked")
     assert host.chat().source == "system"
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import collections.abc as cabc
 import contextlib
 import signal
+import typing as t
 
 import pytest
 import sqlalchemy as sa
 
+from flask_byok import asking
 from flask_byok import errors
 from flask_byok.errors import StoredKeyUnreadable
+from flask_byok.failover.rooms import Call
+from flask_byok.failover.routes import Ask
+from flask_byok.failover.routes import Route
 from flask_byok.masterkeys import generate
+from flask_byok.messages import read_messages
+from flask_byok.providers.types import ChatAnswer
+from flask_byok.providers.types import ChatRequest
 from flask_byok.testing import Simulator
 from tests.support.calls import CallHost
 from tests.support.calls import calling
@@ -159,19 +167,19 @@ def test_a_new_key_ends_the_episode(host: CallHost) -> None:
 def test_a_late_verdict_of_an_old_key_changes_nothing(host: CallHost) -> None:
     """A call under way while the key is replaced must not close the new one out."""
     host.store()
-    state = host.byok.state.store.read_state("i:1")
-    host.store(api_key=BETTER)
-    host.byok.state.store.__class__.read_state, real = (
-        lambda *args: state,
-        host.byok.state.store.__class__.read_state,
-    )
+    host.fail("revoked", keys="0001")
+    ask = asking.chat(ChatRequest(messages=read_messages("Say hello.")))
 
-    try:
-        host.fail("revoked", keys="0001")
-        host.chat()
-    finally:
-        host.byok.state.store.__class__.read_state = real  # type: ignore[method-assign]
+    def replace_and_ask(route: Route, *rest: t.Any) -> ChatAnswer:
+        if route.source == "company":
+            host.store(api_key=BETTER)
 
+        return ask(route, *rest)
+
+    call = Call(company="i:1", ask=Ask())
+    arrived = host.byok.state.engine.run(call, replace_and_ask)
+
+    assert arrived.route.source == "system"
     assert host.paid == "cs" and host.circuit().circuit == "closed"
     assert not host.told("circuit_opened")
 

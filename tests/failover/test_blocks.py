@@ -29,7 +29,7 @@ NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone.utc)
 def test_rate_limit_blocks_the_model_alone(room: CircuitRoom) -> None:
     """A busy model is out; the key and its other models are not."""
     change = room.fail("D", model=MODEL)
-    found = room.circuits.find_block(room.credential(), MODEL)
+    found = room.circuits.blocks.find(room.credential(), MODEL)
 
     assert change is not None
     assert (change.kind, change.model, change.reason) == (
@@ -39,7 +39,7 @@ def test_rate_limit_blocks_the_model_alone(room: CircuitRoom) -> None:
     )
     assert found is not None
     assert (found.reason, found.count, found.until) == ("rate_limit", 1, change.until)
-    assert room.circuits.find_block(room.credential(), "another") is None
+    assert room.circuits.blocks.find(room.credential(), "another") is None
     assert room.credential().circuit.circuit == "closed"
 
 
@@ -74,16 +74,16 @@ def test_ambiguous_model_is_not_remembered(room: CircuitRoom) -> None:
     assert room.circuits.failed(credential, unsure, now, model=MODEL) is None
     assert room.credential().circuit.model_blocks is None
 
-    assert room.circuits.block(credential, MODEL, unsure, now) is not None
-    assert room.circuits.find_block(room.credential(), MODEL) is not None
+    assert room.circuits.blocks.block(credential, MODEL, unsure, now) is not None
+    assert room.circuits.blocks.find(room.credential(), MODEL) is not None
 
 
 def test_failure_without_a_model_has_a_block_of_its_own(room: CircuitRoom) -> None:
     """Where no model was named, the star is blocked."""
     room.fail("D")
 
-    assert room.circuits.find_block(room.credential(), None) is not None
-    assert room.circuits.find_block(room.credential(), MODEL) is None
+    assert room.circuits.blocks.find(room.credential(), None) is not None
+    assert room.circuits.blocks.find(room.credential(), MODEL) is None
 
 
 def test_one_of_forty_blocks(room: CircuitRoom, database_url: str) -> None:
@@ -91,7 +91,7 @@ def test_one_of_forty_blocks(room: CircuitRoom, database_url: str) -> None:
     told = run_everywhere(
         circuit_room.act_fail, database_url, dt.timedelta(0), letter="D", model=MODEL
     )
-    found = room.circuits.find_block(room.credential(), MODEL)
+    found = room.circuits.blocks.find(room.credential(), MODEL)
 
     assert told == 1
     assert found is not None
@@ -115,8 +115,8 @@ def test_blocks_of_several_models_do_not_overwrite_each_other(
 def test_lost_revision_is_tried_once_more(room: CircuitRoom) -> None:
     """A writer that read an older revision writes onto the newer one."""
     stale, now = room.credential(), room.now()
-    room.circuits.block(stale, "one", verdict("D"), now)
-    room.circuits.block(stale, "two", verdict("D"), now)
+    room.circuits.blocks.block(stale, "one", verdict("D"), now)
+    room.circuits.blocks.block(stale, "two", verdict("D"), now)
 
     stored = blocks.parse_blocks(room.credential().circuit.model_blocks)
     assert stored is not None
@@ -133,7 +133,7 @@ def test_writer_in_between_is_not_overwritten(room: CircuitRoom) -> None:
 
     def overtaken(stored: dict[str, Block]) -> dict[str, Block] | None:
         if not seen:
-            room.circuits.block(credential, "two", verdict("D"), now)
+            room.circuits.blocks.block(credential, "two", verdict("D"), now)
 
         seen.append(set(stored))
         return plain(stored)
@@ -155,8 +155,8 @@ def test_live_block_cannot_be_claimed(room: CircuitRoom) -> None:
     """While the block holds nobody tries the model."""
     room.fail("D", model=MODEL)
 
-    assert not room.circuits.claim_block(room.credential(), MODEL, LEASE, room.now())
-    assert not room.circuits.claim_block(room.credential(), "other", LEASE, room.now())
+    assert not room.circuits.blocks.claim(room.credential(), MODEL, LEASE, room.now())
+    assert not room.circuits.blocks.claim(room.credential(), "other", LEASE, room.now())
 
 
 def test_one_of_forty_tries_an_ended_block(
@@ -167,7 +167,7 @@ def test_one_of_forty_tries_an_ended_block(
     offset = room.vault.database.clock_offset
 
     assert run_everywhere(circuit_room.act_claim_block, database_url, offset) == 1
-    found = room.circuits.find_block(room.credential(), MODEL)
+    found = room.circuits.blocks.find(room.credential(), MODEL)
     assert found is not None
     assert found.until > room.now()
 
@@ -175,31 +175,31 @@ def test_one_of_forty_tries_an_ended_block(
 def test_lost_try_is_free_after_its_lease(room: CircuitRoom) -> None:
     """A caller that never comes back holds the try for its lease and no longer."""
     end_block(room)
-    assert room.circuits.claim_block(room.credential(), MODEL, LEASE, room.now())
-    assert not room.circuits.claim_block(room.credential(), MODEL, LEASE, room.now())
+    assert room.circuits.blocks.claim(room.credential(), MODEL, LEASE, room.now())
+    assert not room.circuits.blocks.claim(room.credential(), MODEL, LEASE, room.now())
     room.move(seconds=LEASE + 1)
-    assert room.circuits.claim_block(room.credential(), MODEL, LEASE, room.now())
+    assert room.circuits.blocks.claim(room.credential(), MODEL, LEASE, room.now())
 
 
 def test_success_of_the_try_removes_the_block(room: CircuitRoom) -> None:
     """The model answers: its block is gone, told once."""
     end_block(room)
     credential, now = room.credential(), room.now()
-    room.circuits.claim_block(credential, MODEL, LEASE, now)
-    change = room.circuits.unblock(credential, MODEL, now)
+    room.circuits.blocks.claim(credential, MODEL, LEASE, now)
+    change = room.circuits.blocks.unblock(credential, MODEL, now)
 
     assert change is not None
     assert (change.kind, change.model) == ("unblocked", MODEL)
     assert room.credential().circuit.model_blocks is None
-    assert room.circuits.unblock(credential, MODEL, now) is None
+    assert room.circuits.blocks.unblock(credential, MODEL, now) is None
 
 
 def test_failed_try_blocks_for_longer(room: CircuitRoom) -> None:
     """Refused again, the model rests about twice as long."""
     end_block(room)
     credential, now = room.credential(), room.now()
-    room.circuits.claim_block(credential, MODEL, LEASE, now)
-    change = room.circuits.block(credential, MODEL, verdict("D"), now)
+    room.circuits.blocks.claim(credential, MODEL, LEASE, now)
+    change = room.circuits.blocks.block(credential, MODEL, verdict("D"), now)
 
     assert change is not None
     assert change.until is not None
@@ -210,40 +210,40 @@ def test_success_without_a_block_writes_nothing(room: CircuitRoom) -> None:
     """A caller that saw no block has nothing to remove."""
     before = room.credential()
     room.fail("D", model=MODEL)
-    assert room.circuits.unblock(before, MODEL, room.now()) is None
-    assert room.circuits.find_block(room.credential(), MODEL) is not None
+    assert room.circuits.blocks.unblock(before, MODEL, room.now()) is None
+    assert room.circuits.blocks.find(room.credential(), MODEL) is not None
 
 
 def test_newer_block_survives_an_older_success(room: CircuitRoom) -> None:
     """A success that began before the last refusal does not undo it."""
     room.fail("D", model=MODEL)
     old, now = room.credential(), room.now()
-    room.circuits.block(old, MODEL, verdict("D"), now)
+    room.circuits.blocks.block(old, MODEL, verdict("D"), now)
 
-    assert room.circuits.unblock(old, MODEL, now) is None
-    assert room.circuits.find_block(room.credential(), MODEL) is not None
+    assert room.circuits.blocks.unblock(old, MODEL, now) is None
+    assert room.circuits.blocks.find(room.credential(), MODEL) is not None
 
 
 def test_fallback_of_a_block_is_told_once(room: CircuitRoom) -> None:
     """The first call that ran elsewhere tells it; a new block may be told anew."""
     room.fail("D", model=MODEL)
-    assert room.circuits.claim_block_notice(room.credential(), MODEL)
-    assert not room.circuits.claim_block_notice(room.credential(), MODEL)
-    assert not room.circuits.claim_block_notice(room.credential(), "other")
+    assert room.circuits.blocks.claim_notice(room.credential(), MODEL)
+    assert not room.circuits.blocks.claim_notice(room.credential(), MODEL)
+    assert not room.circuits.blocks.claim_notice(room.credential(), "other")
 
 
 def test_each_source_of_a_block_is_told_once(room: CircuitRoom) -> None:
     """That another own key answers is told beside the system key, and ends as well."""
     room.fail("D", model=MODEL)
     claim = functools.partial(
-        room.circuits.claim_block_notice, model=MODEL, source="company"
+        room.circuits.blocks.claim_notice, model=MODEL, source="company"
     )
     assert claim(room.credential())
     assert not claim(room.credential())
-    change = room.circuits.unblock(room.credential(), MODEL, room.now())
+    change = room.circuits.blocks.unblock(room.credential(), MODEL, room.now())
     assert change is not None and change.fell_back
     room.fail("D", model=MODEL)
-    assert room.circuits.claim_block_notice(room.credential(), MODEL)
+    assert room.circuits.blocks.claim_notice(room.credential(), MODEL)
     assert claim(room.credential())
 
 
@@ -251,11 +251,11 @@ def test_block_that_waits_holds_here_already(room: CircuitRoom) -> None:
     """While it cannot be written, a block holds in this process."""
     with room.locked():
         assert room.fail("D", model=MODEL) is None
-        assert room.circuits.find_block(room.credential(), MODEL) is not None
+        assert room.circuits.blocks.find(room.credential(), MODEL) is not None
         assert room.credential().circuit.model_blocks is None
 
     room.vault.database.flush(force=True)
-    assert room.circuits.find_block(room.credential(), MODEL) is not None
+    assert room.circuits.blocks.find(room.credential(), MODEL) is not None
     assert [change.kind for change in room.late] == ["blocked"]
 
 
@@ -289,7 +289,7 @@ def test_damage_is_told_once_and_mended(
 
     with caplog.at_level(logging.ERROR):
         for _ in range(5):
-            assert room.circuits.find_block(room.credential(), MODEL) is None
+            assert room.circuits.blocks.find(room.credential(), MODEL) is None
 
     assert len(caplog.records) == 1
     assert "rubbish" not in caplog.text

@@ -119,7 +119,7 @@ def test_neutral_classes_touch_nothing(room: CircuitRoom, letter: Letter) -> Non
 def test_success_between_two_troubles_clears_the_count(room: CircuitRoom) -> None:
     """Trouble, answer, trouble: the circuit stays closed."""
     room.fail("E")
-    room.circuits.succeeded(room.credential(), room.now())
+    room.circuits.marks.succeeded(room.credential(), room.now())
 
     assert room.credential().circuit.fail_count == 0
     assert room.fail("E") is None
@@ -154,10 +154,10 @@ def test_old_generation_changes_nothing(room: CircuitRoom) -> None:
     before = room.credential()
 
     assert room.circuits.failed(old, verdict("A"), now) is None
-    assert room.circuits.block(old, "any", verdict("D"), now) is None
-    assert room.circuits.unreadable(old, "malformed", now) is None
-    assert room.circuits.succeeded(old, now) is None
-    assert not room.circuits.claim_fallback_notice(old, 1)
+    assert room.circuits.blocks.block(old, "any", verdict("D"), now) is None
+    assert room.circuits.marks.unreadable(old, "malformed", now) is None
+    assert room.circuits.marks.succeeded(old, now) is None
+    assert not room.circuits.marks.claim_fallback_notice(old, 1)
     assert room.credential() == before
 
 
@@ -357,22 +357,22 @@ def test_claim_of_an_old_generation_is_lost(room: CircuitRoom) -> None:
 
 def test_healthy_success_writes_every_five_minutes(room: CircuitRoom) -> None:
     """A success of a healthy key costs no write, but for one in 5 minutes."""
-    room.circuits.succeeded(room.credential(), room.now())
+    room.circuits.marks.succeeded(room.credential(), room.now())
     first = room.credential().circuit.last_ok_at
     room.move(minutes=4)
-    room.circuits.succeeded(room.credential(), room.now())
+    room.circuits.marks.succeeded(room.credential(), room.now())
     assert room.credential().circuit.last_ok_at == first
 
     room.move(minutes=2)
-    room.circuits.succeeded(room.credential(), room.now())
+    room.circuits.marks.succeeded(room.credential(), room.now())
     assert room.credential().circuit.last_ok_at != first
 
 
 def test_reset_closes_and_forgets(room: CircuitRoom) -> None:
     """A test that finds the key working ends everything it remembers."""
     room.open_circuit()
-    room.circuits.block(room.credential(), "any", verdict("D"), room.now())
-    room.circuits.unreadable(room.credential(), "malformed", room.now())
+    room.circuits.blocks.block(room.credential(), "any", verdict("D"), room.now())
+    room.circuits.marks.unreadable(room.credential(), "malformed", room.now())
     credential = room.credential()
 
     with room.vault.database.write() as connection:
@@ -406,7 +406,7 @@ def test_one_notice_of_forty(room: CircuitRoom, database_url: str) -> None:
     told = run_everywhere(
         circuit_room.act_claim_notice, database_url, dt.timedelta(0), episode=1
     )
-    told += int(room.circuits.claim_fallback_notice(room.credential(), 1))
+    told += int(room.circuits.marks.claim_fallback_notice(room.credential(), 1))
 
     assert told == 1
 
@@ -414,7 +414,7 @@ def test_one_notice_of_forty(room: CircuitRoom, database_url: str) -> None:
 def test_closing_says_whether_the_fallback_was_told(room: CircuitRoom) -> None:
     """The end of a fallback is told where its start was."""
     room.make_due()
-    room.circuits.claim_fallback_notice(room.credential(), 1)
+    room.circuits.marks.claim_fallback_notice(room.credential(), 1)
     change = close(room)
 
     assert change is not None
@@ -437,11 +437,11 @@ def test_a_line_and_a_notice_are_told_apart(room: CircuitRoom) -> None:
     """Whichever key answers first, the other one's fallback is told as well."""
     room.make_due()
     note_own_key(room)
-    assert room.circuits.claim_fallback_notice(room.credential(), 1)
+    assert room.circuits.marks.claim_fallback_notice(room.credential(), 1)
     assert close(room) is not None
     room.move(hours=1)
     room.open_circuit()
-    assert room.circuits.claim_fallback_notice(room.credential(), 2)
+    assert room.circuits.marks.claim_fallback_notice(room.credential(), 2)
     note_own_key(room)
     assert len(room.lines()) == 2
 
@@ -493,11 +493,11 @@ def test_first_success_ends_unreadable(room: CircuitRoom) -> None:
     """Another worker that opens the key clears it, and tells it once."""
     be_unreadable(room)
     credential, now = room.credential(), room.now()
-    change = room.circuits.succeeded(credential, now)
+    change = room.circuits.marks.succeeded(credential, now)
 
     assert change is not None
     assert change.kind == "readable"
-    assert room.circuits.succeeded(credential, now) is None
+    assert room.circuits.marks.succeeded(credential, now) is None
     assert room.credential().circuit.unreadable_at is None
 
 
@@ -506,7 +506,7 @@ def test_flapping_key_is_told_hourly(room: CircuitRoom) -> None:
     be_unreadable(room)
 
     for _ in range(3):
-        room.circuits.succeeded(room.credential(), room.now())
+        room.circuits.marks.succeeded(room.credential(), room.now())
         room.move(minutes=10)
         assert be_unreadable(room) is None
 
@@ -678,4 +678,6 @@ def note_own_key(room: CircuitRoom) -> int:
 
 
 def be_unreadable(room: CircuitRoom):
-    return room.circuits.unreadable(room.credential(), "unknown_key_id", room.now())
+    return room.circuits.marks.unreadable(
+        room.credential(), "unknown_key_id", room.now()
+    )

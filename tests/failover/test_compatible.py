@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 import typing as t
 
 import pytest
 
 from flask_byok.failover.classify import classify
-from flask_byok.failover.verdict import Verdict
 from flask_byok.providers.failures import read_error
-from flask_byok.providers.failures import read_failure
-from flask_byok.providers.wire import IdCleaner
-from flask_byok.secret import Secret
 from flask_byok.testing.rows_vendor import ROWS
-
-NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.timezone.utc)
-CLEANER = IdCleaner(Secret("not-a-real-vendor-key-0001-AbCd"))
+from tests.support.failures import judge_answer
+from tests.support.failures import NOW
 
 #: By name of a row: class, reason word, code of ours.
 EXPECTED: dict[str, tuple[str, str, str | None]] = {
@@ -47,17 +40,10 @@ EXPECTED: dict[str, tuple[str, str, str | None]] = {
 }
 
 
-def judge(status: int, body: t.Any) -> Verdict:
-    failure = read_failure(
-        status, {}, json.dumps(body).encode(), dialect="COMPATIBLE", cleaner=CLEANER
-    )
-    return classify(failure, dialect="COMPATIBLE", now=NOW)
-
-
 @pytest.mark.parametrize("name", [n for n in ROWS if not n.startswith("ratelimited_")])
 def test_row(name: str) -> None:
     """Status first, then the code, then the text; whatever the envelope."""
-    verdict = judge(ROWS[name].status, ROWS[name].body)
+    verdict = judge_answer("COMPATIBLE", ROWS[name].status, ROWS[name].body)
 
     assert (verdict.letter, verdict.reason, verdict.code) == EXPECTED[name]
 

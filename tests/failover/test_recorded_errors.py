@@ -8,12 +8,8 @@ import typing as t
 
 import pytest
 
-from flask_byok.failover.classify import classify
 from flask_byok.failover.verdict import Verdict
-from flask_byok.providers.failures import read_failure
-from flask_byok.providers.wire import IdCleaner
-from flask_byok.secret import Secret
-from tests.support.failures import NOW
+from tests.support.failures import judge_answer
 
 FIXTURES = pathlib.Path(__file__).parents[3] / "shared" / "fixtures"
 DIALECTS = {"openai": "OPENAI", "anthropic": "CLAUDE", "gemini": "GEMINI"}
@@ -85,23 +81,14 @@ RECORDED = {
 }
 
 
-def judge(
-    folder: str, status: int, body: object, headers: t.Mapping[str, str] | None = None
-) -> Verdict:
-    """Judge an answer's bytes, as the adapters read them; a string is a page."""
-    raw = body if isinstance(body, str) else json.dumps(body)
-    failure = read_failure(
-        status,
-        headers or {},
-        raw.encode(),
-        dialect=DIALECTS[folder],
-        cleaner=IdCleaner(Secret("not-a-real-key-0001-AbCd")),
-    )
-    return classify(failure, dialect=DIALECTS[folder], now=NOW)
-
-
 def load(*names: str) -> t.Any:
     return json.loads(FIXTURES.joinpath(*names).read_text("utf-8"))
+
+
+def judge_recorded(folder: str, answer: t.Any) -> Verdict:
+    return judge_answer(
+        DIALECTS[folder], answer["status"], answer["json"], answer["headers"]
+    )
 
 
 @needs_fixtures
@@ -112,7 +99,7 @@ def test_reported(folder: str, id: str) -> None:
     entry = next(entry for entry in reported if entry["id"] == id)
     body = entry.get("body", entry.get("text"))
 
-    verdict = judge(folder, entry["status"], body)
+    verdict = judge_answer(DIALECTS[folder], entry["status"], body)
 
     assert (verdict.letter, verdict.code) == REPORTED[folder, id]
 
@@ -123,7 +110,7 @@ def test_recorded(folder: str, name: str) -> None:
     """Each recorded error answer is the class the tables say."""
     answer = load(folder, f"{name}.json")["response"]
 
-    verdict = judge(folder, answer["status"], answer["json"], answer["headers"])
+    verdict = judge_recorded(folder, answer)
 
     assert (verdict.letter, verdict.code) == RECORDED[folder, name]
 
@@ -152,7 +139,7 @@ def test_recorded_delays(folder: str, name: str, seconds: float | None) -> None:
     """A delay is read from where the provider really puts it."""
     answer = load(folder, f"{name}.json")["response"]
 
-    verdict = judge(folder, answer["status"], answer["json"], answer["headers"])
+    verdict = judge_recorded(folder, answer)
 
     assert verdict.delay == seconds
     assert verdict.may_retry is (folder == "gemini")

@@ -80,9 +80,7 @@ POLICIES: t.Final = (
                 "if fallback is None and self._desk.settings.fallback_locked:",
             ),
         ),
-        tests=(
-            "tests/service/test_companies.py::test_the_operator_may_lock_the_policy",
-        ),
+        tests=("tests/call/test_routes.py::test_a_locked_policy_is_the_operators",),
     ),
     Mutant(
         name="fallback-false-ignored",
@@ -286,9 +284,9 @@ UNREADABLE: t.Final = (
         edits=(
             Edit(
                 "failover/lessons.py",
-                "        change = self._circuits.unreadable(step.target, reason, "
+                "        change = self._circuits.marks.unreadable(step.target, reason, "
                 "now)\n",
-                "        change = self._circuits.unreadable(step.target, reason, "
+                "        change = self._circuits.marks.unreadable(step.target, reason, "
                 "now)\n"
                 '        verdict = Verdict(letter="A", reason="auth")\n'
                 "        self._circuits.failed(\n"

@@ -230,7 +230,7 @@ MUTANTS: t.Final[tuple[Mutant, ...]] = (
         takes_out="the patience before an outage is told",
         edits=(
             Edit(
-                "failover/notices.py",
+                "failover/due.py",
                 "is_lasting = _is_past(trouble.since, PATIENCE, now)",
                 "is_lasting = trouble.since is not None",
             ),
@@ -243,7 +243,7 @@ MUTANTS: t.Final[tuple[Mutant, ...]] = (
         takes_out="the success that a recovery needs",
         edits=(
             Edit(
-                "failover/notices.py",
+                "failover/due.py",
                 "    if not works and not has_worked:\n"
                 "        return None\n"
                 "\n"

@@ -258,7 +258,7 @@ LIMITS: t.Final = (
                 "self.limiter.hit(user=user and None, company=company,",
             ),
         ),
-        tests=("tests/service/test_check_limits.py",),
+        tests=("tests/service/test_limits.py",),
     ),
     Mutant(
         name="no-limit-by-company",
@@ -271,7 +271,7 @@ LIMITS: t.Final = (
                 "self.limiter.hit(user=user,",
             ),
         ),
-        tests=("tests/service/test_check_limits.py",),
+        tests=("tests/service/test_limits.py",),
     ),
     Mutant(
         name="no-limit-for-all",
@@ -280,7 +280,7 @@ LIMITS: t.Final = (
         edits=(
             Edit("service/desk.py", 'company=company, all="all")', "company=company)"),
         ),
-        tests=("tests/service/test_check_limits.py",),
+        tests=("tests/service/test_limits.py",),
     ),
     Mutant(
         name="no-limit-of-free-checks",
@@ -293,7 +293,7 @@ LIMITS: t.Final = (
                 "",
             ),
         ),
-        tests=("tests/service/test_check_limits.py",),
+        tests=("tests/service/test_limits.py",),
     ),
     Mutant(
         name="no-limit-by-address",

@@ -11,7 +11,6 @@ from flask_byok import CallError
 from flask_byok import CheckLimited
 from flask_byok import CredentialChanged
 from flask_byok import CredentialNotFound
-from flask_byok import PolicyLocked
 from flask_byok.testing import Simulator
 from tests.support.host import BETTER
 from tests.support.host import close_host
@@ -167,46 +166,6 @@ def test_an_unknown_policy_is_refused(host: Host) -> None:
     """A typo does not become a policy."""
     with pytest.raises(ValueError, match="outage_only"):
         host.byok.set_policy(1, fallback="sometimes")
-
-
-@pytest.mark.case("F17")
-def test_the_operator_may_lock_the_policy(
-    sqlite_url: str, byok_simulator: Simulator
-) -> None:
-    """A locked policy is the operator's, whatever the company had chosen."""
-    free = make_host(sqlite_url, byok_simulator)
-
-    with free.app.app_context():
-        free.byok.set_policy(1, fallback="never")
-
-    locked = make_host(sqlite_url, byok_simulator, BYOK_FALLBACK_LOCKED=True)
-
-    with locked.app.app_context():
-        assert locked.byok.policy(1).fallback == "auto"
-
-        with pytest.raises(PolicyLocked):
-            locked.byok.set_policy(1, fallback="never")
-
-    close_host(free)
-    close_host(locked)
-
-
-@pytest.mark.case("E16")
-def test_checks_are_limited(sqlite_url: str, byok_simulator: Simulator) -> None:
-    """A stolen key cannot be tried as fast as a script can ask."""
-    host = make_host(sqlite_url, byok_simulator, BYOK_RATE_LIMIT={"company": 2})
-
-    with host.app.app_context():
-        host.byok.save_key(1, "OPENAI", GOOD)
-        host.byok.save_key(1, "OPENAI", BETTER)
-
-        with pytest.raises(CheckLimited) as caught:
-            host.byok.test_connection(1)
-
-        host.byok.save_key(2, "OPENAI", GOOD)
-
-    assert 0 < caught.value.retry_after <= 60
-    close_host(host)
 
 
 @pytest.mark.case("E17")

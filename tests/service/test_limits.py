@@ -92,6 +92,17 @@ def test_a_key_of_nobody_counts_for_all(make: MakeHost) -> None:
 
 
 @pytest.mark.case("E16")
+def test_companies_in_turn_have_a_limit(make: MakeHost) -> None:
+    """Many companies of one person do not get around the limit of all together."""
+    host = make(BYOK_RATE_LIMIT={"all": 2})
+    assert host.byok.save_key(1, "OPENAI", GOOD, actor="ada").saved
+    assert host.byok.save_key(2, "OPENAI", GOOD, actor="grace").saved
+
+    with pytest.raises(CheckLimited):
+        host.byok.save_key(3, "OPENAI", GOOD, actor="eve")
+
+
+@pytest.mark.case("E16")
 def test_people_of_two_companies_share_no_counter(make: MakeHost) -> None:
     """However ids and names are put together, they stay two."""
     host = make(BYOK_RATE_LIMIT={"user": 1})

@@ -189,7 +189,7 @@ def act_claim_block(
     room: CircuitRoom, credential: Credential, now: dt.datetime, caller: int
 ) -> int:
     """Claim the one try of a model; 1 for the winner."""
-    return int(room.circuits.claim_block(credential, MODEL, 60, now))
+    return int(room.circuits.blocks.claim(credential, MODEL, 60, now))
 
 
 def act_claim_notice(
@@ -201,7 +201,7 @@ def act_claim_notice(
     episode: int,
 ) -> int:
     """Claim the notice of an episode; 1 for the winner."""
-    return int(room.circuits.claim_fallback_notice(credential, episode))
+    return int(room.circuits.marks.claim_fallback_notice(credential, episode))
 
 
 def act_note_own_key(
@@ -225,7 +225,7 @@ def act_note_own_key(
             line_id=own_key_line(credential.id, episode),
         )
 
-    return int(room.circuits.note_own_key(credential, episode, note))
+    return int(room.circuits.marks.note_own_key(credential, episode, note))
 
 
 def act_block_own_model(
@@ -233,7 +233,7 @@ def act_block_own_model(
 ) -> int:
     """Block one of four models; 1 when it is written."""
     model = f"model-{caller % 4}"
-    change = room.circuits.block(credential, model, verdict("D"), now)
+    change = room.circuits.blocks.block(credential, model, verdict("D"), now)
     return int(change is not None)
 
 
@@ -241,7 +241,7 @@ def act_unreadable(
     room: CircuitRoom, credential: Credential, now: dt.datetime, caller: int
 ) -> int:
     """Find the key unreadable; 1 when this caller is to tell it."""
-    change = room.circuits.unreadable(credential, "unknown_key_id", now)
+    change = room.circuits.marks.unreadable(credential, "unknown_key_id", now)
     return int(change is not None)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import datetime as dt
+import json
 import typing as t
 
 from flask_byok.failover.classify import classify
 from flask_byok.failover.verdict import Verdict
+from flask_byok.providers.failures import read_failure
 from flask_byok.providers.types import Failure
+from flask_byok.providers.wire import IdCleaner
+from flask_byok.secret import Secret
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.timezone.utc)
 
@@ -59,6 +63,24 @@ def judge_body(
 ) -> Verdict:
     """Read a body and judge it, at :data:`NOW`."""
     return classify(read_body(dialect, status, body, headers), dialect=dialect, now=NOW)
+
+
+def judge_answer(
+    dialect: str,
+    status: int,
+    body: object,
+    headers: cabc.Mapping[str, str] | None = None,
+) -> Verdict:
+    """Judge an answer's bytes as the adapters read them; a string is a page."""
+    raw = body if isinstance(body, str) else json.dumps(body)
+    failure = read_failure(
+        status,
+        headers or {},
+        raw.encode(),
+        dialect=dialect,
+        cleaner=IdCleaner(Secret("not-a-real-key-0001-AbCd")),
+    )
+    return classify(failure, dialect=dialect, now=NOW)
 
 
 def judge(dialect: str = "OPENAI", **facts: t.Any) -> Verdict:
