@@ -21,6 +21,8 @@ from .http import Auth
 from .http import HttpAnswer
 from .http import HttpStream
 from .http import Sender
+from .payloads import encode_json
+from .payloads import Json
 from .relay import RelayRequest
 from .streams import ProviderStream
 from .types import AttemptFailed
@@ -31,9 +33,7 @@ from .types import EmbedAnswer
 from .types import Failure
 from .types import Message
 from .types import ModelInfo
-from .wire import encode_json
 from .wire import IdCleaner
-from .wire import Json
 from .wire import merge_extra
 from .wire import Wire
 

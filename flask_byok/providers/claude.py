@@ -19,12 +19,12 @@ from .http import Auth
 from .http import LIST_CAP
 from .http import Sender
 from .model_lists import read_claude_model
+from .payloads import read_objects
+from .payloads import read_text
 from .types import ChatRequest
 from .types import EmbedAnswer
 from .types import ModelInfo
 from .wire import IdCleaner
-from .wire import read_objects
-from .wire import read_text
 from .wire import Wire
 
 

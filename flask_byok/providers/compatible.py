@@ -22,11 +22,11 @@ from .http import Sender
 from .model_lists import read_compatible_model
 from .openai import OpenAIProvider
 from .openai_chat import ChatWire
+from .payloads import decode_json
+from .payloads import Json
+from .payloads import read_objects
 from .types import ModelInfo
-from .wire import decode_json
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_objects
 
 #: Stands in the id of a provider: in settings, rows, addresses and forms.
 _ID = re.compile(r"[A-Z0-9_]{1,32}")

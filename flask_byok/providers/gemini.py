@@ -21,6 +21,11 @@ from .http import LIST_CAP
 from .http import Sender
 from .http import VECTORS_CAP
 from .model_lists import read_gemini_model
+from .payloads import read_count
+from .payloads import read_object
+from .payloads import read_objects
+from .payloads import read_text
+from .payloads import read_vector
 from .types import AttemptFailed
 from .types import ChatRequest
 from .types import EmbedAnswer
@@ -28,11 +33,6 @@ from .types import Failure
 from .types import ModelInfo
 from .types import Usage
 from .wire import IdCleaner
-from .wire import read_count
-from .wire import read_object
-from .wire import read_objects
-from .wire import read_text
-from .wire import read_vector
 from .wire import Wire
 
 

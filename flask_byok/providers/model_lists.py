@@ -10,12 +10,12 @@ import datetime as dt
 import re
 import typing as t
 
+from .payloads import Json
+from .payloads import read_count
+from .payloads import read_object
+from .payloads import read_text
 from .types import ModelInfo
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_count
-from .wire import read_object
-from .wire import read_text
 
 #: CLAUDE's names of abilities, and ours.
 _CLAUDE_CAN: t.Final = {

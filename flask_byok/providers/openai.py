@@ -22,6 +22,11 @@ from .model_lists import read_day
 from .openai_chat import ChatWire
 from .openai_responses import REASONS
 from .openai_responses import ResponsesWire
+from .payloads import Json
+from .payloads import read_count
+from .payloads import read_object
+from .payloads import read_objects
+from .payloads import read_vector
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatRequest
@@ -30,11 +35,6 @@ from .types import Failure
 from .types import ModelInfo
 from .types import Usage
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_count
-from .wire import read_object
-from .wire import read_objects
-from .wire import read_vector
 from .wire import Wire
 
 _CHATS = re.compile(r"(chat)?gpt-|o\d")

@@ -18,17 +18,17 @@ from .hangup import Hangup
 from .http import ANSWER_CAP
 from .http import HttpStream
 from .http import STREAM_LIMIT
+from .payloads import Json
+from .payloads import read_object
+from .payloads import read_text
+from .stream_reader import StreamReader
 from .streams import ProviderStream
-from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import Failure
 from .types import FinishReason
 from .types import Usage
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_object
-from .wire import read_text
 
 #: Bytes held back at most while a stream shows no content: then it is passed on.
 HELD_CAP: t.Final = 256 * 1024
