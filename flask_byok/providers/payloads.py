@@ -29,7 +29,7 @@ MOST_TOKENS = 10**12
 def encode_json(body: Json) -> bytes:
     """Encode a request.
 
-    :raise AttemptFailed: of kind ``not_sendable``, when it holds what JSON cannot.
+    :raises AttemptFailed: of kind ``not_sendable``, when it holds what JSON cannot.
     """
     text: str | None = None
 

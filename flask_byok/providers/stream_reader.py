@@ -119,7 +119,7 @@ class StreamReader(abc.ABC):
     def take_event(self, data: str) -> None:
         """Read one event.
 
-        :raise AttemptFailed: when it is no JSON object.
+        :raises AttemptFailed: when it is no JSON object.
         """
         payload = decode_json(data)
 

@@ -59,7 +59,7 @@ class Wire(abc.ABC):
     def build_count(self, request: ChatRequest, model: str) -> tuple[str, Json]:
         """Give path and body of a question for the number of input tokens.
 
-        :raise ValueError: when the wire cannot count; nothing is sent.
+        :raises ValueError: when the wire cannot count; nothing is sent.
         """
         raise ValueError("This wire does not count tokens.")
 
@@ -72,7 +72,7 @@ class Wire(abc.ABC):
         """Read a whole answer.
 
         :param model: that was asked for.
-        :raise AttemptFailed: when it is an error, or no answer of this wire at all.
+        :raises AttemptFailed: when it is an error, or no answer of this wire at all.
         """
 
     @abc.abstractmethod
