@@ -204,13 +204,20 @@ class _MessagesReader(StreamReader):
             self.model = message.get("model")
             self._count(message.get("usage"))
         elif kind == "message_delta":
-            reason = read_object(payload.get("delta")).get("stop_reason")
-            self.finish_reason = read_finish(reason, _FINISH)
-            self._count(payload.get("usage"))
+            self._take_change(payload)
         elif kind == "message_stop":
             self.ended = True
         elif kind == "error":
             self.fail(payload)
+
+    def _take_change(self, payload: Json) -> None:
+        reason = read_object(payload.get("delta")).get("stop_reason")
+
+        # There may be several; not each of them ends the message.
+        if reason is not None:
+            self.finish_reason = read_finish(reason, _FINISH)
+
+        self._count(payload.get("usage"))
 
     def _count(self, usage: object) -> None:
         """Take usage over: later numbers are cumulative, missing ones stand."""

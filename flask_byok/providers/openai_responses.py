@@ -118,6 +118,10 @@ class ResponsesWire(Wire):
         if not isinstance(payload.get("output"), list):
             raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
 
+        if payload.get("status") == "failed":
+            # Mostly beside an error object, which is read before; never an answer.
+            raise AttemptFailed(Failure(kind="answer", status=200, has_envelope=True))
+
         parts: list[Part] = []
         refused = False
 
