@@ -10,8 +10,8 @@ from ..failover.engine import Engine
 from ..failover.rooms import Perform
 from ..failover.routes import Route
 from ..providers.base import Provider
+from ..providers.deadline import Deadline
 from ..providers.hangup import Hangup
-from ..providers.http import Deadline
 from ..providers.http import HttpStream
 from ..providers.http import Sender
 from ..providers.http import VECTORS_CAP

@@ -200,11 +200,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._end_chunks()
 
     def _write_bytes(self, data: bytes, plan: Plan) -> None:
-        single = plan.manner in ("drip", "bytewise")
+        size = 1 if plan.manner in ("drip", "bytewise") else max(1, len(data))
 
-        for part in (
-            (data[at : at + 1] for at in range(len(data))) if single else (data,)
-        ):
+        for at in range(0, len(data), size):
+            part = data[at : at + size]
+
             if plan.manner == "drip" and self.simulator.wait(DRIP_SECONDS):
                 return
 
