@@ -79,8 +79,11 @@ def report(title: str, results: t.Mapping[str, float], per: int = 1) -> None:
     print(line, flush=True)
 
 
-def report_making(byok: BYOK) -> None:
-    """Print what it costs to make a client."""
+def report_making(byok: BYOK, bare: t.Mapping[str, float]) -> None:
+    """Print what it costs to make a client.
+
+    :param bare: microseconds of one call of each bare SDK, by its provider.
+    """
     for provider, kind in KINDS.items():
         client = byok.client_for(bench_call.COMPANIES[provider])
         client.sdk(kind)
@@ -90,7 +93,8 @@ def report_making(byok: BYOK) -> None:
             client.sdk(kind)
 
         spent = (time.process_time() - began) / 50 * 1e6
-        print(f"{kind:<14} a client made {spent:8.1f} us")
+        share = spent / bare[provider]
+        print(f"{kind:<14} a client made {spent:8.1f} us ({share:.2f} of a bare call)")
 
 
 def measure(byok: BYOK, url: str, options: t.Any) -> None:
@@ -100,16 +104,19 @@ def measure(byok: BYOK, url: str, options: t.Any) -> None:
         "on our routes": build_routed(byok),
     }
 
+    spent: dict[str, float] = {}
+
     for provider in bench_call.COMPANIES:
         calls = {name: made[0][provider] for name, made in built.items()}
         calls["with the engine"] = add_engine(byok, provider, calls["bare SDK"])
         results = bench_sender.measure(calls, options.rounds, options.calls)
         report(f"{provider} call", results)
+        spent[provider] = results["bare SDK"]
         streams = {name: made[1][provider] for name, made in built.items()}
         results = bench_sender.measure(streams, options.rounds, options.streams)
         report(f"{provider} chunk", results, PIECES)
 
-    report_making(byok)
+    report_making(byok, spent)
 
 
 def main() -> int:

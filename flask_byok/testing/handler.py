@@ -29,7 +29,9 @@ if t.TYPE_CHECKING:
 
 #: The most seconds a hanging answer keeps its client waiting.
 HANG_SECONDS = 60.0
+#: Seconds before each byte of an answer that drips.
 DRIP_SECONDS = 0.1
+#: Bytes of a request's body; a larger one is not read.
 MAX_BODY = 64 * 1024 * 1024
 
 _Method = cabc.Callable[..., None]
