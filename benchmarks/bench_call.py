@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import collections.abc as cabc
 import contextlib
-import multiprocessing
 import os
 import pathlib
 import resource
@@ -20,15 +19,19 @@ import sys
 import tempfile
 import typing as t
 
-import bench_sender as sender_bench
+import bench_sender
 import sqlalchemy as sa
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from shared.provider import answering
+from shared.replies import API_KEY
+from shared.replies import PIECES
+from shared.replies import QUESTION
 
 from flask_byok import BYOK
 from flask_byok.masterkeys import generate
 from flask_byok.secret import Secret
-from flask_byok.vault.keyring import API_KEY
+from flask_byok.vault.keyring import API_KEY as PURPOSE
 from flask_byok.vault.keyring import SealContext
 from flask_byok.vault.types import SealedKey
 
@@ -41,10 +44,12 @@ RECORDS = {
 
 
 def build_app(
-    database_url: str, url: str, **config: object
+    database_url: str, url: str, *, api_key: str = API_KEY, **config: object
 ) -> tuple[Flask, SQLAlchemy, BYOK]:
     """Make a host app with one company per provider, each with a stored key.
 
+    :param url: of the provider.
+    :param api_key: of each company.
     :param config: further settings.
     """
     db = SQLAlchemy()
@@ -68,20 +73,41 @@ def build_app(
 
         for provider in COMPANIES:
             byok.forget_company(COMPANIES[provider])
-            store_key(byok, provider, COMPANIES[provider], RECORDS[provider])
+            store_key(byok, provider, COMPANIES[provider], RECORDS[provider], api_key)
 
     return app, db, byok
+
+
+@contextlib.contextmanager
+def hosting(
+    database_url: str | None, url: str, **config: object
+) -> cabc.Iterator[tuple[SQLAlchemy, BYOK]]:
+    """Make that host, and work in its context.
+
+    :param database_url: ``None`` for a SQLite file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "benchmark.db"
+        app, db, byok = build_app(database_url or f"sqlite:///{file}", url, **config)
+
+        with app.app_context():
+            yield db, byok
+            byok.state.database.close()
+            byok.state.sender.close()
+            db.engine.dispose()
 
 
 def seal(byok: BYOK, text: str, provider: str, company_id: int, record: str) -> bytes:
     """Seal a key as the row of that id holds it."""
     context = SealContext(
-        purpose=API_KEY, company=f"i:{company_id}", provider=provider, record=record
+        purpose=PURPOSE, company=f"i:{company_id}", provider=provider, record=record
     )
     return byok.state.desk.open_keyring().seal(Secret(text), context)
 
 
-def store_key(byok: BYOK, provider: str, company_id: int, record: str) -> None:
+def store_key(
+    byok: BYOK, provider: str, company_id: int, record: str, api_key: str = API_KEY
+) -> None:
     """Store a key without asking anybody: the server here answers content alone."""
     state = byok.state
     keyring = state.desk.open_keyring()
@@ -89,7 +115,7 @@ def store_key(byok: BYOK, provider: str, company_id: int, record: str) -> None:
         id=record,
         company_id=f"i:{company_id}",
         provider=provider,
-        blob=seal(byok, sender_bench.API_KEY, provider, company_id, record),
+        blob=seal(byok, api_key, provider, company_id, record),
         key_id=keyring.primary,
         prefix="",
         last4="",
@@ -104,21 +130,21 @@ def store_key(byok: BYOK, provider: str, company_id: int, record: str) -> None:
 
 def build_whole(
     byok: BYOK,
-) -> tuple[dict[str, sender_bench.Call], dict[str, sender_bench.Stream]]:
+) -> tuple[dict[str, bench_sender.Call], dict[str, bench_sender.Stream]]:
     """Give one whole call and one whole stream per provider."""
-    calls: dict[str, sender_bench.Call] = {}
-    streams: dict[str, sender_bench.Stream] = {}
+    calls: dict[str, bench_sender.Call] = {}
+    streams: dict[str, bench_sender.Stream] = {}
 
     for provider, company in COMPANIES.items():
 
         def call(company: int = company) -> object:
             client = byok.client_for(company)
-            return client.chat(sender_bench.QUESTION, max_tokens=64).text
+            return client.chat(QUESTION, max_tokens=64).text
 
         def stream(company: int = company) -> int:
             client = byok.client_for(company)
 
-            with client.stream(sender_bench.QUESTION, max_tokens=64) as pieces:
+            with client.stream(QUESTION, max_tokens=64) as pieces:
                 return sum(1 for piece in pieces if piece.text)
 
         calls[provider] = call
@@ -143,7 +169,7 @@ def counting(engine: sa.Engine) -> cabc.Iterator[dict[str, int]]:
         sa.event.remove(engine, "checkout", note)
 
 
-def report_database(byok: BYOK, call: sender_bench.Call) -> None:
+def report_database(byok: BYOK, call: bench_sender.Call) -> None:
     """Print how often a healthy call takes a connection, and for what."""
     with counting(byok.state.database.engine) as seen:
         call()
@@ -173,6 +199,26 @@ def _run_once(statement: str) -> float:
     return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
 
 
+def measure(byok: BYOK, url: str, options: t.Any) -> None:
+    """Measure and print calls and pieces of streams."""
+    built = {
+        "flask-byok": build_whole(byok),
+        "requests": bench_sender.build_bare(url),
+        "official SDK": bench_sender.build_official(url),
+    }
+    print("CPU time of the client, and its ratio to bare requests")
+
+    for provider in COMPANIES:
+        calls = {name: made[0][provider] for name, made in built.items()}
+        results = bench_sender.measure(calls, options.rounds, options.calls)
+        bench_sender.report(f"{provider} call", results)
+        streams = {name: made[1][provider] for name, made in built.items()}
+        results = bench_sender.measure(streams, options.rounds, options.streams)
+        bench_sender.report(f"{provider} chunk", results, PIECES)
+
+    report_database(byok, built["flask-byok"][0]["OPENAI"])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", help="the database; else a SQLite file")
@@ -180,46 +226,12 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=60, help="per round")
     parser.add_argument("--streams", type=int, default=4, help="per round")
     options = parser.parse_args()
-    ours, theirs = multiprocessing.Pipe()
-    context = multiprocessing.get_context("spawn")
-    server = context.Process(target=sender_bench._serve, args=(theirs,), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{ours.recv()}"
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "benchmark.db"
-        app, db, byok = build_app(options.url or f"sqlite:///{file}", url)
-
-        try:
-            with app.app_context():
-                _measure(byok, url, options)
-                byok.state.database.close()
-                db.engine.dispose()
-        finally:
-            server.terminate()
-            server.join()
+    with answering() as url, hosting(options.url, url) as (_, byok):
+        measure(byok, url, options)
 
     report_import()
     return 0
-
-
-def _measure(byok: BYOK, url: str, options: t.Any) -> None:
-    built = {
-        "flask-byok": build_whole(byok),
-        "requests": sender_bench.build_bare(url),
-        "official SDK": sender_bench.build_official(url),
-    }
-    print("CPU time of the client, and its ratio to bare requests")
-
-    for provider in COMPANIES:
-        calls = {name: made[0][provider] for name, made in built.items()}
-        results = sender_bench.measure(calls, options.rounds, options.calls)
-        sender_bench.report(f"{provider} call", results)
-        streams = {name: made[1][provider] for name, made in built.items()}
-        results = sender_bench.measure(streams, options.rounds, options.streams)
-        sender_bench.report(f"{provider} chunk", results, sender_bench.PIECES)
-
-    report_database(byok, built["flask-byok"][0]["OPENAI"])
 
 
 if __name__ == "__main__":

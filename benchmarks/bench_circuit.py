@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import argparse
 import collections.abc as cabc
-import contextlib
 import datetime as dt
-import multiprocessing
-import pathlib
 import statistics
 import sys
-import tempfile
 import time
 import uuid
 
 import bench_call
-import bench_sender
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
+from shared.provider import answering
+from shared.replies import API_KEY
+from shared.replies import QUESTION
 
 from flask_byok import BYOK
 from flask_byok.ledger.usage import AttemptEnd
@@ -31,42 +29,9 @@ from flask_byok.ledger.usage import AttemptStart
 #: Companies of :mod:`bench_call`: number 1 has a key; this one has none.
 WITH_KEY = 1
 WITHOUT_KEY = 99
-SYSTEM_KEYS = {"OPENAI": bench_sender.API_KEY}
+SYSTEM_KEYS = {"OPENAI": API_KEY}
 
 Call = cabc.Callable[[], object]
-
-
-@contextlib.contextmanager
-def answering() -> cabc.Iterator[str]:
-    """Run the server that answers at once; give its address."""
-    ours, theirs = multiprocessing.Pipe()
-    context = multiprocessing.get_context("spawn")
-    server = context.Process(target=bench_sender._serve, args=(theirs,), daemon=True)
-    server.start()
-
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}"
-    finally:
-        server.terminate()
-        server.join()
-
-
-@contextlib.contextmanager
-def hosting(
-    database_url: str | None, url: str
-) -> cabc.Iterator[tuple[SQLAlchemy, BYOK]]:
-    """Make a host with system keys on a database, else on a SQLite file."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "benchmark.db"
-        app, db, byok = bench_call.build_app(
-            database_url or f"sqlite:///{file}", url, BYOK_SYSTEM_KEYS=SYSTEM_KEYS
-        )
-
-        with app.app_context():
-            yield db, byok
-            byok.state.database.close()
-            byok.state.sender.close()
-            db.engine.dispose()
 
 
 def measure(calls: cabc.Mapping[str, Call], times: int) -> dict[str, float]:
@@ -124,10 +89,10 @@ def measure_calls(byok: BYOK, times: int) -> None:
     """Compare a call beside an open circuit with one of a company without a key."""
 
     def caller(company: int) -> Call:
-        return lambda: byok.client_for(company).chat(bench_sender.QUESTION).text
+        return lambda: byok.client_for(company).chat(QUESTION).text
 
     open_circuit(byok)
-    byok.client_for(WITH_KEY).chat(bench_sender.QUESTION)  # tells people, once
+    byok.client_for(WITH_KEY).chat(QUESTION)  # tells people, once
     before = count_attempts(byok)
     names = ("no key", "a dead key, its circuit open")
     calls = dict(zip(names, map(caller, (WITHOUT_KEY, WITH_KEY)), strict=True))
@@ -184,9 +149,12 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=400, help="of each kind")
     options = parser.parse_args()
 
-    with answering() as url, hosting(options.url, url) as (db, byok):
-        measure_database(db, byok, options.calls)
-        measure_calls(byok, options.calls)
+    with answering() as url:
+        host = bench_call.hosting(options.url, url, BYOK_SYSTEM_KEYS=SYSTEM_KEYS)
+
+        with host as (db, byok):
+            measure_database(db, byok, options.calls)
+            measure_calls(byok, options.calls)
 
     return 0
 

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import argparse
 import collections.abc as cabc
+import contextlib
 import pathlib
+import sqlite3
 import sys
 import tempfile
-import time
 import typing as t
 import uuid
 
 import bench_call
-import bench_clients
 import sqlalchemy as sa
+from shared.timing import interleave
+from shared.timing import spending
 
 from flask_byok import BYOK
 from flask_byok.ledger.usage import AttemptEnd
@@ -100,18 +102,15 @@ def catch_row(byok: BYOK) -> cabc.Mapping[str, object]:
     return caught[0]
 
 
-def timed(work: Work) -> cabc.Callable[[int], float]:
-    """Give what :func:`bench_clients.measure` asks for."""
+def make_files(folder: pathlib.Path) -> cabc.Iterator[str]:
+    """Make files of SQLite in both of its journal modes; give their URLs."""
+    for mode in ("DELETE", "WAL"):
+        file = folder / f"{mode}.db"
 
-    def spend(times: int) -> float:
-        began = time.process_time()
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            connection.execute(f"PRAGMA journal_mode = {mode}")
 
-        for _ in range(times):
-            work()
-
-        return (time.process_time() - began) / times * 1e6
-
-    return spend
+        yield f"sqlite:///{file}"
 
 
 def compare(url: str, options: t.Any) -> None:
@@ -123,9 +122,10 @@ def compare(url: str, options: t.Any) -> None:
         connection = engine.raw_connection()
         ours = build_ours(byok)
         bare = build_bare(byok, connection.dbapi_connection)
-        works = {f"{name}, ours": timed(work) for name, work in ours.items()}
-        works |= {f"{name}, driver": timed(work) for name, work in bare.items()}
-        spent = bench_clients.measure(works, options.rounds, options.times)
+        works = {f"{name}, ours": work for name, work in ours.items()}
+        works |= {f"{name}, driver": work for name, work in bare.items()}
+        spends = {name: spending(work, options.times) for name, work in works.items()}
+        spent = interleave(spends, options.rounds)
 
         with db.engine.begin() as tidy:
             tidy.execute(sa.delete(byok.state.tables.attempt))
@@ -151,9 +151,7 @@ def main() -> int:
     options = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:
-        urls = bench_clients.choose_urls(pathlib.Path(folder), None)
-
-        for url in (urls["SQLite"], urls["SQLite, WAL"], *options.url):
+        for url in (*make_files(pathlib.Path(folder)), *options.url):
             compare(url, options)
 
     return 0

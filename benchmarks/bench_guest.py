@@ -13,10 +13,13 @@ import collections.abc as cabc
 import itertools
 import sys
 
+import bench_call
 import bench_circuit
 import bench_sender
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
+from shared.provider import answering
+from shared.replies import QUESTION
 
 from flask_byok import BYOK
 
@@ -80,7 +83,10 @@ def measure(database_url: str | None, url: str, times: int) -> None:
     """Print one database's table."""
     bare = bench_sender.build_ours(url)[0]["OPENAI"]
 
-    with bench_circuit.hosting(database_url, url) as (db, byok):
+    system_keys = bench_circuit.SYSTEM_KEYS
+    host = bench_call.hosting(database_url, url, BYOK_SYSTEM_KEYS=system_keys)
+
+    with host as (db, byok):
         print(db.engine.dialect.name, "in memory" if _in_memory(db) else "")
         rows = HostRows(db)
 
@@ -104,7 +110,7 @@ def measure(database_url: str | None, url: str, times: int) -> None:
 
 def _calls(byok: BYOK) -> dict[str, Call]:
     def caller(company: int) -> Call:
-        return lambda: byok.client_for(company).chat(bench_sender.QUESTION).text
+        return lambda: byok.client_for(company).chat(QUESTION).text
 
     return {
         "company key": caller(bench_circuit.WITH_KEY),
@@ -122,7 +128,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=150, help="of each kind")
     options = parser.parse_args()
 
-    with bench_circuit.answering() as url:
+    with answering() as url:
         for database_url in options.url or [None, "sqlite://"]:
             measure(database_url, url, options.calls)
 

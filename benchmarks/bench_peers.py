@@ -18,8 +18,6 @@ from peers.calls import measure_calls
 from peers.databases import making
 from peers.growth import measure_growth
 from peers.processes import OTHERS
-from peers.provider import answering
-from peers.provider import Pace
 from peers.served import measure_served
 from peers.served import measure_streams
 from peers.setting import Results
@@ -27,6 +25,8 @@ from peers.setting import Setting
 from peers.start import measure_start
 from peers.table import build_table
 from peers.table import write_page
+from shared.provider import answering
+from shared.provider import Pace
 
 PARTS = ("calls", "served", "streams", "growth", "start")
 PEERS = ("litellm", "litellm-proxy", "any-llm")

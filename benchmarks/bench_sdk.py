@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import multiprocessing
-import pathlib
 import sys
-import tempfile
 import time
 import typing as t
 import uuid
 
 import bench_call
-import bench_sender as sender_bench
+import bench_sender
+from shared.provider import answering
+from shared.replies import PIECES
 
 from flask_byok import BYOK
 from flask_byok.failover.rooms import Call
@@ -34,16 +33,16 @@ KINDS = {"OPENAI": "openai", "CLAUDE": "anthropic", "GEMINI": "google"}
 
 def build_routed(
     byok: BYOK,
-) -> tuple[dict[str, sender_bench.Call], dict[str, sender_bench.Stream]]:
+) -> tuple[dict[str, bench_sender.Call], dict[str, bench_sender.Stream]]:
     """Give the same calls as ``build_official``, each SDK on our routes."""
     made: t.Any = {
         provider: byok.client_for(bench_call.COMPANIES[provider]).sdk(kind)
         for provider, kind in KINDS.items()
     }
-    return sender_bench.build_asking(made["OPENAI"], made["CLAUDE"], made["GEMINI"])
+    return bench_sender.build_asking(made["OPENAI"], made["CLAUDE"], made["GEMINI"])
 
 
-def build_engine(byok: BYOK, provider: str) -> sender_bench.Call:
+def build_engine(byok: BYOK, provider: str) -> bench_sender.Call:
     """Give a call of the engine whose attempt is answered without a request."""
     call = Call(
         company=f"i:{bench_call.COMPANIES[provider]}",
@@ -59,7 +58,7 @@ def build_engine(byok: BYOK, provider: str) -> sender_bench.Call:
     )
 
 
-def add_engine(byok: BYOK, provider: str, bare: sender_bench.Call) -> sender_bench.Call:
+def add_engine(byok: BYOK, provider: str, bare: bench_sender.Call) -> bench_sender.Call:
     """Give the bare call with the engine's behind it: apart, each would run warmer."""
     engine = build_engine(byok, provider)
     return lambda: (bare(), engine())
@@ -80,8 +79,11 @@ def report(title: str, results: t.Mapping[str, float], per: int = 1) -> None:
     print(line, flush=True)
 
 
-def report_making(byok: BYOK) -> None:
-    """Print what it costs to make a client."""
+def report_making(byok: BYOK, bare: t.Mapping[str, float]) -> None:
+    """Print what it costs to make a client.
+
+    :param bare: microseconds of one call of each bare SDK, by its provider.
+    """
     for provider, kind in KINDS.items():
         client = byok.client_for(bench_call.COMPANIES[provider])
         client.sdk(kind)
@@ -91,7 +93,30 @@ def report_making(byok: BYOK) -> None:
             client.sdk(kind)
 
         spent = (time.process_time() - began) / 50 * 1e6
-        print(f"{kind:<14} a client made {spent:8.1f} us")
+        share = spent / bare[provider]
+        print(f"{kind:<14} a client made {spent:8.1f} us ({share:.2f} of a bare call)")
+
+
+def measure(byok: BYOK, url: str, options: t.Any) -> None:
+    """Measure and print calls and pieces of streams."""
+    built = {
+        "bare SDK": bench_sender.build_official(url),
+        "on our routes": build_routed(byok),
+    }
+
+    spent: dict[str, float] = {}
+
+    for provider in bench_call.COMPANIES:
+        calls = {name: made[0][provider] for name, made in built.items()}
+        calls["with the engine"] = add_engine(byok, provider, calls["bare SDK"])
+        results = bench_sender.measure(calls, options.rounds, options.calls)
+        report(f"{provider} call", results)
+        spent[provider] = results["bare SDK"]
+        streams = {name: made[1][provider] for name, made in built.items()}
+        results = bench_sender.measure(streams, options.rounds, options.streams)
+        report(f"{provider} chunk", results, PIECES)
+
+    report_making(byok, spent)
 
 
 def main() -> int:
@@ -101,44 +126,11 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=60, help="per round")
     parser.add_argument("--streams", type=int, default=4, help="per round")
     options = parser.parse_args()
-    ours, theirs = multiprocessing.Pipe()
-    context = multiprocessing.get_context("spawn")
-    server = context.Process(target=sender_bench._serve, args=(theirs,), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{ours.recv()}"
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "benchmark.db"
-        app, db, byok = bench_call.build_app(options.url or f"sqlite:///{file}", url)
-
-        try:
-            with app.app_context():
-                _measure(byok, url, options)
-                byok.state.database.close()
-                db.engine.dispose()
-        finally:
-            server.terminate()
-            server.join()
+    with answering() as url, bench_call.hosting(options.url, url) as (_, byok):
+        measure(byok, url, options)
 
     return 0
-
-
-def _measure(byok: BYOK, url: str, options: t.Any) -> None:
-    built = {
-        "bare SDK": sender_bench.build_official(url),
-        "on our routes": build_routed(byok),
-    }
-
-    for provider in bench_call.COMPANIES:
-        calls = {name: made[0][provider] for name, made in built.items()}
-        calls["with the engine"] = add_engine(byok, provider, calls["bare SDK"])
-        results = sender_bench.measure(calls, options.rounds, options.calls)
-        report(f"{provider} call", results)
-        streams = {name: made[1][provider] for name, made in built.items()}
-        results = sender_bench.measure(streams, options.rounds, options.streams)
-        report(f"{provider} chunk", results, sender_bench.PIECES)
-
-    report_making(byok)
 
 
 if __name__ == "__main__":

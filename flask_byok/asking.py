@@ -17,7 +17,7 @@ from .providers.http import Sender
 from .providers.state import fit_messages
 from .providers.state import mark_parts
 from .providers.state import Origin
-from .providers.streams import find_calls
+from .providers.stream_reader import find_calls
 from .providers.streams import ProviderStream
 from .providers.types import Attempt
 from .providers.types import ChatAnswer

@@ -6,15 +6,15 @@ import collections.abc as cabc
 import functools
 import sys
 
-import bench_sender
+from shared.replies import PIECES
+from shared.timing import interleave
+from shared.timing import Spend
 
 from .processes import Client
 from .processes import closing_all
 from .setting import PROVIDERS
 from .setting import Results
 from .setting import Setting
-from .timing import interleave
-from .timing import Spend
 
 #: Dear things are done less often in a round.
 _SHARES = {"call anew": 0.05, "stream": 0.1, "fallback": 0.25, "first": 0.5}
@@ -121,8 +121,7 @@ def _chunks(
         setting.pick(15, 2),
     )
     each = {
-        name: (took[f"{name} stream"] - took[f"{name} call"]) / bench_sender.PIECES
-        for name in names
+        name: (took[f"{name} stream"] - took[f"{name} call"]) / PIECES for name in names
     }
     return {
         "chunk" if name == "requests" else f"chunk, {name}": each["no row"] / each[name]

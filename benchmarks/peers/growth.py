@@ -6,11 +6,12 @@ import concurrent.futures
 import functools
 import sys
 
+from shared.timing import interleave
+
 from .processes import Client
 from .processes import closing_all
 from .setting import Results
 from .setting import Setting
-from .timing import interleave
 
 
 def measure_growth(setting: Setting) -> Results:

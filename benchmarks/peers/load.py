@@ -6,7 +6,7 @@ import asyncio
 import time
 import typing as t
 
-from .provider import _read_length
+from shared.provider import read_length
 
 
 class _Caller(asyncio.Protocol):
@@ -27,7 +27,7 @@ class _Caller(asyncio.Protocol):
         self._data += data
         head, end, body = self._data.partition(b"\r\n\r\n")
 
-        if end and len(body) >= _read_length(head):
+        if end and len(body) >= read_length(head):
             self._data = b""
             self.failed |= not head.startswith(b"HTTP/1.1 200")
             self.answers += 1

@@ -15,15 +15,16 @@ import typing as t
 import urllib.error
 import urllib.request
 
+from shared.provider import Pace
+from shared.replies import PACED
+from shared.timing import interleave
+
 from . import load
 from .processes import environment
 from .processes import OTHERS
 from .processes import take_first_core
-from .provider import Pace
-from .provider import PACED
 from .setting import Results
 from .setting import Setting
-from .timing import interleave
 
 #: Threads of the worker, and as many callers.
 THREADS: t.Final = 8

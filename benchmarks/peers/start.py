@@ -8,12 +8,13 @@ import os
 import subprocess
 import sys
 
+from shared.timing import interleave
+
 from .processes import Client
 from .processes import environment
 from .processes import take_first_core
 from .setting import Results
 from .setting import Setting
-from .timing import interleave
 
 BASE = "import flask, flask_sqlalchemy"
 _HOST = """

@@ -8,9 +8,9 @@ import json
 import typing as t
 
 from ..errors import InvalidAnswer
+from ..providers.payloads import decode_json
 from ..providers.schemas import close_schema
 from ..providers.types import ChatResponse
-from ..providers.wire import decode_json
 from .checking import find_misfit
 from .classes import ClassFormat
 

@@ -13,8 +13,8 @@ from ..events import log_event
 from ..providers.http import Auth
 from ..providers.http import Deadline
 from ..providers.http import Sender
+from ..providers.payloads import decode_json
 from ..providers.types import AttemptFailed
-from ..providers.wire import decode_json
 
 _log = logging.getLogger(__name__)
 

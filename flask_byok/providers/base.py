@@ -9,6 +9,7 @@ import datetime as dt
 import re
 import types
 import typing as t
+import urllib.parse
 
 from ..secret import Secret
 from .deadline import Deadline
@@ -20,7 +21,10 @@ from .http import ANSWER_CAP
 from .http import Auth
 from .http import HttpAnswer
 from .http import HttpStream
+from .http import LIST_CAP
 from .http import Sender
+from .payloads import encode_json
+from .payloads import Json
 from .relay import RelayRequest
 from .streams import ProviderStream
 from .types import AttemptFailed
@@ -31,9 +35,7 @@ from .types import EmbedAnswer
 from .types import Failure
 from .types import Message
 from .types import ModelInfo
-from .wire import encode_json
 from .wire import IdCleaner
-from .wire import Json
 from .wire import merge_extra
 from .wire import Wire
 
@@ -46,8 +48,17 @@ PROBE = ChatRequest(
 #: Pages of a list of models read at most.
 PAGE_LIMIT = 20
 
+#: Whose wire a provider speaks.
+Dialect = t.Literal["OPENAI", "CLAUDE", "GEMINI"]
+
 #: Whose table of errors applies; ``COMPATIBLE`` is that of vendors on OPENAI's wire.
 ErrorTable = t.Literal["OPENAI", "CLAUDE", "GEMINI", "COMPATIBLE"]
+
+#: An official SDK, as ``sdk()`` names it.
+SdkKind = t.Literal["openai", "anthropic", "google"]
+
+#: What may be the id of a provider: it stands in settings, rows, addresses and forms.
+PROVIDER_ID = re.compile(r"[A-Z0-9_]{1,32}")
 
 _LAST_FOUR = re.compile(r"[A-Za-z0-9_-]{20,}")
 _DATE_AT_END = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
@@ -88,11 +99,11 @@ class Provider(abc.ABC):
     mask_prefixes: tuple[str, ...] = ()
     default_models: cabc.Mapping[str, str]
     embedding_model: str | None = None
-    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"]
+    dialect: Dialect
     default_output_cap: int = 4096
     binds_state: bool = False
     errors: ErrorTable | None = None
-    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = None
+    sdk_kind: SdkKind | None = None
     list_proves: bool = True
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: types.MappingProxyType({})
@@ -128,7 +139,7 @@ class Provider(abc.ABC):
     ) -> ChatAnswer:
         """Ask once and read the whole answer.
 
-        :raise AttemptFailed: when no answer came of it.
+        :raises AttemptFailed: when no answer came of it.
         """
         wire = self._choose_wire(request)
         answer = self._send(
@@ -159,7 +170,7 @@ class Provider(abc.ABC):
 
         :param deadline: until that first content; from then on the stream has limits of
             its own, which count only while it waits.
-        :raise AttemptFailed: when it failed before any content.
+        :raises AttemptFailed: when it failed before any content.
         """
         wire = self._choose_wire(request)
         body = merge_extra(wire.build_body(request, model, stream=True), request.extra)
@@ -193,7 +204,7 @@ class Provider(abc.ABC):
 
         What this provider sends of itself stands below what the SDK sends.
 
-        :raise AttemptFailed: when no good answer came of it.
+        :raises AttemptFailed: when no good answer came of it.
         """
         own = self._build_headers().items()
         headers = {**{name.lower(): value for name, value in own}, **request.headers}
@@ -232,7 +243,7 @@ class Provider(abc.ABC):
 
         Every finish reason is a success: the key was allowed to generate.
 
-        :raise AttemptFailed: when it was not, or nobody could be asked.
+        :raises AttemptFailed: when it was not, or nobody could be asked.
         """
         return self.chat(sender, PROBE, model=model, api_key=api_key, deadline=deadline)
 
@@ -262,8 +273,8 @@ class Provider(abc.ABC):
     ) -> CountAnswer:
         """Ask how many tokens of input a request would be.
 
-        :raise ValueError: when the provider cannot count; nothing is sent.
-        :raise AttemptFailed: when no answer came of it.
+        :raises ValueError: when the provider cannot count; nothing is sent.
+        :raises AttemptFailed: when no answer came of it.
         """
         wire = self._choose_wire(request)
         path, body = wire.build_count(request, model)
@@ -294,8 +305,7 @@ class Provider(abc.ABC):
         """List the models this key may see.
 
         :param pages: read at most so many pages of the list.
-
-        :raise AttemptFailed: when the list cannot be read.
+        :raises AttemptFailed: when the list cannot be read.
         """
 
     @abc.abstractmethod
@@ -312,9 +322,8 @@ class Provider(abc.ABC):
         """Turn texts into vectors, in their order.
 
         :param dimensions: how long the vectors shall be; ``None`` for the model's own.
-
-        :raise ValueError: when the provider has no embeddings; nothing is sent.
-        :raise AttemptFailed: when no answer came of it.
+        :raises ValueError: when the provider has no embeddings; nothing is sent.
+        :raises AttemptFailed: when no answer came of it.
         """
 
     def mask(self, api_key: Secret) -> tuple[str, str]:
@@ -362,10 +371,29 @@ class Provider(abc.ABC):
             cap=cap,
         )
 
+    def _read_list(
+        self,
+        sender: Sender,
+        cleaner: IdCleaner,
+        query: cabc.Mapping[str, str] | None = None,
+        *,
+        api_key: Secret,
+        deadline: Deadline,
+    ) -> Json:
+        """Ask for a list of models, or for one page of it.
+
+        :raises AttemptFailed: when it is no JSON object.
+        """
+        path = f"/models?{urllib.parse.urlencode(query)}" if query else "/models"
+        answer = self._send(
+            sender, "GET", path, api_key=api_key, deadline=deadline, cap=LIST_CAP
+        )
+        return self._read_object(answer, cleaner)
+
     def _read_object(self, answer: HttpAnswer, cleaner: IdCleaner) -> Json:
         """Give the JSON object of a good answer.
 
-        :raise AttemptFailed: when it is an error, by its status or by its body.
+        :raises AttemptFailed: when it is an error, by its status or by its body.
         """
         payload, failure = read_answer(
             answer.status,
@@ -383,7 +411,10 @@ class Provider(abc.ABC):
     def _read_chat(
         self, wire: Wire, answer: HttpAnswer, model: str, cleaner: IdCleaner
     ) -> tuple[ChatAnswer | None, Failure | None]:
-        """Give the answer, or why there is none; raised by the caller, as above."""
+        """Give the answer, or why there is none.
+
+        That is for the caller to raise: the frames here hold what a provider wrote.
+        """
         request_id = find_request_id(answer.headers, cleaner)
 
         try:

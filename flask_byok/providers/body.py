@@ -57,7 +57,7 @@ class HttpStream:
     def read(self, cap: int) -> bytes:
         """Read the rest. Of an error answer at most :data:`ERROR_CAP` is read.
 
-        :raise AttemptFailed: when the body breaks off, is too large or too slow.
+        :raises AttemptFailed: when the body breaks off, is too large or too slow.
         """
         is_error = self.status >= 400
         pieces = []
@@ -81,7 +81,7 @@ class HttpStream:
 
         :param cap: decoded bytes allowed, and about as many coded ones, which may
             unpack to nothing; what lies within it is given first.
-        :raise AttemptFailed: when the body breaks off, is too large or too slow.
+        :raises AttemptFailed: when the body breaks off, is too large or too slow.
         """
         size = 0
         most = self._received + cap + _BLOCK

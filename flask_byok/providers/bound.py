@@ -6,7 +6,7 @@ import collections.abc as cabc
 import re
 import typing as t
 
-from .wire import Json
+from .payloads import Json
 
 # Names of fields that point to what an account keeps. A quote inside a text is escaped,
 # so a hit is a name, if perhaps one of a tool's schema: then the body is walked.

@@ -43,7 +43,7 @@ class ChunkedReader:
     def read(self) -> bytes:
         """Give what has arrived, at least one byte; nothing at the end.
 
-        :raise http.client.HTTPException: when the coding is broken or breaks off.
+        :raises http.client.HTTPException: when the coding is broken or breaks off.
         """
         pieces: list[bytes] = []
 

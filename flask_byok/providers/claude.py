@@ -6,25 +6,27 @@ import collections.abc as cabc
 import dataclasses
 import datetime as dt
 import types
-import typing as t
-import urllib.parse
 
 from ..secret import Secret
+from .base import Dialect
 from .base import PAGE_LIMIT
 from .base import Provider
+from .base import SdkKind
 from .claude_wire import MessagesWire
 from .deadline import Deadline
 from .endings import CLAUDE_ENDS
 from .http import Auth
-from .http import LIST_CAP
 from .http import Sender
+from .model_lists import collect_models
 from .model_lists import read_claude_model
+from .model_lists import read_pages
+from .payloads import Json
+from .payloads import read_objects
+from .payloads import read_text
 from .types import ChatRequest
 from .types import EmbedAnswer
 from .types import ModelInfo
 from .wire import IdCleaner
-from .wire import read_objects
-from .wire import read_text
 from .wire import Wire
 
 
@@ -49,8 +51,8 @@ class ClaudeProvider(Provider):
             {"default": "claude-sonnet-5-5", "fast": "claude-haiku-5-5"}
         )
     )
-    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "CLAUDE"
-    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "anthropic"
+    dialect: Dialect = "CLAUDE"
+    sdk_kind: SdkKind | None = "anthropic"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: CLAUDE_ENDS
     )
@@ -65,36 +67,19 @@ class ClaudeProvider(Provider):
         pages: int = PAGE_LIMIT,
     ) -> tuple[ModelInfo, ...]:
         """List the models, page by page."""
-        found: dict[str, ModelInfo] = {}
-        after = ""
+        cleaner = IdCleaner(api_key)
 
-        for _ in range(pages):
-            query = {"limit": "1000"} | ({"after_id": after} if after else {})
-            answer = self._send(
-                sender,
-                "GET",
-                f"/models?{urllib.parse.urlencode(query)}",
-                api_key=api_key,
-                deadline=deadline,
-                cap=LIST_CAP,
+        def ask(mark: cabc.Mapping[str, str]) -> Json:
+            query = {"limit": "1000", **mark}
+            return self._read_list(
+                sender, cleaner, query, api_key=api_key, deadline=deadline
             )
-            cleaner = IdCleaner(api_key)
-            payload = self._read_object(answer, cleaner)
 
-            for entry in read_objects(payload.get("data")):
-                info = read_claude_model(entry, cleaner)
-
-                if info is not None:
-                    found[info.id] = info
-
-            last = read_text(payload.get("last_id"))
-
-            if payload.get("has_more") is not True or last in ("", after):
-                break
-
-            after = last
-
-        return tuple(found.values())
+        return collect_models(
+            read_claude_model(entry, cleaner)
+            for page in read_pages(ask, _find_next, pages)
+            for entry in read_objects(page.get("data"))
+        )
 
     def embed(
         self,
@@ -117,3 +102,8 @@ class ClaudeProvider(Provider):
 
     def _build_headers(self, accept: str = "application/json") -> dict[str, str]:
         return {**super()._build_headers(accept), "anthropic-version": self.version}
+
+
+def _find_next(page: Json) -> dict[str, str]:
+    last = read_text(page.get("last_id"))
+    return {"after_id": last} if page.get("has_more") is True and last else {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections.abc as cabc
 import typing as t
 
+from .payloads import Json
+from .payloads import read_object
 from .types import DocumentPart
 from .types import ImagePart
 from .types import Message
@@ -15,8 +17,6 @@ from .types import ToolResultPart
 from .wire import as_parts
 from .wire import encode_bytes
 from .wire import fit_id
-from .wire import Json
-from .wire import read_object
 from .wire import read_state
 
 #: Kinds of blocks that go back unchanged.

@@ -14,10 +14,17 @@ from .abilities import Abilities
 from .claude_turns import build_turns
 from .claude_turns import find_used_tools
 from .claude_turns import THINKING
+from .payloads import Json
+from .payloads import read_count
+from .payloads import read_finish
+from .payloads import read_object
+from .payloads import read_objects
+from .payloads import read_place
+from .payloads import read_text
 from .schemas import fit_claude
-from .streams import find_calls
-from .streams import OpenState
-from .streams import StreamReader
+from .stream_reader import find_calls
+from .stream_reader import OpenState
+from .stream_reader import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatRequest
@@ -31,14 +38,7 @@ from .types import Tool
 from .types import ToolCall
 from .types import Usage
 from .wire import join_system
-from .wire import Json
 from .wire import make_call_id
-from .wire import read_count
-from .wire import read_finish
-from .wire import read_object
-from .wire import read_objects
-from .wire import read_place
-from .wire import read_text
 from .wire import Wire
 
 _FINISH: cabc.Mapping[str, FinishReason] = {
@@ -204,13 +204,20 @@ class _MessagesReader(StreamReader):
             self.model = message.get("model")
             self._count(message.get("usage"))
         elif kind == "message_delta":
-            reason = read_object(payload.get("delta")).get("stop_reason")
-            self.finish_reason = read_finish(reason, _FINISH)
-            self._count(payload.get("usage"))
+            self._take_change(payload)
         elif kind == "message_stop":
             self.ended = True
         elif kind == "error":
             self.fail(payload)
+
+    def _take_change(self, payload: Json) -> None:
+        reason = read_object(payload.get("delta")).get("stop_reason")
+
+        # There may be several; not each of them ends the message.
+        if reason is not None:
+            self.finish_reason = read_finish(reason, _FINISH)
+
+        self._count(payload.get("usage"))
 
     def _count(self, usage: object) -> None:
         """Take usage over: later numbers are cumulative, missing ones stand."""

@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..secret import Secret
 from .base import ErrorTable
 from .base import PAGE_LIMIT
+from .base import PROVIDER_ID
 from .deadline import Deadline
 from .http import Auth
 from .http import HttpAnswer
@@ -22,14 +23,12 @@ from .http import Sender
 from .model_lists import read_compatible_model
 from .openai import OpenAIProvider
 from .openai_chat import ChatWire
+from .payloads import decode_json
+from .payloads import Json
+from .payloads import read_objects
 from .types import ModelInfo
-from .wire import decode_json
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_objects
 
-#: Stands in the id of a provider: in settings, rows, addresses and forms.
-_ID = re.compile(r"[A-Z0-9_]{1,32}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _HINT = re.compile(r"[\x21-\x7e]{2,16}")
 _MODEL = re.compile(r"[\x21-\x7e]{1,200}")
@@ -75,7 +74,7 @@ class OpenAICompatible(OpenAIProvider):
     :param list_proves: ``False`` where everybody may read the list of models.
     :param plain_http: also allow http to an address of a private network.
     :param api: ``responses`` where the vendor has that wire, too.
-    :raise ConfigError: for an id, address or header that cannot be one.
+    :raises ConfigError: for an id, address or header that cannot be one.
     """
 
     id: str = dataclasses.field()
@@ -161,7 +160,7 @@ class OpenAICompatible(OpenAIProvider):
         )
 
     def _check(self) -> None:
-        if not _ID.fullmatch(self.id):
+        if not PROVIDER_ID.fullmatch(self.id):
             raise ConfigError(
                 "A provider's 'id' has one to 32 characters of A-Z, 0-9 and '_'."
             )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import collections.abc as cabc
 import dataclasses
 
+from .payloads import decode_json
+from .payloads import Json
+from .payloads import read_object
+from .payloads import read_objects
+from .payloads import read_text
 from .types import Failure
-from .wire import decode_json
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_object
-from .wire import read_objects
-from .wire import read_text
 
 #: Characters of a provider's message kept for matching.
 TEXT_LIMIT = 4000

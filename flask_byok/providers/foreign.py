@@ -11,8 +11,8 @@ import typing as t
 from .claude_turns import THINKING
 from .gemini_contents import sign_first_call
 from .gemini_contents import wants_signatures
-from .wire import Json
-from .wire import read_objects
+from .payloads import Json
+from .payloads import read_objects
 
 #: Who may be shown thoughts again: the account they were encrypted for, whatever the
 #: model, or the model that signed them, whatever the account.

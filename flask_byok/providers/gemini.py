@@ -7,20 +7,28 @@ import dataclasses
 import datetime as dt
 import types
 import typing as t
-import urllib.parse
 
 from ..secret import Secret
+from .base import Dialect
 from .base import PAGE_LIMIT
 from .base import Provider
+from .base import SdkKind
 from .deadline import Deadline
 from .endings import GEMINI_ENDS
 from .gemini_wire import GenerateWire
 from .gemini_wire import quote_model
 from .http import Auth
-from .http import LIST_CAP
 from .http import Sender
 from .http import VECTORS_CAP
+from .model_lists import collect_models
 from .model_lists import read_gemini_model
+from .model_lists import read_pages
+from .payloads import Json
+from .payloads import read_count
+from .payloads import read_object
+from .payloads import read_objects
+from .payloads import read_text
+from .payloads import read_vector
 from .types import AttemptFailed
 from .types import ChatRequest
 from .types import EmbedAnswer
@@ -28,11 +36,6 @@ from .types import Failure
 from .types import ModelInfo
 from .types import Usage
 from .wire import IdCleaner
-from .wire import read_count
-from .wire import read_object
-from .wire import read_objects
-from .wire import read_text
-from .wire import read_vector
 from .wire import Wire
 
 
@@ -56,8 +59,8 @@ class GeminiProvider(Provider):
         )
     )
     embedding_model: str | None = "gemini-embedding-2"
-    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "GEMINI"
-    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "google"
+    dialect: Dialect = "GEMINI"
+    sdk_kind: SdkKind | None = "google"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: GEMINI_ENDS
     )
@@ -71,36 +74,19 @@ class GeminiProvider(Provider):
         pages: int = PAGE_LIMIT,
     ) -> tuple[ModelInfo, ...]:
         """List the models, page by page."""
-        found: dict[str, ModelInfo] = {}
-        token = ""
+        cleaner = IdCleaner(api_key)
 
-        for _ in range(pages):
-            query = {"pageSize": "1000"} | ({"pageToken": token} if token else {})
-            answer = self._send(
-                sender,
-                "GET",
-                f"/models?{urllib.parse.urlencode(query)}",
-                api_key=api_key,
-                deadline=deadline,
-                cap=LIST_CAP,
+        def ask(mark: cabc.Mapping[str, str]) -> Json:
+            query = {"pageSize": "1000", **mark}
+            return self._read_list(
+                sender, cleaner, query, api_key=api_key, deadline=deadline
             )
-            cleaner = IdCleaner(api_key)
-            payload = self._read_object(answer, cleaner)
 
-            for entry in read_objects(payload.get("models")):
-                info = read_gemini_model(entry, cleaner)
-
-                if info is not None:
-                    found[info.id] = info
-
-            following = read_text(payload.get("nextPageToken"))
-
-            if following in ("", token):
-                break
-
-            token = following
-
-        return tuple(found.values())
+        return collect_models(
+            read_gemini_model(entry, cleaner)
+            for page in read_pages(ask, _find_next, pages)
+            for entry in read_objects(page.get("models"))
+        )
 
     def embed(
         self,
@@ -112,26 +98,12 @@ class GeminiProvider(Provider):
         deadline: Deadline,
         dimensions: int | None = None,
     ) -> EmbedAnswer:
-        """Turn texts into vectors, in their order: one entry per text, in one request.
-
-        Several parts in one entry would give a single vector.
-        """
-        name = model.removeprefix("models/")
-        more = {} if dimensions is None else {"outputDimensionality": dimensions}
+        """Turn texts into vectors, in their order, by one request."""
         answer = self._send(
             sender,
             "POST",
             f"/models/{quote_model(model)}:batchEmbedContents",
-            {
-                "requests": [
-                    {
-                        "model": f"models/{name}",
-                        "content": {"parts": [{"text": text}]},
-                        **more,
-                    }
-                    for text in texts
-                ]
-            },
+            _build_embedding(texts, model, dimensions),
             api_key=api_key,
             deadline=deadline,
             cap=VECTORS_CAP,
@@ -147,7 +119,7 @@ class GeminiProvider(Provider):
         usage = read_object(payload.get("usageMetadata"))
         return EmbedAnswer(
             vectors=vectors,
-            model=name,
+            model=model.removeprefix("models/"),
             usage=Usage(
                 input_tokens=read_count(usage.get("promptTokenCount")), output_tokens=0
             ),
@@ -158,3 +130,24 @@ class GeminiProvider(Provider):
 
     def _build_auth(self, api_key: Secret) -> Auth:
         return Auth("x-goog-api-key", api_key)
+
+
+def _find_next(page: Json) -> dict[str, str]:
+    token = read_text(page.get("nextPageToken"))
+    return {"pageToken": token} if token else {}
+
+
+def _build_embedding(
+    texts: cabc.Iterable[str], model: str, dimensions: int | None
+) -> Json:
+    """Give one entry per text: several parts in one would give a single vector."""
+    shared: dict[str, t.Any] = {"model": f"models/{model.removeprefix('models/')}"}
+
+    if dimensions is not None:
+        shared["outputDimensionality"] = dimensions
+
+    return {
+        "requests": [
+            {**shared, "content": {"parts": [{"text": text}]}} for text in texts
+        ]
+    }

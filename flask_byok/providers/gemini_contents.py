@@ -6,6 +6,7 @@ import collections.abc as cabc
 import re
 import typing as t
 
+from .payloads import Json
 from .types import DocumentPart
 from .types import ImagePart
 from .types import Message
@@ -15,7 +16,6 @@ from .types import ToolCall
 from .types import ToolResultPart
 from .wire import as_parts
 from .wire import encode_bytes
-from .wire import Json
 from .wire import read_state
 
 #: These refuse a tool call without its signature; a call that another model made has

@@ -11,8 +11,15 @@ import urllib.parse
 
 from .abilities import Abilities
 from .gemini_contents import build_contents
-from .streams import find_calls
-from .streams import StreamReader
+from .payloads import Json
+from .payloads import read_count
+from .payloads import read_finish
+from .payloads import read_first
+from .payloads import read_object
+from .payloads import read_objects
+from .payloads import read_text
+from .stream_reader import find_calls
+from .stream_reader import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatRequest
@@ -23,13 +30,6 @@ from .types import Tool
 from .types import Usage
 from .wire import dump_arguments
 from .wire import join_system
-from .wire import Json
-from .wire import read_count
-from .wire import read_finish
-from .wire import read_first
-from .wire import read_object
-from .wire import read_objects
-from .wire import read_text
 from .wire import Wire
 
 _FINISH: cabc.Mapping[str, FinishReason] = {

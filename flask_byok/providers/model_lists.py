@@ -10,12 +10,12 @@ import datetime as dt
 import re
 import typing as t
 
+from .payloads import Json
+from .payloads import read_count
+from .payloads import read_object
+from .payloads import read_text
 from .types import ModelInfo
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_count
-from .wire import read_object
-from .wire import read_text
 
 #: CLAUDE's names of abilities, and ours.
 _CLAUDE_CAN: t.Final = {
@@ -47,6 +47,37 @@ _OTHER: t.Final = re.compile(
     r"whisper|tts|audio|transcri|image|diffusion|moderation|guard|rerank|ocr",
     re.IGNORECASE,
 )
+
+
+def read_pages(
+    ask: cabc.Callable[[cabc.Mapping[str, str]], Json],
+    find_next: cabc.Callable[[Json], cabc.Mapping[str, str]],
+    pages: int,
+) -> cabc.Iterator[Json]:
+    """Give a list page by page, up to its end.
+
+    :param ask: gives the page behind a mark, the first one without any.
+    :param find_next: reads off a page the mark of the next; empty on the last.
+    :param pages: read at most so many.
+    """
+    mark: cabc.Mapping[str, str] = {}
+
+    for _ in range(pages):
+        page = ask(mark)
+        yield page
+        following = find_next(page)
+
+        # A page that points at itself would be read until the limit.
+        if not following or following == mark:
+            return
+
+        mark = following
+
+
+def collect_models(found: cabc.Iterable[ModelInfo | None]) -> tuple[ModelInfo, ...]:
+    """Give each model once, in the order of the list."""
+    by_id = {info.id: info for info in found if info is not None}
+    return tuple(by_id.values())
 
 
 def read_day(value: object) -> dt.date | None:

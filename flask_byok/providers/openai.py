@@ -10,18 +10,24 @@ import types
 import typing as t
 
 from ..secret import Secret
+from .base import Dialect
 from .base import PAGE_LIMIT
 from .base import Provider
+from .base import SdkKind
 from .deadline import Deadline
 from .endings import OPENAI_ENDS
 from .http import Auth
-from .http import LIST_CAP
 from .http import Sender
 from .http import VECTORS_CAP
 from .model_lists import read_day
 from .openai_chat import ChatWire
 from .openai_responses import REASONS
 from .openai_responses import ResponsesWire
+from .payloads import Json
+from .payloads import read_count
+from .payloads import read_object
+from .payloads import read_objects
+from .payloads import read_vector
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatRequest
@@ -30,11 +36,6 @@ from .types import Failure
 from .types import ModelInfo
 from .types import Usage
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_count
-from .wire import read_object
-from .wire import read_objects
-from .wire import read_vector
 from .wire import Wire
 
 _CHATS = re.compile(r"(chat)?gpt-|o\d")
@@ -66,8 +67,8 @@ class OpenAIProvider(Provider):
         )
     )
     embedding_model: str | None = "text-embedding-3-small"
-    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "OPENAI"
-    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "openai"
+    dialect: Dialect = "OPENAI"
+    sdk_kind: SdkKind | None = "openai"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: OPENAI_ENDS
     )
@@ -118,11 +119,8 @@ class OpenAIProvider(Provider):
         pages: int = PAGE_LIMIT,
     ) -> tuple[ModelInfo, ...]:
         """List the models; the list has no pages, and kinds are guessed from ids."""
-        answer = self._send(
-            sender, "GET", "/models", api_key=api_key, deadline=deadline, cap=LIST_CAP
-        )
         cleaner = IdCleaner(api_key)
-        payload = self._read_object(answer, cleaner)
+        payload = self._read_list(sender, cleaner, api_key=api_key, deadline=deadline)
 
         return tuple(
             ModelInfo(

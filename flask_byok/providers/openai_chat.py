@@ -15,7 +15,15 @@ from .openai_items import build_function
 from .openai_items import build_image_url
 from .openai_items import build_schema
 from .openai_items import write_arguments
-from .streams import StreamReader
+from .payloads import Json
+from .payloads import read_count
+from .payloads import read_finish
+from .payloads import read_first
+from .payloads import read_object
+from .payloads import read_objects
+from .payloads import read_place
+from .payloads import read_text
+from .stream_reader import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatRequest
@@ -32,16 +40,8 @@ from .types import Usage
 from .wire import as_parts
 from .wire import fit_id
 from .wire import join_system
-from .wire import Json
 from .wire import make_call_id
 from .wire import parse_arguments
-from .wire import read_count
-from .wire import read_finish
-from .wire import read_first
-from .wire import read_object
-from .wire import read_objects
-from .wire import read_place
-from .wire import read_text
 from .wire import Wire
 
 _FINISH: cabc.Mapping[str, FinishReason] = {

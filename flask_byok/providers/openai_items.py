@@ -6,6 +6,8 @@ import collections.abc as cabc
 import mimetypes
 import typing as t
 
+from .payloads import Json
+from .payloads import read_object
 from .schemas import is_strict_schema
 from .types import DocumentPart
 from .types import ImagePart
@@ -20,8 +22,6 @@ from .wire import as_parts
 from .wire import dump_arguments
 from .wire import encode_bytes
 from .wire import fit_id
-from .wire import Json
-from .wire import read_object
 from .wire import read_state
 
 

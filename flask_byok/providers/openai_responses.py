@@ -13,8 +13,14 @@ from .abilities import Abilities
 from .openai_items import build_function
 from .openai_items import build_items
 from .openai_items import build_schema
-from .streams import find_calls
-from .streams import StreamReader
+from .payloads import Json
+from .payloads import read_count
+from .payloads import read_object
+from .payloads import read_objects
+from .payloads import read_place
+from .payloads import read_text
+from .stream_reader import find_calls
+from .stream_reader import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import ChatRequest
@@ -26,14 +32,8 @@ from .types import TextPart
 from .types import ToolCall
 from .types import Usage
 from .wire import join_system
-from .wire import Json
 from .wire import make_call_id
 from .wire import parse_arguments
-from .wire import read_count
-from .wire import read_object
-from .wire import read_objects
-from .wire import read_place
-from .wire import read_text
 from .wire import Wire
 
 #: The smallest ``max_output_tokens`` the wire accepts; smaller wishes are raised.
@@ -117,6 +117,10 @@ class ResponsesWire(Wire):
         """Read a response object."""
         if not isinstance(payload.get("output"), list):
             raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
+
+        if payload.get("status") == "failed":
+            # Mostly beside an error object, which is read before; never an answer.
+            raise AttemptFailed(Failure(kind="answer", status=200, has_envelope=True))
 
         parts: list[Part] = []
         refused = False

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import collections.abc as cabc
-import re
 
 from ..errors import UnknownProvider
 from .base import Provider
+from .base import PROVIDER_ID
 from .claude import ClaudeProvider
 from .gemini import GeminiProvider
 from .openai import OpenAIProvider
-
-_ID = re.compile(r"[A-Z0-9_]{1,32}")
 
 
 class Registry:
@@ -29,9 +27,9 @@ class Registry:
     def register(self, provider: Provider) -> None:
         """Add a provider; one of the same id is replaced in its place.
 
-        :raise ValueError: when its id is not one to 32 of ``A-Z``, ``0-9`` and ``_``.
+        :raises ValueError: when its id is not one to 32 of ``A-Z``, ``0-9`` and ``_``.
         """
-        if not _ID.fullmatch(provider.id):
+        if not PROVIDER_ID.fullmatch(provider.id):
             raise ValueError(
                 "A provider's id has one to 32 characters of A-Z, 0-9 and '_'."
             )
@@ -41,7 +39,7 @@ class Registry:
     def get(self, provider_id: str) -> Provider:
         """Give a provider.
 
-        :raise UnknownProvider: when none of that id is registered.
+        :raises UnknownProvider: when none of that id is registered.
         """
         provider = self._providers.get(provider_id)
 

@@ -18,17 +18,17 @@ from .hangup import Hangup
 from .http import ANSWER_CAP
 from .http import HttpStream
 from .http import STREAM_LIMIT
+from .payloads import Json
+from .payloads import read_object
+from .payloads import read_text
+from .stream_reader import StreamReader
 from .streams import ProviderStream
-from .streams import StreamReader
 from .types import AttemptFailed
 from .types import ChatAnswer
 from .types import Failure
 from .types import FinishReason
 from .types import Usage
 from .wire import IdCleaner
-from .wire import Json
-from .wire import read_object
-from .wire import read_text
 
 #: Bytes held back at most while a stream shows no content: then it is passed on.
 HELD_CAP: t.Final = 256 * 1024
@@ -82,7 +82,7 @@ def read_relayed(
     """Read a whole answer that must be a JSON object.
 
     :param read: tells the usage, and the finish reason where there is one.
-    :raise AttemptFailed: when it is an error, whatever its status, or unreadable.
+    :raises AttemptFailed: when it is an error, whatever its status, or unreadable.
     """
     body = http.read(cap)
     payload, failure = read_answer(
@@ -111,7 +111,7 @@ def read_generated(
 ) -> tuple[Usage, FinishReason | None]:
     """Read usage, and the end where it is read along, of an answer in text.
 
-    :raise AttemptFailed: when it is no answer of such a wire, or tells of a limit.
+    :raises AttemptFailed: when it is no answer of such a wire, or tells of a limit.
     """
     if not any(isinstance(payload.get(mark), (list, dict)) for mark in _MARKS):
         raise AttemptFailed(Failure(kind="unreadable_answer", status=200))
@@ -222,7 +222,7 @@ class RelayStream(ProviderStream):
 class RelayBytes:
     """Any other answer, passed on as it comes: the first bytes are here.
 
-    :raise AttemptFailed: when it breaks off before the first byte.
+    :raises AttemptFailed: when it breaks off before the first byte.
     """
 
     def __init__(self, http: HttpStream, cleaner: IdCleaner, hangup: Hangup) -> None:

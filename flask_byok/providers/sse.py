@@ -59,7 +59,7 @@ class EventParser:
         """Take the next bytes and give the data of the events they completed.
 
         :return: of each event its data lines, joined by newlines.
-        :raise EventTooLarge: when an event passes its cap.
+        :raises EventTooLarge: when an event passes its cap.
         """
         if self._skips_lf and chunk:
             self._skips_lf = False

@@ -172,6 +172,7 @@ class Embeddings:
     """Vectors in the order of the texts.
 
     :param usage: ``input_tokens`` is ``None`` when the provider does not count.
+    :param latency_ms: wall time of the attempt that answered, in ms.
     """
 
     vectors: tuple[tuple[float, ...], ...]
@@ -207,6 +208,8 @@ class TokenCount:
     """How many tokens of input a request would be, as its provider counts.
 
     Other models count otherwise, those of the same provider too.
+
+    :param latency_ms: wall time of the attempt that answered, in ms.
     """
 
     input_tokens: int

@@ -93,8 +93,8 @@ def need(kind: Kind) -> None:
 
 def read_version(text: str) -> tuple[int, int]:
     """Read the first two numbers of a version; what is missing is 0."""
-    numbers = [int(number) for number in _NUMBER.findall(text)[:2]]
-    return (*numbers, 0, 0)[0], (*numbers, 0, 0)[1]
+    major, minor, *_ = [*map(int, _NUMBER.findall(text)), 0, 0]
+    return major, minor
 
 
 @functools.lru_cache

@@ -22,12 +22,12 @@ from ..providers.foreign import find_keeper
 from ..providers.foreign import Keeper
 from ..providers.gemini_wire import quote_model
 from ..providers.openai_chat import ChatWire
+from ..providers.payloads import decode_json
+from ..providers.payloads import encode_json
+from ..providers.payloads import Json
+from ..providers.payloads import read_count
+from ..providers.payloads import read_object
 from ..providers.relay import RelayRequest
-from ..providers.wire import decode_json
-from ..providers.wire import encode_json
-from ..providers.wire import Json
-from ..providers.wire import read_count
-from ..providers.wire import read_object
 from .kinds import kind_of
 from .paths import find_purpose
 from .paths import Purpose

@@ -10,11 +10,14 @@ from ..failover.engine import Engine
 from ..failover.rooms import Perform
 from ..failover.routes import Route
 from ..providers.base import Provider
+from ..providers.deadline import Deadline
 from ..providers.hangup import Hangup
-from ..providers.http import Deadline
 from ..providers.http import HttpStream
 from ..providers.http import Sender
 from ..providers.http import VECTORS_CAP
+from ..providers.payloads import Json
+from ..providers.payloads import read_count
+from ..providers.payloads import read_object
 from ..providers.relay import read_generated
 from ..providers.relay import read_relayed
 from ..providers.relay import RelayAnswer
@@ -25,9 +28,6 @@ from ..providers.types import AttemptFailed
 from ..providers.types import FinishReason
 from ..providers.types import Usage
 from ..providers.wire import IdCleaner
-from ..providers.wire import Json
-from ..providers.wire import read_count
-from ..providers.wire import read_object
 from ..secret import Secret
 from .outgoing import Incoming
 from .outgoing import Outgoing

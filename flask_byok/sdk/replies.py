@@ -21,6 +21,21 @@ from ..errors import SystemBudgetExceeded
 from ..errors import SystemKeyRefused
 from ..failover.streams import OpenStream
 
+
+class AddressRefused(CallError):
+    """An SDK was to send a request to an address that is not its provider's."""
+
+
+#: Errors that have no reason of their own, by a word; the first that fits.
+_WORDS: t.Final[tuple[tuple[type[BYOKError], str], ...]] = (
+    (SystemBudgetExceeded, "budget"),
+    (SystemKeyRefused, "system_key"),
+    (StoredKeyUnreadable, "unreadable"),
+    (StateUnavailable, "state"),
+    (NoRoute, "no_route"),
+    (AddressRefused, "address"),
+)
+
 #: The status of a failure that came without one, or with one that is no error.
 _STATUS: t.Final[cabc.Mapping[str, int]] = {
     "auth": 401,
@@ -65,6 +80,9 @@ _GEMINI_STATUSES: t.Final = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+
+#: Where a provider's SDK looks for the request id, if not in ``x-request-id``.
+_ID_HEADERS: t.Final = {"CLAUDE": "request-id"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,16 +131,9 @@ def build_reply(error: BYOKError, dialect: str) -> Reply:
     )
 
 
-_ID_HEADERS: t.Final = {"CLAUDE": "request-id"}
-
-
 def build_refusal(message: str, dialect: str) -> Reply:
     """Make the answer to a request that is not for any provider."""
     return build_reply(AddressRefused(message), dialect)
-
-
-class AddressRefused(CallError):
-    """An SDK was to send a request to an address that is not its provider's."""
 
 
 def build_break(error: BYOKError, dialect: str) -> bytes:
@@ -186,13 +197,3 @@ def reason_of(error: BYOKError) -> str:
         return error.reason
 
     return next((word for kind, word in _WORDS if isinstance(error, kind)), "call")
-
-
-_WORDS: t.Final[tuple[tuple[type[BYOKError], str], ...]] = (
-    (SystemBudgetExceeded, "budget"),
-    (SystemKeyRefused, "system_key"),
-    (StoredKeyUnreadable, "unreadable"),
-    (StateUnavailable, "state"),
-    (NoRoute, "no_route"),
-    (AddressRefused, "address"),
-)

@@ -19,7 +19,7 @@ from flask_byok.providers.openai import OpenAIProvider
 from flask_byok.providers.openai_chat import ChatWire
 from flask_byok.providers.openai_responses import ResponsesWire
 from flask_byok.providers.sse import EventParser
-from flask_byok.providers.streams import StreamReader
+from flask_byok.providers.stream_reader import StreamReader
 from flask_byok.providers.types import AttemptFailed
 from flask_byok.providers.types import ChatRequest
 from flask_byok.providers.types import Message

@@ -95,6 +95,16 @@ def test_a_failed_response_is_a_failure(serve: Serve, sender: Sender) -> None:
     assert caught.value.failure.reasons == ("server_error",)
 
 
+def test_a_failed_response_is_a_failure_without_a_word(
+    serve: Serve, sender: Sender
+) -> None:
+    """One that gives no reason is no empty answer, either: another route is taken."""
+    with pytest.raises(AttemptFailed) as caught:
+        chat(serve, sender, "openai", {**response("failed"), "error": None})
+
+    assert (caught.value.failure.kind, caught.value.failure.reasons) == ("answer", ())
+
+
 @pytest.mark.parametrize(
     ("kind", "field", "values"),
     [

@@ -452,6 +452,19 @@ def test_usage_is_known_as_soon_as_it_was_said(serve: Serve, sender: Sender) -> 
     assert stream.answer.text == "one"
 
 
+def test_a_finish_reason_stands_once_it_was_told(serve: Serve, sender: Sender) -> None:
+    """CLAUDE may change a message several times: a later count takes nothing back."""
+    told = {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}}
+    counted = {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 9}}
+    end = sse(told, counted, {"type": "message_stop"})
+    body = PREAMBLE["anthropic"] + CONTENT["anthropic"] + end
+    stream = open_stream("anthropic", serve(stream_with([body])), sender)
+
+    assert [chunk.text for chunk in stream] == ["one"]
+    assert stream.answer.finish_reason == "length"
+    assert stream.usage.output_tokens == 9
+
+
 def test_a_plain_answer_is_no_stream(serve: Serve, sender: Sender) -> None:
     """A server that ignores the wish to stream gives no half answer."""
 

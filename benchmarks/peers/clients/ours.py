@@ -15,24 +15,23 @@ import uuid
 
 import bench_call
 import bench_circuit
-import bench_sender
 import work
 
 from flask_byok import BYOK
 
 KIND = os.environ.get("BENCH_KIND", "")
+API_KEY = os.environ.get("BENCH_KEY", work.API_KEY)
 #: The companies of which each has called once begin here.
 MANY = 1000
 
 
 def build(url: str) -> work.Works:
     """Give what it can do."""
-    api_key = os.environ.get("BENCH_KEY", work.API_KEY)
-    bench_sender.API_KEY = api_key
     app, _, byok = bench_call.build_app(
         os.environ["BENCH_DATABASE"],
         url,
-        BYOK_SYSTEM_KEYS=dict.fromkeys(bench_call.COMPANIES, api_key),
+        api_key=API_KEY,
+        BYOK_SYSTEM_KEYS=dict.fromkeys(bench_call.COMPANIES, API_KEY),
     )
 
     with app.app_context():
@@ -79,7 +78,7 @@ def _healthy(byok: BYOK) -> dict[str, object]:
 def _call_another(byok: BYOK, number: int) -> object:
     company = MANY + number
     byok.forget_company(company)
-    bench_call.store_key(byok, "OPENAI", company, str(uuid.uuid4()))
+    bench_call.store_key(byok, "OPENAI", company, str(uuid.uuid4()), API_KEY)
     client = byok.client_for(company)
     client.chat(work.QUESTION, max_tokens=64)
     return client

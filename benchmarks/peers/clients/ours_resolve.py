@@ -13,7 +13,6 @@ import sys
 import typing as t
 
 import bench_call
-import bench_sender
 import sqlalchemy as sa
 import work
 from cryptography.hazmat.primitives import hashes
@@ -105,7 +104,7 @@ def _bare(byok: BYOK, engine: sa.Engine, number: int) -> work.Run:
         made = HKDF(hashes.SHA256(), 64, salt, b"of one company").derive(master)
         return AESGCM(made[:32])
 
-    sealed = derive().encrypt(nonce, bench_sender.API_KEY.encode(), b"bound")
+    sealed = derive().encrypt(nonce, work.API_KEY.encode(), b"bound")
 
     def resolve() -> object:
         with bare.connect() as connection:

@@ -1,7 +1,8 @@
 """What a client of the comparison can do, and the loop in which it does it.
 
 A client is a script beside this file with a function ``build``. It runs in the Python
-that has its library, so nothing but the standard library is imported here.
+that has its library, so nothing but the standard library is imported here, and the
+words that the provider knows.
 """
 
 from __future__ import annotations
@@ -16,11 +17,9 @@ import sys
 import time
 import typing as t
 
-#: What is asked, in the same words by every client.
-QUESTION: t.Final = "What is the capital of France? Answer in one word."
-#: Keys as ``bench_sender.py`` and ``provider.py`` know them.
-API_KEY: t.Final = "not-a-real-benchmark-key-0001"
-REFUSED: t.Final = "not-a-real-refused-key-0002"
+from shared.replies import API_KEY as API_KEY
+from shared.replies import QUESTION as QUESTION
+from shared.replies import REFUSED as REFUSED
 
 Run = cabc.Callable[[], object]
 

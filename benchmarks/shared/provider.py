@@ -1,4 +1,4 @@
-"""The provider of every measurement: one process, cheap, and the same for all.
+"""The provider that is asked: one process, cheap, and the same for every client.
 
 It answers in prepared bytes, on each of the three wires. A key steers it: one is
 refused, with one a stream comes piece by piece as a model would send it.
@@ -13,11 +13,10 @@ import multiprocessing
 import multiprocessing.connection
 import typing as t
 
-import bench_sender
-
-#: With this key the pieces of a stream come one by one.
-PACED: t.Final = "not-a-real-paced-key-0003"
-
+from .replies import build_replies
+from .replies import choose
+from .replies import PACED
+from .replies import Reply
 
 _NOT_FOUND: t.Final = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 
@@ -34,12 +33,15 @@ class Pace(t.NamedTuple):
         return self.pieces * self.gap
 
 
+_NO_PACE: t.Final = Pace(0, 0.0)
+
+
 class _Connection(asyncio.Protocol):
     """One connection; requests come one after the other."""
 
-    replies: t.ClassVar[dict[str, tuple[bytes, bytes]]] = {}
+    replies: t.ClassVar[dict[str, Reply]] = {}
     pieces: t.ClassVar[dict[str, tuple[bytes, bytes, bytes]]] = {}
-    pace: t.ClassVar[Pace] = Pace(0, 0.0)
+    pace: t.ClassVar[Pace] = _NO_PACE
 
     def connection_made(self, transport: t.Any) -> None:
         self._transport = transport
@@ -49,12 +51,12 @@ class _Connection(asyncio.Protocol):
         self._data += data
         head, end, rest = self._data.partition(b"\r\n\r\n")
 
-        if end and len(rest) >= (length := _read_length(head)):
+        if end and len(rest) >= (length := read_length(head)):
             self._data = rest[length:]
             self._answer(head, rest[:length])
 
     def _answer(self, head: bytes, body: bytes) -> None:
-        name = bench_sender._choose(head, body)
+        name = choose(head, body)
 
         if PACED.encode() in head and name in self.pieces:
             self._begin(*self.pieces[name])
@@ -88,12 +90,13 @@ class _Connection(asyncio.Protocol):
         loop.call_at(began + pace.gap, send, 1)
 
 
-def _read_length(head: bytes) -> int:
+def read_length(head: bytes) -> int:
+    """Give the bytes of the body behind a request's or an answer's head."""
     _, found, rest = head.lower().partition(b"\r\ncontent-length:")
     return int(rest.partition(b"\r\n")[0]) if found else 0
 
 
-def _split(reply: tuple[bytes, bytes]) -> tuple[bytes, bytes, bytes]:
+def _split(reply: Reply) -> tuple[bytes, bytes, bytes]:
     """Take a prepared stream apart: up to its first piece, a piece, behind the last."""
     head, end, body = b"".join(reply).partition(b"\r\n\r\n")
     chunks = body.split(b"\r\n0\r\n\r\n")[0]
@@ -116,7 +119,7 @@ def _split(reply: tuple[bytes, bytes]) -> tuple[bytes, bytes, bytes]:
 
 
 def _serve(ready: multiprocessing.connection.Connection, pace: Pace) -> None:
-    replies = bench_sender._build_replies()
+    replies = build_replies()
     _Connection.replies = replies
     _Connection.pace = pace
     _Connection.pieces = {
@@ -135,7 +138,7 @@ async def _run(ready: multiprocessing.connection.Connection) -> None:
 
 
 @contextlib.contextmanager
-def answering(pace: Pace) -> cabc.Iterator[str]:
+def answering(pace: Pace = _NO_PACE) -> cabc.Iterator[str]:
     """Run the provider in a process of its own; give its address."""
     ours, theirs = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")

@@ -1,0 +1,1 @@
+"""What several benchmarks stand on: the provider that they ask, and taking turns."""
