@@ -13,6 +13,7 @@ from flask import session
 from flask.sessions import NullSession
 from flask_wtf.csrf import generate_csrf
 from flask_wtf.csrf import validate_csrf
+from werkzeug.wsgi import LimitedStream
 from wtforms import ValidationError
 
 from ..errors import SetupError
@@ -50,7 +51,7 @@ class Refused(Exception):
 
 
 def refuse_large(endpoint: str | None, values: dict[str, t.Any] | None) -> None:
-    """Refuse a body that is too large, before anybody reads it.
+    """Refuse a body that is too large, and let nobody read more of one.
 
     Runs as a URL value preprocessor: the host's own ``before_request`` functions come
     later, and one of them may parse the form.
@@ -60,6 +61,31 @@ def refuse_large(endpoint: str | None, values: dict[str, t.Any] | None) -> None:
 
     if is_chunked or (length or 0) > LARGEST_BODY:
         raise Refused("too-large")
+
+    environ = request.environ
+
+    if environ.get("wsgi.input_terminated"):
+        # The server ends the body, at a length that HTTP/2 need not state.
+        environ["wsgi.input"] = _Capped(environ["wsgi.input"])
+
+
+class _Capped(LimitedStream):
+    """A body that is refused once more than it may have was read.
+
+    Werkzeug's own limit cuts such a body in silence.
+    """
+
+    def __init__(self, stream: t.IO[bytes]) -> None:
+        super().__init__(stream, LARGEST_BODY + 1, is_max=True)
+
+    def readinto(self, b: t.Any) -> int | None:
+        size = super().readinto(b)
+
+        if self.is_exhausted:
+            # One byte too many.
+            self.on_exhausted()
+
+        return size
 
 
 def admit() -> CompanyId:
