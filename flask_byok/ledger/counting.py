@@ -23,6 +23,14 @@ from .prices import to_dollars
 
 _KEYS: t.Final = ("day", "source", "provider", "model", "label")
 
+#: Ends of attempts that are counted apart.
+_STATES: t.Final = ("failed", "unknown")
+
+#: What attempts have columns of; the other counts are told by their rows.
+_AMOUNTS: t.Final = tuple(
+    name for name in DAY_COUNTS if name not in ("requests", *_STATES, "unpriced")
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class UsageRow:
@@ -129,11 +137,11 @@ def _counts(
     """Count attempts, under the names of :data:`DAY_COUNTS` and in their order."""
     yield sa.func.count().label("requests")
 
-    for state in ("failed", "unknown"):
+    for state in _STATES:
         is_state = sa.case((columns.state == state, 1), else_=0)
         yield sa.func.sum(is_state).label(state)
 
-    for name in DAY_COUNTS[3:-1]:
+    for name in _AMOUNTS:
         yield sa.func.coalesce(sa.func.sum(columns[name]), 0).label(name)
 
     is_unpriced = sa.case((columns.cost_micros.is_(None), 1), else_=0)

@@ -114,54 +114,40 @@ class Sweeper:
 
         :param keep_days: days an attempt is kept as a row of its own.
         """
-        ledger = self._ledger
+        ledger, drafts = self._ledger, self._drafts
         old = dt.timedelta(days=keep_days)
-
-        def settle(now: dt.datetime, most: int, wait: float) -> int:
-            return ledger.sweep(now, most=most, wait=wait)
-
-        def roll_up(now: dt.datetime, most: int, wait: float) -> int:
-            return ledger.roll_up.move(_midnight(now - old), most=most, wait=wait)
-
-        def send_notices(now: dt.datetime, most: int, wait: float) -> int:
-            return self._notices.sweep(now, most=most)
-
-        def remind(now: dt.datetime, most: int, wait: float) -> int:
-            return self._reminders.sweep(now, most=most)
-
-        def end_drafts(now: dt.datetime, most: int, wait: float) -> int:
-            return self._drafts.sweep(now, most=most, wait=wait)
-
         return (
             Chore(
                 name="settled",
                 by_itself=True,
                 count=ledger.count_forgotten,
-                step=settle,
+                step=lambda now, most, wait: ledger.sweep(now, most=most, wait=wait),
             ),
             Chore(
                 name="rolled_up",
                 by_itself=False,
                 count=lambda now: ledger.roll_up.count(_midnight(now - old)),
-                step=roll_up,
+                step=lambda now, most, wait: ledger.roll_up.move(
+                    _midnight(now - old), most=most, wait=wait
+                ),
             ),
             Chore(
                 name="notices",
                 by_itself=False,
                 count=self._notices.count,
-                step=send_notices,
+                step=lambda now, most, wait: self._notices.sweep(now, most=most),
             ),
             Chore(
                 name="reminders",
                 by_itself=False,
                 count=self._reminders.count,
-                step=remind,
+                step=lambda now, most, wait: self._reminders.sweep(now, most=most),
             ),
             Chore(
                 name="drafts",
                 by_itself=True,
-                count=self._drafts.count_ended,
-                step=end_drafts,
+                count=drafts.count_ended,
+                step=lambda now, most, wait: drafts.sweep(now, most=most, wait=wait),
             ),
         )
 

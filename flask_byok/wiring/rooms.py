@@ -49,6 +49,7 @@ def build_rooms(app: Flask, db: HostDb, ground: Ground) -> Rooms:
         database,
         tables,
         settings.system_budget,
+        # The teller writes into the ledger's history, so it is made after it.
         crossed=lambda crossing: teller.allowance_crossed(crossing),
         host_may_hold_lock=transactions.is_open,
     )
