@@ -210,11 +210,12 @@ def measure(byok: BYOK, url: str, options: t.Any) -> None:
 
     for provider in COMPANIES:
         calls = {name: made[0][provider] for name, made in built.items()}
-        results = bench_sender.measure(calls, options.rounds, options.calls)
-        bench_sender.report(f"{provider} call", results)
+        whole = bench_sender.measure(calls, options.rounds, options.calls)
+        bench_sender.report(f"{provider} call", whole)
         streams = {name: made[1][provider] for name, made in built.items()}
         results = bench_sender.measure(streams, options.rounds, options.streams)
-        bench_sender.report(f"{provider} chunk", results, PIECES)
+        pieces = bench_sender.take_pieces(results, whole)
+        bench_sender.report(f"{provider} chunk", pieces, PIECES)
 
     report_database(byok, built["flask-byok"][0]["OPENAI"])
 

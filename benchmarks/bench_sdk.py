@@ -109,12 +109,13 @@ def measure(byok: BYOK, url: str, options: t.Any) -> None:
     for provider in bench_call.COMPANIES:
         calls = {name: made[0][provider] for name, made in built.items()}
         calls["with the engine"] = add_engine(byok, provider, calls["bare SDK"])
-        results = bench_sender.measure(calls, options.rounds, options.calls)
-        report(f"{provider} call", results)
-        spent[provider] = results["bare SDK"]
+        whole = bench_sender.measure(calls, options.rounds, options.calls)
+        report(f"{provider} call", whole)
+        spent[provider] = whole["bare SDK"]
         streams = {name: made[1][provider] for name, made in built.items()}
         results = bench_sender.measure(streams, options.rounds, options.streams)
-        report(f"{provider} chunk", results, PIECES)
+        pieces = bench_sender.take_pieces(results, whole)
+        report(f"{provider} chunk", pieces, PIECES)
 
     report_making(byok, spent)
 
