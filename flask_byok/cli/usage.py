@@ -89,8 +89,9 @@ def usage(
 ) -> None:
     """Tell what COMPANY (or each of them) used and what it cost.
 
-    Its own keys and the app's are told apart. Costs are estimates from list prices, in US dollars; what has no known price is
-    counted apart. What is left is of BYOK_SYSTEM_BUDGET this month.
+    Its own keys and the app's are told apart. Costs are estimates from list prices, in
+    US dollars; what has no known price is counted apart. What is left is of
+    BYOK_SYSTEM_BUDGET this month.
     """
     if as_json and as_csv:
         raise click.UsageError("Choose --json or --csv.")
