@@ -36,9 +36,8 @@ def credentials(company: str | None, as_json: bool) -> None:
     exactly one stored company fits it.
     """
     byok = this_byok()
-    companies = (
-        stored_companies(byok) if company is None else [find_company(byok, company)]
-    )
+    text = None if company is None else find_company(byok, company)
+    companies = stored_companies(byok) if text is None else (text,)
     rows = calling(lambda: _credential_rows(byok, companies))
 
     if as_json:
@@ -46,7 +45,8 @@ def credentials(company: str | None, as_json: bool) -> None:
         return
 
     if not rows:
-        click.echo("No keys are stored.", err=True)
+        whose = "" if text is None else f" for company {text}"
+        click.echo(f"No keys are stored{whose}.", err=True)
 
     for line in _as_table(rows):
         click.echo(line)
@@ -63,6 +63,9 @@ def test(company: str, provider: str | None, named: str | None, as_json: bool) -
     PROVIDER is OPENAI, GEMINI, CLAUDE or a registered one; else the key in use is
     tested. Ends with 1 when the key does not work.
     """
+    if provider is not None and named not in (None, provider):
+        raise click.UsageError(f"Choose one provider: {provider} or {named}.")
+
     byok = this_byok()
     provider = provider or named
     company_id = company_value(find_company(byok, company))

@@ -85,7 +85,7 @@ def verify(as_json: bool) -> None:
 
     if as_json:
         click.echo(verify_json(report, trouble))
-    else:
+    elif trouble is None or report.total:  # else no key was looked at
         tell_verify(report)
 
     _end(trouble, is_good=not report.failed)

@@ -10,7 +10,13 @@ from .group import byok_cli
 
 
 @byok_cli.command("simulator", with_appcontext=False)
-@click.option("--port", default=8901, show_default=True, help="0 picks a free one.")
+@click.option(
+    "--port",
+    default=8901,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="0 picks a free one.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
 @click.option(
     "--pace",
@@ -26,7 +32,7 @@ from .group import byok_cli
     help="Also serve a registered vendor, such as GROQ; may be repeated.",
 )
 def simulator(port: int, host: str, pace: float, vendors: tuple[str, ...]) -> None:
-    """Run a local server that speaks as OpenAI, Gemini and Claude do.
+    """Run a local stand-in for OpenAI, Gemini and Claude.
 
     Prints the base URLs, the line for your shell that sets BYOK_PROVIDER_URLS to them,
     then 'ready'. Keys that contain words such as 'revoked' or 'ratelimited' fail that

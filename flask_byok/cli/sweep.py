@@ -36,10 +36,11 @@ _SENTENCES: t.Final = {
 @click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def sweep(keep_days: int, dry_run: bool, as_json: bool) -> None:
-    """Charge attempts dead processes left, add old ones up per day, send notices.
+    """Keep the ledger in order; send notices that are due.
 
-    Also sends reminders of keys that expire, and deletes pasted keys that nobody saved
-    within 15 minutes.
+    Charges attempts that dead processes left, adds old ones up per day, sends notices
+    and reminders of keys that expire, and deletes pasted keys that nobody saved within
+    15 minutes.
 
     Usage stays what it was: the sums of a day take the place of its attempts. The
     history is kept. Each batch is committed: run it daily, again after it was stopped,

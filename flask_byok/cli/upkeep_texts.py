@@ -50,7 +50,7 @@ def tell_rotation(
     if report.changed:
         click.echo(f"{report.changed:,} were saved, removed or moved meanwhile.")
 
-    tell_failures(report.failures, report.failed)
+    tell_failures(report.failures, report.failed, "stays as it is")
 
     if not ended or report.dry_run:
         return
@@ -81,15 +81,18 @@ def tell_verify(report: VerifyReport) -> None:
     click.echo(
         f"{report.total:,} stored keys: {opened:,} open, {report.failed:,} do not."
     )
-    tell_failures(report.failures, report.failed)
+    tell_failures(report.failures, report.failed, "does not open")
 
 
-def tell_failures(failures: list[UnreadableKey], number: int) -> None:
-    """Print the unreadable keys to standard error, by ids and reasons alone."""
+def tell_failures(failures: list[UnreadableKey], number: int, fate: str) -> None:
+    """Print the unreadable keys to standard error, by ids and reasons alone.
+
+    :param fate: what is said of each: what it does, or what became of it.
+    """
     for failure in failures:
         click.echo(
             f"The key {failure.record_id} of company {failure.company_id} "
-            f"({failure.provider}, sealed by {failure.key_id}) stays as it is: "
+            f"({failure.provider}, sealed by {failure.key_id}) {fate}: "
             f"{failure.reason}.",
             err=True,
         )

@@ -87,10 +87,11 @@ def usage(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Tell what COMPANY (or every company) used, on its own keys and on the app's.
+    """Tell what COMPANY (or each of them) used and what it cost.
 
-    Costs are estimates from list prices, in US dollars; what has no known price is
-    counted apart. What is left is of BYOK_SYSTEM_BUDGET this month.
+    Its own keys and the app's are told apart. Costs are estimates from list prices, in
+    US dollars; what has no known price is counted apart. What is left is of
+    BYOK_SYSTEM_BUDGET this month.
     """
     if as_json and as_csv:
         raise click.UsageError("Choose --json or --csv.")

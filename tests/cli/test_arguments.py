@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import click.testing
 import pytest
 
 from flask_byok.cli import byok_cli
@@ -37,3 +38,22 @@ def test_what_stands_for_a_company_is_no_key() -> None:
 
         with pytest.raises(click.UsageError):
             command.make_context(name, ["OPENAI"] * (taken + 1), parent=context)
+
+
+def test_the_list_of_commands_cuts_no_sentence_short() -> None:
+    """On a terminal of 80 columns each command says in one line what it does."""
+    shown = click.testing.CliRunner().invoke(byok_cli, ["--help"], terminal_width=80)
+
+    lines = shown.output.partition("Commands:\n")[2].splitlines()
+
+    assert [line.split()[0] for line in lines] == sorted(byok_cli.commands)
+    assert [line for line in lines if line.endswith("...")] == []
+
+
+def test_a_port_that_cannot_be_is_refused() -> None:
+    """It is not taken for one that another program has."""
+    arguments = ["simulator", "--port", "65536"]
+    refused = click.testing.CliRunner().invoke(byok_cli, arguments)
+
+    assert refused.exit_code == 2
+    assert "65536 is not in the range 0<=x<=65535" in refused.output

@@ -112,6 +112,23 @@ def test_doctor_asks_for_an_access_check(host: Host, run: Run) -> None:
 
 
 @pytest.mark.case("C21")
+def test_a_company_without_keys_is_named(saved: Host, run: Run) -> None:
+    """What is said of one company is not taken for all."""
+    result = run("credentials", "i:2")
+
+    assert result.exit_code == 0, result.output
+    assert result.output == "No keys are stored for company i:2.\n"
+
+
+def test_two_providers_are_not_tested_as_one(saved: Host, run: Run) -> None:
+    """A contradiction is refused; the same name twice is none."""
+    refused = run("test", "1", "OPENAI", "--provider", "CLAUDE")
+
+    assert refused.exit_code == 2
+    assert "Choose one provider: OPENAI or CLAUDE." in refused.output
+    assert run("test", "1", "OPENAI", "--provider", "OPENAI").exit_code == 0
+
+
 def test_credentials_are_listed_masked(saved: Host, run: Run) -> None:
     """The list shows whose key it is and four of its characters."""
     result = run("credentials")

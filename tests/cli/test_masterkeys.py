@@ -234,6 +234,7 @@ def test_verify_names_a_key_that_does_not_open(start: Start) -> None:
     assert result.exit_code == 1
     assert "3 stored keys: 2 open, 1 do not." in result.stdout
     assert f"{record} of company" in result.stderr
+    assert "does not open: tampered." in result.stderr
     assert (report["total"], report["opened"], report["failed"]) == (3, {"k001": 2}, 1)
     assert report["failures"][0]["record_id"] == record
 
@@ -341,6 +342,13 @@ def test_a_closed_vault_gets_a_sentence(start: Start, command: list[str]) -> Non
 
     assert result.exit_code == 1
     assert "BYOK_MASTER_KEYS is off" in result.stderr
+
+
+def test_verify_counts_nothing_where_it_looked_at_nothing(start: Start) -> None:
+    """What stopped it at once is said alone, not below a count of no keys."""
+    host = start(BYOK_MASTER_KEYS=False, BYOK_PRIMARY_KEY_ID=None)
+
+    assert invoke(host, "verify").stdout == ""
 
 
 @pytest.mark.parametrize("command", [["rotate"], ["verify"], ["retire", "k001"]])

@@ -47,13 +47,15 @@ def test_the_quickstart_runs(
     simulator: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each block of the quickstart does what the text around it says."""
-    app_block, call_block, job_block, stream_block = examples.blocks("quickstart.md")
+    app_block, call_block, error_block, *others = examples.blocks("quickstart.md")
+    job_block, stream_block = others
     db = flask_sqlalchemy.SQLAlchemy()
     names: dict[str, t.Any] = {"__name__": "quickstart", "db": db}
     names |= {"current_user": ADMIN, "company_id": 7}
     examples.run(app_block, names)
     host = names["app"] = names["create_app"]()
     examples.run(call_block, names)
+    examples.run(error_block, names)
     host.register_blueprint(names["pages"])
 
     with host.app_context():
@@ -70,6 +72,10 @@ def test_the_quickstart_runs(
     examples.run(stream_block, names)
     assert "Usage(" in capsys.readouterr().out
     assert set(simulator.api_keys_seen()) == {"not-a-real-company-key"}
+
+    simulator.set_fault("OPENAI", "outage")
+    refused = host.test_client().post("/summary", data={"text": TEXT})
+    assert (refused.status_code, [*refused.get_json()]) == (503, ["error"])
 
     with host.app_context():
         db.engine.dispose()

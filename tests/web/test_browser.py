@@ -139,6 +139,7 @@ def test_the_key_field_shows_and_hides(
     site.open(page)
     field = page.locator("#byok-api-key")
     assert field.get_attribute("autocomplete") == "new-password"
+    assert field.get_attribute("spellcheck") == "false"
     field.fill("typed")
     page.get_by_role("button", name="Show", exact=True).click()
     assert field.get_attribute("type") == "text"

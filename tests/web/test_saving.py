@@ -305,7 +305,7 @@ def test_the_graded_checks(host: Host) -> None:
 
 
 def test_a_test_in_place(host: Host) -> None:
-    """The script gets the result alone, by the same address."""
+    """The script gets what the card shows of its last test, by the same address."""
     ada = host.client()
     ada.save()
     answer = ada.client.post(
@@ -314,7 +314,8 @@ def test_a_test_in_place(host: Host) -> None:
         headers={"X-Byok-Fragment": "1", "X-Byok-Typed": "1"},
     )
     assert answer.status_code == 200
-    assert answer.text.lstrip().startswith("<div")
+    assert answer.text.lstrip().startswith("<h4>Last test</h4>")
+    assert "<main" not in answer.text
     assert "Connected" in answer.text
     assert "This tested the saved key." in text_of(answer)
     assert "byok_outcome" not in ada.session()
