@@ -69,6 +69,20 @@ _OF_NEWER_PYTHONS: t.Final = (
     "web/test_document.py",
 )
 
+#: The files that take longest. Begun last, one would run alone at the end.
+_LONGEST: t.Final = (
+    "web/test_every_look.py",
+    "web/test_languages_look.py",
+    "web/test_browser.py",
+    "faults/test_troubles.py",
+    "served/test_workers.py",
+    "example/test_walk.py",
+    "faults/test_routes.py",
+    "processes/test_rotation.py",
+    "processes/test_workers.py",
+    "served/test_budget.py",
+)
+
 collect_ignore = [] if sys.version_info >= (3, 11) else list(_OF_NEWER_PYTHONS)
 
 
@@ -86,6 +100,17 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("Demanded, but missing: " + "; ".join(demanded))
 
     _stay_on_loopback()
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Begin with the longest files where several processes share the work."""
+    if not hasattr(config, "workerinput"):
+        return
+
+    ranks = {ROOT / "tests" / file: rank for rank, file in enumerate(_LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

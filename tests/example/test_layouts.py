@@ -75,6 +75,14 @@ def test_a_layout_nobody_has(make_studio: MakeStudio) -> None:
         make_studio(STUDIO_LAYOUT="baroque")
 
 
+#: One layout each time, all of them at night: axe looks at each above.
+_FOR_LIGHTHOUSE = [
+    pytest.param(layout, marks=[pytest.mark.nightly] if layout != "studio" else [])
+    for layout in LAYOUTS
+]
+
+
+@pytest.mark.parametrize("studio_in", _FOR_LIGHTHOUSE, indirect=True)
 def test_lighthouse_finds_nothing(
     studio_in: Studio, serve: Serve, tmp_path: pathlib.Path
 ) -> None:

@@ -142,13 +142,19 @@ def test_no_connection_and_no_other_provider(make: Make, address: str) -> None:
     assert [a.sent for a in error.attempts] == [False]
 
 
+#: What waits for a share of a call's time does so on one database: how an attempt is
+#: booked on each is seen on the system key. The last route needs its own share.
+on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@on_one_database
 @pytest.mark.fault(22, got="answer", served="c1 s1")
 def test_silence(make: Make) -> None:
     """The next key answers; the silent attempt may have been billed."""
     host = make(BYOK_SYSTEM_BUDGET={"tokens": 1_000_000})
     host.store()
     host.fail("hang")
-    assert host.chat(timeout=3).attempts[0].reason == "timeout"
+    assert host.chat(timeout=8).attempts[0].reason == "timeout"
     assert [row.state for row in host.attempts()] == ["unknown", "done"]
 
 
@@ -178,17 +184,19 @@ def test_silence_and_no_other_key(make: Make, how: str) -> None:
     assert time.monotonic() - began >= 0.78
 
 
+@on_one_database
 @pytest.mark.fault(24, got="answer", served="c1 s1")
 def test_dripping_answer(host: FaultHost) -> None:
     """Signs of life do not stretch an attempt's share of the time."""
     host.store()
     host.fail("drip")
     began = time.monotonic()
-    answer = host.chat(timeout=3)
+    answer = host.chat(timeout=8)
     assert [a.reason for a in answer.attempts] == ["timeout", None]
-    assert 2.2 < time.monotonic() - began < 10
+    assert time.monotonic() - began >= 5.9
 
 
+@on_one_database
 @pytest.mark.fault(25, got="ProviderTimeout", served="c1 s1")
 def test_silence_everywhere(host: FaultHost) -> None:
     """The third route has no time left; the error names the deadline."""

@@ -82,6 +82,7 @@ def test_the_readmes_app_runs_as_printed(address: str) -> None:
 FLASK = "#!{python}\nimport sys\nfrom flask.cli import main\n\nsys.exit(main())\n"
 
 
+@pytest.mark.nightly
 def test_the_readme_can_be_followed(tmp_path: pathlib.Path) -> None:
     """Each command in its order, from nothing to an answer on a pasted key.
 

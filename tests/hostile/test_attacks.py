@@ -39,6 +39,7 @@ def expected(kind: str) -> dict[str, attacks.Attack]:
     return {name: make() for name, make in made.items()}
 
 
+@pytest.mark.nightly
 @pytest.mark.case("D8", "D9", "D10")
 @pytest.mark.parametrize("kind", shapes.PROVIDERS)
 def test_every_attack_ends_within_bounds(kind: str) -> None:

@@ -30,14 +30,24 @@ from tests.support.waiting import wait_until
 
 KINDS: t.Final = ("gthread", "gevent")
 _ANSWER_FIRST: t.Final = operator.methodcaller("removeprefix", "answer")
+
+#: Threads with SQLite and MariaDB, greenlets with PostgreSQL.
+EVERY_TIME: t.Final = {
+    ("gthread", servers.SQLITE),
+    ("gthread", servers.MARIADB),
+    ("gevent", servers.POSTGRESQL),
+}
+
+#: Every kind with every database; what is not among the above, at night.
 PLACES: t.Final = [
-    pytest.param((kind, name), id=f"{kind}-{name}")
+    pytest.param(
+        (kind, name),
+        id=f"{kind}-{name}",
+        marks=[] if (kind, name) in EVERY_TIME else [pytest.mark.nightly],
+    )
     for name in servers.reachable_databases()
     for kind in KINDS
 ]
-
-#: Many who write at once on SQLite put off what may not wait, such as a probe's claim.
-SERVERS: t.Final = [place for place in PLACES if "sqlite" not in str(place.id)]
 
 #: The second master key, which worker 1 was not given.
 NEW_KEY: t.Final = {"k002": generate()}

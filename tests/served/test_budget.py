@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from flask_byok.testing import Simulator
 from tests.served.conftest import config_of
+from tests.served.conftest import EVERY_TIME
 from tests.served.conftest import let_readers_alone
 from tests.served.conftest import PLACES
 from tests.served.conftest import Stage
@@ -42,8 +43,7 @@ def on_stage(
                 yield stage
 
 
-#: Threads on SQLite and MariaDB, greenlets on PostgreSQL.
-_PLACES: t.Final = [p for at, p in enumerate(PLACES) if at % 4 in (0, 3)]
+_PLACES: t.Final = [place for place in PLACES if place.values[0] in EVERY_TIME]
 
 
 @pytest.fixture(params=_PLACES)

@@ -173,6 +173,7 @@ def files_of(folder: pathlib.Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
+@pytest.mark.nightly
 def test_release_serve_and_sweep(container: Container) -> None:
     """The tables come, the doctor is content, the container serves and is healthy."""
     before = files_of(container.project)
@@ -220,6 +221,7 @@ def see_it_serve(container: Container) -> None:
     assert container.run(*python, str(check)).returncode == 1
 
 
+@pytest.mark.nightly
 def test_a_release_that_must_not_go_on(container: Container) -> None:
     """A key the provider refuses ends it with 1, and the old containers stay."""
     usual = container.environment

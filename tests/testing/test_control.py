@@ -151,7 +151,6 @@ def test_the_command_says_when_its_port_is_taken(simulator: Simulator) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
     )
 
     assert done.returncode == 1

@@ -129,11 +129,11 @@ def test_in_memory_bookkeeping_waits_for_the_hosts_end(memory_guest: Beside) -> 
         with pytest.raises(WriteBusy):
             room.database.try_write(insert_company(room, "i:3"), wait=1)
 
-        room.database.flush()
+        room.database.flush(force=True)
         assert room.database.pending == 1
         memory_guest.db.session.commit()
 
-    room.database.flush()
+    room.database.flush(force=True)
     assert companies(room) == ["i:1", "i:2"]
     assert room.database.is_in_memory
 
@@ -186,7 +186,7 @@ def test_in_memory_threads_write_one_after_the_other(memory_room: Room) -> None:
     for thread in threads:
         thread.join()
 
-    memory_room.database.flush()
+    memory_room.database.flush(force=True)
     assert len(companies(memory_room)) == 16
 
 

@@ -120,7 +120,6 @@ class Eye:
         self.page.set_viewport_size({"width": 1100, "height": 900})
         self.page.emulate_media(color_scheme="light", forced_colors="none")
         self.page.goto(f"{self.url}{path}")
-        self.page.evaluate(AXE_SCRIPT)
 
     def narrow(self) -> list[t.Any]:
         """Open what the stall shows at 320 px; tell what makes it scroll sideways."""
@@ -147,6 +146,9 @@ class Eye:
         return self._axe(list(without), _COLOURS)
 
     def _axe(self, without: list[str], options: dict[str, t.Any]) -> list[t.Any]:
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE_SCRIPT)
+
         found = self.page.evaluate(_AXE, [without, options])
         return t.cast("list[t.Any]", found)
 

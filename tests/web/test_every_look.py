@@ -6,20 +6,17 @@ import collections.abc as cabc
 import typing as t
 
 import flask
-import flask_babel
 import playwright.sync_api
 import pytest
 
-from flask_byok.testing.states import Stage
 from flask_byok.testing.states import STATES
 from tests.support import web
-from tests.web.conftest import Host
+from tests.web import polyglot
 from tests.web.conftest import MakeHost
 from tests.web.looks import add_bootstrap
 from tests.web.looks import Eye
 from tests.web.looks import Stall
 from tests.web.seeding import add_month
-from tests.web.test_every_state import _Client
 
 #: Parts that look the same in each state: the colours of the month's page are theirs.
 SAME = ("#byok-usage", "#byok-history", "#byok-policy", ".byok-help")
@@ -28,15 +25,10 @@ SAME = ("#byok-usage", "#byok-history", "#byok-policy", ".byok-help")
 FORCED = ("fallback", "draft", "field-error", "test-failed", "remove", "denied")
 
 
-def speak_arabic(app: flask.Flask) -> None:
-    """Let an app speak Arabic, from right to left."""
-    flask_babel.Babel(app, default_locale="ar")
-
-
-def speak_arabic_in_bootstrap(app: flask.Flask) -> None:
-    """The same in Bootstrap's look."""
-    speak_arabic(app)
+def prepare_bootstrap(app: flask.Flask) -> None:
+    """Make an app a Bootstrap one that speaks other languages, too."""
     add_bootstrap(app)
+    polyglot.speak(app)
 
 
 PACKS: dict[str, dict[str, t.Any]] = {
@@ -44,18 +36,12 @@ PACKS: dict[str, dict[str, t.Any]] = {
     "bootstrap5": {
         "BYOK_UI": "bootstrap5",
         "BYOK_BASE_TEMPLATE": "bootstrap.html",
-        "prepare": add_bootstrap,
+        "prepare": prepare_bootstrap,
     },
 }
 
-#: The same, right to left.
-RIGHT_TO_LEFT: dict[str, dict[str, t.Any]] = {
-    "plain-ar": {"prepare": speak_arabic},
-    "bootstrap5-ar": {
-        **PACKS["bootstrap5"],
-        "prepare": speak_arabic_in_bootstrap,
-    },
-}
+#: From right to left, too: for the plain look ``test_languages_look`` does so.
+LANGUAGES = {"plain": ("en",), "bootstrap5": ("en", "ar")}
 
 
 @pytest.fixture(scope="module")
@@ -78,26 +64,14 @@ def look(
 ) -> dict[str, t.Any]:
     """Look at a page in every way; give what is wrong, by way.
 
+    :param name: of the picture that is kept of a page with something wrong.
     :param without: parts whose colours are looked at elsewhere.
     :param forced: whether to look in forced colours, too.
     """
     eye.open()
     found: dict[str, t.Any] = {"light": eye.check() + eye.check_colours(without)}
-
-    if not name.endswith("bootstrap5-ar"):
-        eye.picture(f"{name}-light")
-
     eye.media("dark")
     found["dark"] = eye.check_colours(without)
-
-    if name.endswith("-ar"):
-        eye.media("light")
-        found["320 px"] = eye.sideways(320)[1:]
-        found["complaints"] = list(eye.complaints)
-        return {way: wrong for way, wrong in found.items() if wrong}
-
-    if "bootstrap5" not in name or not without:
-        eye.picture(f"{name}-dark")
 
     if forced:
         eye.media("light", "active")
@@ -107,43 +81,39 @@ def look(
     found["200 % text"] = eye.sideways(640, text=200)[1:]
     found["320 px"] = eye.sideways(320)[1:]
     found["complaints"] = list(eye.complaints)
-    return {way: wrong for way, wrong in found.items() if wrong}
+    wrong = {way: what for way, what in found.items() if what}
 
+    if wrong:
+        eye.picture(name)
 
-def enter(slug: str, host: Host) -> t.Any:
-    """Lead a host into a state; give the answer that shows the page."""
-    state = STATES[slug]
-
-    if not state.has_access_check:
-        host.byok._access_check = None
-
-    user = {"manager": "ada", "member": "max", "stranger": "ada"}[state.visitor]
-    visitor = host.client(user, None if state.visitor == "stranger" else 1)
-    stage = Stage(app=host.app, simulator=host.simulator)
-    return state.enter(stage, _Client(visitor))
+    return wrong
 
 
 @pytest.mark.parametrize("slug", STATES)
 def test_each_state_can_be_used_by_everybody(
     slug: str,
     make_host: MakeHost,
-    make_database: cabc.Callable[[str], str],
+    _prepared_url: cabc.Callable[[str], str],
     stall: Stall,
     eye: Eye,
 ) -> None:
-    """No violation, nothing sticks out, nothing is blocked: packs, colours, ar."""
-    wrong = {}
+    """No violation, nothing sticks out, nothing is blocked: packs, colours, widths."""
+    wrong: dict[str, t.Any] = {}
 
-    for pack, settings in {**PACKS, **RIGHT_TO_LEFT}.items():
-        url = make_database("sqlite")
-        host = make_host(
-            SQLALCHEMY_DATABASE_URI=url, **settings, **STATES[slug].settings
-        )
+    for pack, settings in PACKS.items():
+        url = _prepared_url("sqlite")
+        more = {**settings, **STATES[slug].settings}
+        host = make_host(SQLALCHEMY_DATABASE_URI=url, **more)
         host.simulator.clear_faults()
-        stall.app, stall.html = host.app, enter(slug, host).data
+        pages = polyglot.show(slug, host, LANGUAGES[pack])
+        stall.app, stall.html = host.app, pages.pop("en")
         wrong[pack] = look(eye, f"{slug}-{pack}", SAME, slug in FORCED)
 
-    assert wrong == {pack: {} for pack in [*PACKS, *RIGHT_TO_LEFT]}
+        for language, stall.html in pages.items():
+            assert b'dir="rtl"' in stall.html
+            wrong[f"{pack}-{language}"] = eye.narrow() + eye.complaints
+
+    assert wrong == {"plain": {}, "bootstrap5": {}, "bootstrap5-ar": []}
 
 
 @pytest.mark.parametrize("pack", PACKS)

@@ -12,6 +12,7 @@ import pytest
 
 from flask_byok import current_ai_client
 from flask_byok import OpenAICompatible
+from flask_byok.providers.deadline import Deadline
 from flask_byok.testing import Simulator
 from tests.web.conftest import Host
 from tests.web.conftest import MakeHost
@@ -58,6 +59,46 @@ def host(make_host: MakeHost, byok_simulator: Simulator) -> Host:
         BYOK_SYSTEM_KEYS={"GROQ": SYSTEM},
         BYOK_MODELS={"GROQ": {"long": "groq-large"}},
     )
+
+
+class Patient(OpenAICompatible):
+    """A vendor that notes how long it may be asked, in seconds."""
+
+    waits: t.ClassVar[list[float]] = []
+
+    def models(self, *args: t.Any, deadline: Deadline, **more: t.Any) -> t.Any:
+        """List the models."""
+        self.waits.append(deadline.left())
+        return super().models(*args, deadline=deadline, **more)
+
+    def probe(self, *args: t.Any, deadline: Deadline, **more: t.Any) -> t.Any:
+        """Generate a few tokens."""
+        self.waits.append(deadline.left())
+        return super().probe(*args, deadline=deadline, **more)
+
+
+@pytest.mark.parametrize(("settings", "seconds"), [({}, 10), ({"BYOK_TIMEOUT": 3}, 3)])
+def test_a_check_takes_ten_seconds_at_most(
+    make_host: MakeHost,
+    byok_simulator: Simulator,
+    settings: dict[str, t.Any],
+    seconds: float,
+) -> None:
+    """Whoever saves a key waits no longer; with a shorter limit of calls, that long."""
+    byok_simulator.add_vendor("GROQ")
+    vendor = Patient(
+        id="GROQ",
+        label="Groq",
+        base_url=byok_simulator.urls["GROQ"],
+        default_models={"default": "groq-large"},
+    )
+    host = make_host(
+        providers=[vendor], BYOK_PROVIDER_URLS={}, BYOK_SYSTEM_KEYS={}, **settings
+    )
+    Patient.waits.clear()
+    assert host.save("GROQ", KEY).saved
+    assert len(Patient.waits) == 2
+    assert 0 < max(Patient.waits) <= seconds
 
 
 def test_from_the_page_to_the_call(
