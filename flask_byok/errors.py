@@ -56,6 +56,16 @@ if t.TYPE_CHECKING:
 class BYOKError(Exception):
     """The base of every error this package raises."""
 
+    # Exceptions are made again from their message alone, which most of ours refuse: a
+    # pool of processes would break, or wait for ever, over the error of one call.
+    def __reduce__(self) -> tuple[t.Any, ...]:
+        return _restore, (type(self), self.args), vars(self)
+
+
+def _restore(error_class: type[BYOKError], arguments: tuple[t.Any, ...]) -> BYOKError:
+    """Make an error that comes from another process; its attributes follow."""
+    return error_class.__new__(error_class, *arguments)
+
 
 class ConfigError(BYOKError):
     """A setting is missing, unknown or unusable. Names the setting, not its value."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import sys
+import typing as t
 import zlib
 
 from urllib3.exceptions import DecodeError
@@ -15,6 +17,17 @@ from .types import AttemptFailed
 from .types import Failure
 from .types import FailureKind
 
+#: What a connection, a transfer or a request that cannot be may raise.
+_EXPECTED: t.Final = (
+    OSError,
+    HTTPError,
+    http.client.HTTPException,
+    ValueError,
+    zlib.error,
+)
+#: Packages whose exceptions may have seen the key.
+_BELOW: t.Final = sys.stdlib_module_names | {"flask_byok", "requests", "urllib3"}
+
 
 def judge(
     caught: BaseException, watch: Watch, *, status: int | None = None
@@ -22,10 +35,10 @@ def judge(
     """Give what is to be raised instead of an exception that has seen the key.
 
     :param status: of the answer, when it had come so far.
-    :return: a failure; an interrupt itself, stripped of its frames; or a mistake of
-        ours, told by the name of its type alone.
+    :return: a failure; an interrupt itself, or the time limit of a job, stripped of
+        its frames; or a mistake of ours, told by the name of its type alone.
     """
-    if not isinstance(caught, Exception):
+    if not isinstance(caught, Exception) or _is_from_outside(caught):
         caught.__cause__ = caught.__context__ = None
         return caught.with_traceback(None)
 
@@ -42,6 +55,15 @@ def judge(
             sent=watch.connected and kind != "not_sendable",
         )
     )
+
+
+def _is_from_outside(caught: Exception) -> bool:
+    """Tell what the handler of a signal raised: by a class that nobody here knows.
+
+    Job queues limit time so, and catch their own class.
+    """
+    package = type(caught).__module__.partition(".")[0]
+    return package not in _BELOW and not isinstance(caught, _EXPECTED)
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -64,9 +86,7 @@ def _kind_of(causes: list[BaseException], watch: Watch) -> FailureKind | None:
     def any_of(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    if not any_of(
-        OSError, HTTPError, http.client.HTTPException, ValueError, zlib.error
-    ):
+    if not any_of(*_EXPECTED):
         return None
 
     if not watch.connected:

@@ -51,8 +51,9 @@ _SENT: t.Final = frozenset(
 _SENT_FAMILY: t.Final = re.compile(rb"x-stainless-[a-z0-9-]{1,68}")
 _SENT_VALUE: t.Final = re.compile(rb"[ -~]{0,2048}")
 _MODEL_IN_PATH: t.Final = re.compile(r"(/models/)([^/:]+)(:\w+)")
+# Few lines stand in the head of a part: in a file there may be any number that look so.
 _MODEL_IN_FORM: t.Final = re.compile(
-    rb'(name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r\n]{1,200})'
+    rb'(name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n){0,4}\r\n)([^\r\n]{1,200})'
 )
 _CAPS: t.Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 

@@ -86,14 +86,15 @@ def _is_pressed_again(form: forms.SaveForm, status: CompanyStatus) -> bool:
     """Tell a second press of *Save* from another key in the same form.
 
     A browser's Back shows the form as it was. What is pasted there then is not what was
-    saved, and nobody may be told that it was.
+    saved, and nobody may be told that it was: nor where a short key shows no digits by
+    which to tell.
     """
     if form.form_id is None or session.get(_FORM_SLOT) != form.form_id:
         return False
 
     for info in status.credentials:
         if info.provider == form.provider:
-            return form.api_key.has_at_end(info.last4)
+            return bool(info.last4) and form.api_key.has_at_end(info.last4)
 
     return False
 

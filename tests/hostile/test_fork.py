@@ -10,13 +10,27 @@ import typing as t
 import pytest
 import requests.adapters
 
+from flask_byok.providers.deadline import Deadline
+from flask_byok.providers.http import Auth
+from flask_byok.providers.http import HttpAnswer
 from flask_byok.providers.http import Sender
+from flask_byok.secret import Secret
 from tests.providers.replay import answer_with
 from tests.providers.replay import Server
-from tests.providers.test_http import send
 
 Serve = cabc.Callable[..., Server]
 LIMIT = 10.0
+
+
+def send(sender: Sender, url: str) -> HttpAnswer:
+    return sender.send(
+        "POST",
+        url + "/x",
+        headers={},
+        auth=Auth("x-api-key", Secret("not-a-real-provider-key-0001")),
+        body=b"{}",
+        deadline=Deadline(LIMIT),
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -209,6 +209,19 @@ def test_the_same_form_twice_saves_once(host: Host) -> None:
     assert {info.provider for info in host.status().credentials} == {"OPENAI", "CLAUDE"}
 
 
+@pytest.mark.case("E1")
+def test_a_short_key_is_not_taken_for_the_one_that_was_saved(
+    make_host: MakeHost,
+) -> None:
+    """Back again, another key pasted: no digits tell them apart, so it is told."""
+    ada = make_host().client()
+    form_id = re.findall(r'name="form_id"\s+value="([^"]+)"', ada.get().text)[0]
+    ada.save("short-key-0001", form_id=form_id, generation="")
+
+    other = ada.save("short-key-0002", form_id=form_id, generation="")
+    assert state_of(other) == "draft"
+
+
 @pytest.mark.case("E16")
 def test_too_many_checks(make_host: MakeHost) -> None:
     """Our own limit speaks of waiting, not of the key."""
