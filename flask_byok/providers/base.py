@@ -48,14 +48,8 @@ PROBE = ChatRequest(
 #: Pages of a list of models read at most.
 PAGE_LIMIT = 20
 
-#: Whose wire a provider speaks.
-Dialect = t.Literal["OPENAI", "CLAUDE", "GEMINI"]
-
 #: Whose table of errors applies; ``COMPATIBLE`` is that of vendors on OPENAI's wire.
 ErrorTable = t.Literal["OPENAI", "CLAUDE", "GEMINI", "COMPATIBLE"]
-
-#: An official SDK, as ``sdk()`` names it.
-SdkKind = t.Literal["openai", "anthropic", "google"]
 
 #: What may be the id of a provider: it stands in settings, rows, addresses and forms.
 PROVIDER_ID = re.compile(r"[A-Z0-9_]{1,32}")
@@ -99,11 +93,11 @@ class Provider(abc.ABC):
     mask_prefixes: tuple[str, ...] = ()
     default_models: cabc.Mapping[str, str]
     embedding_model: str | None = None
-    dialect: Dialect
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"]
     default_output_cap: int = 4096
     binds_state: bool = False
     errors: ErrorTable | None = None
-    sdk_kind: SdkKind | None = None
+    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = None
     list_proves: bool = True
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: types.MappingProxyType({})

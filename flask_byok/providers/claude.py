@@ -6,12 +6,11 @@ import collections.abc as cabc
 import dataclasses
 import datetime as dt
 import types
+import typing as t
 
 from ..secret import Secret
-from .base import Dialect
 from .base import PAGE_LIMIT
 from .base import Provider
-from .base import SdkKind
 from .claude_wire import MessagesWire
 from .deadline import Deadline
 from .endings import CLAUDE_ENDS
@@ -51,8 +50,8 @@ class ClaudeProvider(Provider):
             {"default": "claude-sonnet-5-5", "fast": "claude-haiku-5-5"}
         )
     )
-    dialect: Dialect = "CLAUDE"
-    sdk_kind: SdkKind | None = "anthropic"
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "CLAUDE"
+    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "anthropic"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: CLAUDE_ENDS
     )

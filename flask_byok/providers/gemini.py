@@ -9,10 +9,8 @@ import types
 import typing as t
 
 from ..secret import Secret
-from .base import Dialect
 from .base import PAGE_LIMIT
 from .base import Provider
-from .base import SdkKind
 from .deadline import Deadline
 from .endings import GEMINI_ENDS
 from .gemini_wire import GenerateWire
@@ -59,8 +57,8 @@ class GeminiProvider(Provider):
         )
     )
     embedding_model: str | None = "gemini-embedding-2"
-    dialect: Dialect = "GEMINI"
-    sdk_kind: SdkKind | None = "google"
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "GEMINI"
+    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "google"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: GEMINI_ENDS
     )

@@ -10,10 +10,8 @@ import types
 import typing as t
 
 from ..secret import Secret
-from .base import Dialect
 from .base import PAGE_LIMIT
 from .base import Provider
-from .base import SdkKind
 from .deadline import Deadline
 from .endings import OPENAI_ENDS
 from .http import Auth
@@ -67,8 +65,8 @@ class OpenAIProvider(Provider):
         )
     )
     embedding_model: str | None = "text-embedding-3-small"
-    dialect: Dialect = "OPENAI"
-    sdk_kind: SdkKind | None = "openai"
+    dialect: t.Literal["OPENAI", "CLAUDE", "GEMINI"] = "OPENAI"
+    sdk_kind: t.Literal["openai", "anthropic", "google"] | None = "openai"
     model_ends: cabc.Mapping[str, dt.date] = dataclasses.field(
         default_factory=lambda: OPENAI_ENDS
     )
