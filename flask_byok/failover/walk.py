@@ -17,6 +17,7 @@ from ..errors import StoredKeyUnreadable
 from ..errors import SystemBudgetExceeded
 from ..errors import SystemKeyRefused
 from ..providers.http import Deadline
+from ..providers.troubles import is_from_outside
 from ..providers.types import Attempt
 from ..providers.types import AttemptFailed
 from ..providers.types import Failure
@@ -295,10 +296,10 @@ class Walk(t.Generic[T]):
 
     def _break_off(self, step: Step, ticket: Ticket, error: BaseException) -> None:
         """End an attempt whose caller is leaving, or asked what no wire can carry."""
-        if isinstance(error, Exception):
-            ticket.break_off("failed", "request", None, None)
-        else:
+        if is_from_outside(error):
             ticket.break_off("cancelled", "cancelled", None, None)
+        else:
+            ticket.break_off("failed", "request", None, None)
 
         self._lessons.release(step)
 

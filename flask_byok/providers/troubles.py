@@ -38,7 +38,7 @@ def judge(
     :return: a failure; an interrupt itself, or the time limit of a job, stripped of
         its frames; or a mistake of ours, told by the name of its type alone.
     """
-    if not isinstance(caught, Exception) or _is_from_outside(caught):
+    if is_from_outside(caught):
         caught.__cause__ = caught.__context__ = None
         return caught.with_traceback(None)
 
@@ -57,11 +57,14 @@ def judge(
     )
 
 
-def _is_from_outside(caught: Exception) -> bool:
-    """Tell what the handler of a signal raised: by a class that nobody here knows.
+def is_from_outside(caught: BaseException) -> bool:
+    """Tell an interrupt, or what the handler of a signal raised, from our own errors.
 
-    Job queues limit time so, and catch their own class.
+    Job queues limit time so, and catch their own class: one that nobody here knows.
     """
+    if not isinstance(caught, Exception):
+        return True
+
     package = type(caught).__module__.partition(".")[0]
     return package not in _BELOW and not isinstance(caught, _EXPECTED)
 

@@ -305,7 +305,14 @@ def test_a_worker_without_the_master_key_is_alone_with_it(
     assert host.circuit().unreadable_at is None
 
 
-def test_a_caller_who_leaves_a_probe_gives_it_back(host: CallHost) -> None:
+class TimeLimit(Exception):
+    """What job queues raise out of a signal's handler is an ordinary exception."""
+
+
+@pytest.mark.parametrize("leaving", [SystemExit, TimeLimit])
+def test_a_caller_who_leaves_a_probe_gives_it_back(
+    host: CallHost, leaving: type[BaseException]
+) -> None:
     """A worker told to stop in mid-request: cancelled, and the next caller probes."""
     host.store()
     host.fail("revoked")
@@ -313,7 +320,7 @@ def test_a_caller_who_leaves_a_probe_gives_it_back(host: CallHost) -> None:
     host.move_clock(minutes=20)
     host.fail("hang")
 
-    with leaving_after(0.3), pytest.raises(SystemExit):
+    with leaving_after(0.3, leaving), pytest.raises(leaving):
         host.chat()
 
     assert host.circuit().probe_token is None and host.circuit().circuit == "open"
@@ -323,11 +330,11 @@ def test_a_caller_who_leaves_a_probe_gives_it_back(host: CallHost) -> None:
 
 
 @contextlib.contextmanager
-def leaving_after(seconds: float) -> cabc.Iterator[None]:
+def leaving_after(seconds: float, leaving: type[BaseException]) -> cabc.Iterator[None]:
     """Stop whatever runs in the main thread, as a server stops its worker."""
 
     def leave(*_: object) -> None:
-        raise SystemExit
+        raise leaving
 
     before = signal.signal(signal.SIGALRM, leave)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -96,7 +96,7 @@ def test_try_that_says_nothing(
     if error is None:
         assert host.chat().source == "system"
     else:
-        with leaving_after(0.5), pytest.raises(error):
+        with leaving_after(0.5, error), pytest.raises(error):
             host.chat()
 
     circuit = host.circuit()
