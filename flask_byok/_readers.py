@@ -191,7 +191,7 @@ def models(name: str, value: t.Any) -> dict[str, dict[str, str]]:
 
     for provider, names in mapping(name, value).items():
         provider_id(name, provider)
-        found[provider] = mapping(f"{name}[{provider}]", names)
+        found[provider] = mapping(f'{name}["{provider}"]', names)
 
         for model in found[provider].values():
             if not isinstance(model, str) or not _MODEL.fullmatch(model):

@@ -330,6 +330,7 @@ class BYOK:
         :raises CredentialNotFound: for ``api_key=None`` without a stored key.
         :raises UnknownProvider: for a provider that is not registered.
         :raises ValueError: for a ``model`` that cannot be one.
+        :raises TypeError: for an ``expires_on`` that is no :class:`datetime.date`.
         :raises CheckLimited: after too many checks in a minute.
         :raises VaultClosed: when keys cannot be saved here.
         :raises StoredKeyUnreadable: when the stored key does not open, to try a new
@@ -437,6 +438,7 @@ class BYOK:
 
         :param since: first day, UTC.
         :param until: last day, UTC, included.
+        :raises TypeError: when one of them is no :class:`datetime.date`.
         """
         return self.state.companies.usage(company_text(company_id), since, until)
 

@@ -85,6 +85,12 @@ def read_messages(messages: Messages) -> tuple[Message, ...]:
     if isinstance(messages, str):
         messages = [Message(role="user", content=messages)]
 
+    if not isinstance(messages, cabc.Iterable) or isinstance(messages, cabc.Mapping):
+        raise TypeError(
+            "'messages' must be a text or a list of messages, and is a "
+            f"{type(messages).__name__}."
+        )
+
     found = tuple(
         fit_media(
             message if isinstance(message, Message) else Message.from_dict(message)

@@ -18,6 +18,7 @@ from ..ledger.audit import HistoryEntry
 from ..ledger.usage import UsageRow
 from ..vault.types import CompanyState
 from ..vault.types import CredentialInfo
+from .days import check_day
 from .desk import Desk
 from .desk import none_stored
 from .types import Allowance
@@ -232,6 +233,8 @@ class Companies:
 
     def usage(self, company: str, since: dt.date, until: dt.date) -> list[UsageRow]:
         """Count what the company's calls used."""
+        check_day("since", since)
+        check_day("until", until)
         return self._desk.ledger.usage(company, since, until)
 
     def history(self, company: str, limit: int) -> list[HistoryEntry]:

@@ -226,7 +226,7 @@ class Doctor:
         if trouble is not None:
             yield error("stored-keys", trouble)
 
-        yield ok("stored-keys", f"{opened.total()} stored keys open.")
+        yield ok("stored-keys", f"Stored keys that open: {opened.total()}.")
         old = opened.total() - opened[keyring.primary]
 
         if old:

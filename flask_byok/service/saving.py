@@ -26,6 +26,7 @@ from .clean import clean_api_key
 from .clean import looks_like_other
 from .companies import Companies
 from .connection import save_report
+from .days import check_day
 from .desk import Desk
 from .desk import none_stored
 from .desk import read_model
@@ -84,6 +85,9 @@ class Saving:
         :param checked: a check of this very key made before: nobody is asked again.
         :param draft: the id of the draft that holds the key; storing ends it.
         """
+        if expires_on is not None:
+            check_day("expires_on", expires_on)
+
         wish = SaveWish(
             company=company,
             provider=self._desk.registry.get(provider_id),

@@ -107,7 +107,11 @@ class UnknownFault(ValueError):
     """No provider that was named has such a fault."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"No such fault: {name!r}")
+        words = ", ".join(KEY_WORDS)
+        super().__init__(
+            f"No such fault: {name!r}. The commonest are {words}; the page on testing "
+            "names them all."
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

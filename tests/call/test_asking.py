@@ -501,6 +501,8 @@ def test_a_refusal_has_nothing_to_be_parsed(host: CallHost, provider: str) -> No
 
 
 WRONG: t.Final[list[tuple[dict[str, t.Any], str]]] = [
+    ({"messages": None}, "a list of messages, and is a NoneType"),
+    ({"messages": {"role": "user", "content": "hi"}}, "and is a dict"),
     ({"reasoning_effort": "huge"}, "reasoning_effort"),
     ({"tools": [{"name": "not a name"}]}, "letters, digits"),
     ({"tools": [*TOOLS, TOOLS[0]]}, "same name"),

@@ -48,7 +48,7 @@ def test_doctor_finds_a_healthy_app(saved: Host, run: Run) -> None:
     result = run("doctor")
 
     assert result.exit_code == 0, result.output
-    assert "1 stored keys open" in result.output
+    assert "Stored keys that open: 1." in result.output
     assert "OPENAI accepts the system key" in result.output
 
 
@@ -88,7 +88,7 @@ def test_doctor_finds_a_key_that_does_not_open(saved: Host, run: Run) -> None:
 
     assert result.exit_code == 1
     assert "does not open: tampered" in result.output
-    assert "0 stored keys open" in result.output
+    assert "Stored keys that open: 0." in result.output
 
 
 def test_doctor_finds_a_rejected_system_key(host: Host, run: Run) -> None:

@@ -101,5 +101,5 @@ def test_the_readme_can_be_followed(tmp_path: pathlib.Path) -> None:
 
     assert "AI Configuration" in walk.first
     assert "paid by: company key" in walk.answer
-    assert "stored keys open" in walk.doctor
+    assert "Stored keys that open: 1." in walk.doctor
     assert walk.answer_after[0] <= 10

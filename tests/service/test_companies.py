@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import typing as t
 
 import pytest
 
@@ -204,6 +205,23 @@ def test_usage_tells_whose_key_paid(host: Host) -> None:
         ("company", "greeting", 1),
         ("system", "greeting", 1),
     ]
+
+
+def test_a_day_is_a_date(host: Host) -> None:
+    """A text of one is not the database's trouble."""
+    today = dt.datetime.now(dt.timezone.utc).date()
+    words = "'{}' must be a datetime.date, and is a {}."
+
+    with pytest.raises(TypeError, match=words.format("expires_on", "str")):
+        host.byok.save_key(1, "OPENAI", GOOD, expires_on=t.cast(dt.date, "2030-01-01"))
+
+    with pytest.raises(TypeError, match=words.format("since", "str")):
+        host.byok.usage(1, t.cast(dt.date, "2030-01-01"), today)
+
+    with pytest.raises(TypeError, match=words.format("until", "datetime")):
+        host.byok.usage(1, today, dt.datetime.now(dt.timezone.utc))
+
+    assert not host.byok.credentials(1)
 
 
 @pytest.mark.case("F19", "G1")
