@@ -19,6 +19,7 @@ import uuid
 import sqlalchemy as sa
 
 from ..vault.database import Database
+from ..vault.database import RowUpdate
 from ..vault.models import Tables
 from ..vault.types import CircuitState
 from ..vault.types import Credential
@@ -70,7 +71,7 @@ class Circuits(ModelBlocks, KeyMarks):
     ) -> None:
         super().__init__(database, tables, late=late)
         self._system_keys = SystemKeys(database, tables.system_key)
-        self._openings = self._build(_build_opening)
+        self._openings: dict[tuple[sa.Table, tuple[str, ...]], RowUpdate] = {}
 
     def system_key(self, provider: str, fingerprint: str) -> SystemKey:
         """Find how a system key fared; its row is made when it is first asked for."""
@@ -150,7 +151,10 @@ class Circuits(ModelBlocks, KeyMarks):
             due=opening.due,
         )
 
-        table = self._table(target)
+        columns = opening.values()
+        update = self._opening(self._table(target), tuple(columns))
+        names = self._names(target, episode=state.episode)
+        values = {**names, FAILURES: threshold, **columns}
 
         def transition(before: CircuitState) -> CircuitState:
             if window is not None:
@@ -158,22 +162,29 @@ class Circuits(ModelBlocks, KeyMarks):
 
             return transitions.opened(before, opening, threshold)
 
+        if window is None:
+            return self._record_row(target, transition, update, values, change)
+
+        counting = self._counting(target, now, window)
+
         def work(conn: sa.Connection) -> Change | None:
-            if window is not None:
-                counting = self._counting(target, now, window)
+            if conn.execute(counting).rowcount != 1:
+                return None
 
-                if conn.execute(counting).rowcount != 1:
-                    return None
-
-            values = {
-                **self._names(target, episode=state.episode),
-                FAILURES: threshold,
-                **opening.values(),
-            }
-            done = conn.execute(self._openings[table], values).rowcount == 1
+            done = conn.execute(update.statement, values).rowcount == 1
             return change if done else None
 
         return self._record(target, transition, work)
+
+    def _opening(self, table: sa.Table, sets: tuple[str, ...]) -> RowUpdate:
+        """Give the UPDATE that opens a circuit, built once for what it sets."""
+        update = self._openings.get((table, sets))
+
+        if update is None:
+            update = RowUpdate(_build_opening(table), sets)
+            self._openings[table, sets] = update
+
+        return update
 
     def _closed_state(self, target: Target) -> CircuitState | None:
         """Give the closed state a failure may open; ``None`` when it was open already.
