@@ -19,6 +19,7 @@ import uuid
 import sqlalchemy as sa
 
 from ..vault.database import Database
+from ..vault.database import RowUpdate
 from ..vault.models import Tables
 from ..vault.types import CircuitState
 from ..vault.types import Credential
@@ -71,7 +72,7 @@ class Circuits:
     ) -> None:
         self._writer = KeyWriter(database, tables, late=late)
         self._system_keys = SystemKeys(database, tables.system_key)
-        self._openings = self._writer.build(_build_opening)
+        self._openings: dict[tuple[sa.Table, tuple[str, ...]], RowUpdate] = {}
         #: Which models each key cannot use for now.
         self.blocks: ModelBlocks = ModelBlocks(self._writer)
         #: What each key's row notes beside its circuit.
@@ -133,10 +134,13 @@ class Circuits:
 
         opening = _plan_opening(target, state, verdict, now)
         change = _build_opened(target, state, opening, now)
-        statement = self._openings[self._writer.table(target)]
         window = entry.window
         # The first failure of a class without a window opens, whatever was counted.
         threshold = 0 if window is None else entry.threshold
+        columns = opening.values()
+        update = self._opening(self._writer.table(target), tuple(columns))
+        names = self._writer.names(target, episode=state.episode)
+        values = {**names, FAILURES: threshold, **columns}
 
         def transition(before: CircuitState) -> CircuitState:
             if window is not None:
@@ -144,21 +148,29 @@ class Circuits:
 
             return transitions.opened(before, opening, threshold)
 
+        if window is None:
+            return self._writer.record_row(target, transition, update, values, change)
+
+        counting = self._counting(target, now, window)
+
         def work(conn: sa.Connection) -> Change | None:
-            if window is not None:
-                counting = self._counting(target, now, window)
+            if conn.execute(counting).rowcount != 1:
+                return None
 
-                if conn.execute(counting).rowcount != 1:
-                    return None
-
-            values = {
-                **self._writer.names(target, episode=state.episode),
-                FAILURES: threshold,
-                **opening.values(),
-            }
-            return change if conn.execute(statement, values).rowcount == 1 else None
+            done = conn.execute(update.statement, values).rowcount == 1
+            return change if done else None
 
         return self._writer.record(target, transition, work)
+
+    def _opening(self, table: sa.Table, sets: tuple[str, ...]) -> RowUpdate:
+        """Give the UPDATE that opens a circuit, built once for what it sets."""
+        update = self._openings.get((table, sets))
+
+        if update is None:
+            update = RowUpdate(_build_opening(table), sets)
+            self._openings[table, sets] = update
+
+        return update
 
     def _closed_state(self, target: Target) -> CircuitState | None:
         """Give the closed state a failure may open; ``None`` when it was open already.

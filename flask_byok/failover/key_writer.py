@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ..vault.bookkeeping import RowRefused
 from ..vault.database import Database
 from ..vault.database import DuplicateRow
+from ..vault.database import RowUpdate
 from ..vault.database import WriteBusy
 from ..vault.models import Tables
 from ..vault.types import CircuitState
@@ -132,15 +133,32 @@ class KeyWriter:
         work: Work,
     ) -> Change | None:
         """Write a verdict at once, or let it hold here until it is written."""
-        pending = self._overlay.add(target.circuit, transition)
-        handover = _Handover(self._late)
-
-        def then(change: Change | None) -> None:
-            self._overlay.remove(pending)
-            handover.put(change)
-
-        self.database.record(work, weight="verdict", then=then)
+        handover = self._hold(target, transition)
+        self.database.record(work, weight="verdict", then=handover.put)
         return handover.take()
+
+    def record_row(
+        self,
+        target: Target,
+        transition: Transition,
+        update: RowUpdate,
+        values: cabc.Mapping[str, object],
+        change: Change,
+    ) -> Change | None:
+        """Do the same with one UPDATE; ``change`` is what its one row means."""
+        handover = self._hold(target, transition)
+        self.database.record_update(
+            update,
+            values,
+            weight="verdict",
+            then=lambda rows: handover.put(change if rows == 1 else None),
+        )
+        return handover.take()
+
+    def _hold(self, target: Target, transition: Transition) -> _Handover:
+        """Let a verdict hold here until it is written."""
+        pending = self._overlay.add(target.circuit, transition)
+        return _Handover(self._late, lambda: self._overlay.remove(pending))
 
 
 def row_is_named(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -151,15 +169,25 @@ def row_is_named(table: sa.Table) -> sa.ColumnElement[bool]:
 
 
 class _Handover:
-    """Gives a change to the call that made it, or to ``late`` once that has gone on."""
+    """Gives a change to the call that made it, or to ``late`` once that has gone on.
 
-    def __init__(self, late: cabc.Callable[[Change], None] | None) -> None:
+    :param written: is called when the change is written.
+    """
+
+    def __init__(
+        self,
+        late: cabc.Callable[[Change], None] | None,
+        written: cabc.Callable[[], None],
+    ) -> None:
         self._late = late
+        self._written = written
         self._lock = threading.Lock()
         self._change: Change | None = None
         self._gone_on = False
 
     def put(self, change: Change | None) -> None:
+        self._written()
+
         with self._lock:
             self._change = change
             gone_on = self._gone_on

@@ -91,7 +91,9 @@ class Teller(Alarms):
             provider=notice.provider,
             reason=notice.reason,
         )
-        payload = dataclasses.asdict(notice)
+        fields = dataclasses.fields(notice)
+        # Nothing in a notice can change: asdict() would copy every time.
+        payload = {field.name: getattr(notice, field.name) for field in fields}
         payload["company_id"] = host_id(notice.company_id)
         self._send(signals.notice_due, payload)
 

@@ -9,6 +9,7 @@ import typing as t
 import sqlalchemy as sa
 
 from ..vault.database import Database
+from ..vault.database import RowUpdate
 from ..vault.models import Tables
 from .attempts import AttemptEnd
 from .attempts import charged
@@ -62,7 +63,9 @@ class Settlement:
         """
         values = fit(self._lengths, end_values(end, cost_micros))
 
-        if conn.execute(self._ending, {_ID: attempt_id, **values}).rowcount != 1:
+        ending = conn.execute(self._ending.statement, {_ID: attempt_id, **values})
+
+        if ending.rowcount != 1:
             return None
 
         if reserved is None:
@@ -74,6 +77,25 @@ class Settlement:
             period,
             reserved=reserved.amounts,
             used=charged(end, reserved, cost_micros),
+        )
+
+    def record_end(
+        self,
+        attempt_id: str,
+        end: AttemptEnd,
+        cost_micros: int | None,
+        then: cabc.Callable[[bool], None],
+    ) -> None:
+        """Settle an attempt for which nothing is reserved, now or later.
+
+        :param then: is told, after the commit, whether it was not settled before.
+        """
+        values = fit(self._lengths, end_values(end, cost_micros))
+        self._database.record_update(
+            self._ending,
+            {_ID: attempt_id, **values},
+            weight="settlement",
+            then=lambda rows: then(rows == 1),
         )
 
     def tell(self, crossings: cabc.Iterable[Crossing]) -> None:
@@ -158,8 +180,10 @@ class Settlement:
         return crossings is not None
 
 
-def _build_ending(table: sa.Table) -> sa.Update:
-    """Build the UPDATE that ends a started attempt; what it sets comes with values."""
-    return sa.update(table).where(
-        table.c.id == sa.bindparam(_ID), table.c.state == "started"
+def _build_ending(table: sa.Table) -> RowUpdate:
+    """Build the UPDATE that ends a started attempt."""
+    is_started = table.c.state == "started"
+    return RowUpdate(
+        sa.update(table).where(table.c.id == sa.bindparam(_ID), is_started),
+        sets=end_values(FORGOTTEN, None),
     )

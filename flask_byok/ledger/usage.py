@@ -203,8 +203,17 @@ class Ledger:
 
         if not started.written:
             self._insert_later({**started_values(started), **end_values(end, cost)})
-            return
+        elif started.reserved is None:
+            # Nothing to charge, so one statement is the whole transaction.
+            self._settlement.record_end(
+                started.id, end, cost, lambda is_first: _note_end(started, is_first)
+            )
+        else:
+            self._settle_reserved(started, end, cost)
 
+    def _settle_reserved(
+        self, started: Started, end: AttemptEnd, cost: int | None
+    ) -> None:
         def work(conn: sa.Connection) -> list[Crossing] | None:
             return self._settlement.settle(
                 conn,
@@ -217,16 +226,8 @@ class Ledger:
             )
 
         def then(crossings: list[Crossing] | None) -> None:
-            if crossings is None:
-                log_event(
-                    _log,
-                    logging.WARNING,
-                    "settled_before",
-                    "The attempt %(attempt)s had been settled before.",
-                    attempt=started.id,
-                )
-            else:
-                self._settlement.tell(crossings)
+            _note_end(started, crossings is not None)
+            self._settlement.tell(crossings or ())
 
         self._database.record(work, weight="settlement", then=then)
 
@@ -286,3 +287,15 @@ class Ledger:
         :raises StateUnavailable: when the rows cannot be read.
         """
         return read_totals(self._database, self._tables, since, until, company_id)
+
+
+def _note_end(started: Started, is_first: bool) -> None:
+    """Log an end that came too late: a sweep had given the attempt up."""
+    if not is_first:
+        log_event(
+            _log,
+            logging.WARNING,
+            "settled_before",
+            "The attempt %(attempt)s had been settled before.",
+            attempt=started.id,
+        )

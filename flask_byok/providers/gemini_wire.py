@@ -190,15 +190,16 @@ class _GenerateReader(StreamReader):
             self._take_finish(candidate["finishReason"])
 
     def _take_part(self, part: Json) -> None:
-        if isinstance(part.get("functionCall"), dict):
+        # Nearly every part is a text alone, and nearly every event one part.
+        if "functionCall" in part and isinstance(part["functionCall"], dict):
             self._take_call(part, part["functionCall"])
-        elif part.get("thought") is True:
+        elif "thought" in part and part["thought"] is True:
             pass  # not said
-        elif signature := read_text(part.get("thoughtSignature")):
+        elif "thoughtSignature" in part and read_text(part["thoughtSignature"]):
             # A part with a signature is never merged with one that has none.
             self.end_text()
             self.add_text(read_text(part.get("text")))
-            self.end_text({"thoughtSignature": signature})
+            self.end_text({"thoughtSignature": part["thoughtSignature"]})
         else:
             self.add_text(read_text(part.get("text")))
 

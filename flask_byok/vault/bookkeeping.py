@@ -16,6 +16,7 @@ from .buffer import Buffer
 from .buffer import Record
 from .connections import Connections
 from .query import Insertion
+from .query import RowUpdate
 
 #: An attempt that took longer than this had to wait for somebody; seconds.
 _SLOW = 0.05
@@ -64,10 +65,10 @@ def in_transaction(
 
 
 def of_row(
-    insertion: Insertion, row: cabc.Mapping[str, object]
-) -> cabc.Callable[[Connections], None]:
-    """Make a write of one row, the quick way."""
-    return lambda connections: connections.insert(insertion, row)
+    prepared: Insertion | RowUpdate, values: cabc.Mapping[str, object]
+) -> cabc.Callable[[Connections], int]:
+    """Make a write of one row, the quick way; it gives the number of rows."""
+    return lambda connections: connections.write_row(prepared, values)
 
 
 def _of_rows(records: cabc.Sequence[Record]) -> cabc.Callable[[Connections], None]:

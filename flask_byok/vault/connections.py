@@ -17,6 +17,7 @@ from .query import Insertion
 from .query import Prepared
 from .query import Query
 from .query import Rendered
+from .query import RowUpdate
 from .waiting import Trouble
 from .waiting import Waiting
 from .waiting import waiting_for
@@ -140,18 +141,19 @@ class Connections:
 
         return self.fetch(query, parameters, second=True)
 
-    def insert(
+    def write_row(
         self,
-        insertion: Insertion,
-        row: cabc.Mapping[str, object],
+        prepared: Insertion | RowUpdate,
+        values: cabc.Mapping[str, object],
         *,
         second: bool = False,
-    ) -> None:
-        """Insert one row as a transaction of its own, waiting for nobody.
+    ) -> int:
+        """Write one row as a transaction of its own, waiting for nobody.
 
-        :param row: with an id made by us.
+        :param values: of a new row with an id made by us.
         :param second: the connection of the first try had died, perhaps after the row
             was written; there is no third.
+        :return: how many rows were written.
         :raises: one of :attr:`errors`.
         """
         engine = self.engine
@@ -159,32 +161,34 @@ class Connections:
 
         if not waiting.may_run_alone:
             with self.writing(0.0) as slow:
-                slow.execute(insertion.statement, row)
-
-            return
+                return slow.execute(prepared.statement, values).rowcount
 
         connection = engine.raw_connection()
         driver: t.Any = connection.dbapi_connection
 
         try:
             waiting.before_alone(driver, connection.info)
-            rendered = self._render(insertion, waiting.wrap_alone)
-            rendered.run(connection.info, lambda: waiting.open_alone(driver), row)
+            rendered = self._render(prepared, waiting.wrap_alone)
+            cursor = rendered.run(
+                connection.info, lambda: waiting.open_alone(driver), values
+            )
+            is_new = isinstance(prepared, Insertion)
+            written = 1 if is_new else waiting.count_alone(cursor)
         except BaseException as error:
             stale = self._is_stale(error, driver)
             self._give_back(connection, error, stale=stale)
 
             if second and self._is_duplicate(error):
-                return
+                return 1
 
             if second or not stale:
                 raise
         else:
             connection.close()
-            return
+            return written
 
         engine.dispose()
-        self.insert(insertion, row, second=True)
+        return self.write_row(prepared, values, second=True)
 
     def _give_back(
         self,

@@ -24,6 +24,7 @@ from .clock import read_time
 from .connections import Connections
 from .query import Insertion as Insertion
 from .query import Query
+from .query import RowUpdate as RowUpdate
 from .waiting import Trouble
 from .waiting import WRITE_WAIT
 
@@ -200,6 +201,24 @@ class Database:
         """
         write = of_row(insertion, row)
         return self._own().record(Record(write, "attempt", row=(insertion, row)))
+
+    def record_update(
+        self,
+        update: RowUpdate,
+        values: cabc.Mapping[str, object],
+        *,
+        weight: Weight,
+        then: cabc.Callable[[int], None],
+    ) -> bool:
+        """Update one row at once, the quick way, or keep that until it can be done.
+
+        Never raises an ordinary exception.
+
+        :param values: the columns to set, and the parameters of the conditions.
+        :param then: is called with the number of rows after the commit, now or later.
+        :return: whether it is written.
+        """
+        return self._own().record(Record(of_row(update, values), weight, then=then))
 
     def flush(self, *, force: bool = False) -> None:
         """Make the deferred writes, in order, as far as they can be made now.

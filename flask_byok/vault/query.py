@@ -15,13 +15,20 @@ import sqlalchemy as sa
 class Prepared:
     """A statement that every call runs.
 
-    :param statement: with plain bound parameters alone; an ``INSERT`` names every
-        column, and one that a row does not give becomes NULL.
+    :param statement: an ``INSERT`` names every column, and one that a row does not
+        give becomes NULL.
+    :param sets: the columns an ``UPDATE`` sets, by parameters of their names.
     """
 
-    def __init__(self, statement: sa.Select[t.Any] | sa.Insert) -> None:
+    def __init__(
+        self,
+        statement: sa.Select[t.Any] | sa.Insert | sa.Update,
+        sets: cabc.Iterable[str] | None = None,
+    ) -> None:
         #: The statement itself, for the usual way.
         self.statement: t.Final = statement
+        #: What SQLAlchemy is told of it when its text is made.
+        self.column_keys: t.Final = None if sets is None else list(sets)
 
 
 class Query(Prepared):
@@ -49,6 +56,16 @@ class Insertion(Prepared):
         connection.execute(self.statement, whole)
 
 
+class RowUpdate(Prepared):
+    """The UPDATE of one row, whose row count tells whether its conditions held.
+
+    :param statement: names the row and its conditions, and sets nothing yet.
+    """
+
+    def __init__(self, statement: sa.Update, sets: cabc.Iterable[str]) -> None:
+        super().__init__(statement, sets)
+
+
 class Rendered:
     """A prepared statement as text for one engine.
 
@@ -65,6 +82,7 @@ class Rendered:
         schemas = engine.get_execution_options().get("schema_translate_map")
         compiled: t.Any = prepared.statement.compile(
             dialect=dialect,
+            column_keys=prepared.column_keys,
             schema_translate_map=schemas,
             render_schema_translate=schemas is not None,
         )
@@ -73,7 +91,13 @@ class Rendered:
             for name, bound in compiled.binds.items()
         }
         self._sql = wrap(str(compiled))
-        self._names = tuple(processors)
+        # Values that stand in the statement itself are the same each time.
+        self._fixed = {
+            name: bound.value
+            for name, bound in compiled.binds.items()
+            if not bound.required
+        }
+        self._names = tuple(name for name in processors if name not in self._fixed)
         self._may_lack = isinstance(prepared, Insertion)
         self._places: tuple[str, ...] | None = getattr(compiled, "positiontup", None)
         self._processors = [(name, p) for name, p in processors.items() if p]
@@ -108,6 +132,8 @@ class Rendered:
             named = {name: given.get(name) for name in self._names}
         else:
             named = {name: given[name] for name in self._names}
+
+        named.update(self._fixed)
 
         for name, process in self._processors:
             named[name] = process(named[name])

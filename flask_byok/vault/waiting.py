@@ -61,6 +61,10 @@ class Waiting:
         """Open a cursor that runs what :meth:`wrap_alone` made."""
         return connection.cursor()
 
+    def count_alone(self, cursor: t.Any) -> int:
+        """Tell how many rows what :meth:`wrap_alone` made has written."""
+        return int(cursor.rowcount)
+
     def judge(self, error: BaseException) -> Trouble:
         """Tell what a driver's error means."""
         return "down"
@@ -172,6 +176,14 @@ class PostgreSQLWaiting(Waiting):
         from psycopg import ClientCursor
 
         return ClientCursor(connection)
+
+    def count_alone(self, cursor: t.Any) -> int:
+        """Look at the last statement; psycopg stands at the first, psycopg2 at it."""
+        if not type(cursor).__module__.startswith("psycopg2"):
+            while cursor.nextset():
+                pass
+
+        return int(cursor.rowcount)
 
     def judge(self, error: BaseException) -> Trouble:
         """Read the SQLSTATE."""

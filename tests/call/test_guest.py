@@ -64,7 +64,7 @@ def spy(any_host: CallHost) -> cabc.Iterator[Spy]:
 
 
 def count_prepared(host: CallHost, call: cabc.Callable[[], t.Any]) -> list[str]:
-    """Note what a call runs on the driver's own cursors: ``fetch`` and ``insert``."""
+    """Note what runs on the driver's own cursors: ``fetch`` and ``write_row``."""
     kind = type(host.byok.state.database._own().connections)
     seen: list[str] = []
 
@@ -76,7 +76,7 @@ def count_prepared(host: CallHost, call: cabc.Callable[[], t.Any]) -> list[str]:
         return run
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("fetch", "insert"):
+        for name in ("fetch", "write_row"):
             patch.setattr(kind, name, noting(name, getattr(kind, name)))
 
         call()
@@ -88,14 +88,14 @@ def test_a_healthy_call_reads_once_and_writes_once(
     any_host: CallHost, spy: Spy
 ) -> None:
     """One query before, one INSERT that is its own transaction after, and no more."""
-    assert count_prepared(any_host, any_host.chat) == ["fetch", "insert"]
+    assert count_prepared(any_host, any_host.chat) == ["fetch", "write_row"]
     assert (spy.statements, spy.commits) == ([], 0)
     assert len(any_host.attempts()) == 2
 
 
 def test_a_healthy_stream_does_the_same(any_host: CallHost, spy: Spy) -> None:
     """A stream costs the database no more than an answer in one piece."""
-    assert count_prepared(any_host, any_host.stream) == ["fetch", "insert"]
+    assert count_prepared(any_host, any_host.stream) == ["fetch", "write_row"]
     assert (spy.statements, spy.commits) == ([], 0)
     assert len(any_host.attempts()) == 2
 
