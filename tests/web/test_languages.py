@@ -65,9 +65,11 @@ PROPER = {
     *("greeting", "write", "translate", "UTC", "US"),
 }
 
-# Names of models, and dates of the made-up language outside ``<time>``.
+# Names of models, and dates of the made-up language outside ``<time>``: "7 Nov 2026",
+# which Babel 2.12 writes "2026-nov-07".
 _UNCHANGED = re.compile(
-    r"\b(gpt|gemini|claude|no-such)-[\w.-]+|\b\d{1,2} [A-Z][a-z]{2} \d{4}\b"
+    r"\b(gpt|gemini|claude|no-such)-[\w.-]+"
+    r"|\b\d{1,2} [A-Z][a-z]{2} \d{4}\b|\b\d{4}-[a-z]{3}-\d{2}\b"
 )
 
 # Around lists of models' names.
