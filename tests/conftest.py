@@ -43,6 +43,7 @@ import ipaddress
 import pathlib
 import re
 import sys
+import tempfile
 import typing as t
 
 import flask
@@ -190,13 +191,14 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> cabc.Iterato
 
 
 @pytest.fixture(scope="session")
-def databases(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> cabc.Iterator[servers.Databases]:
+def databases() -> cabc.Iterator[servers.Databases]:
     """Keep the databases of this process and drop them at the end."""
-    databases = servers.Databases(tmp_path_factory.mktemp("databases"))
-    yield databases
-    databases.drop_all()
+    with tempfile.TemporaryDirectory(
+        prefix="byok-tests-", dir=servers.memory_folder(), ignore_cleanup_errors=True
+    ) as folder:
+        databases = servers.Databases(pathlib.Path(folder))
+        yield databases
+        databases.drop_all()
 
 
 @pytest.fixture(scope="session")

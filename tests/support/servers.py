@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import shutil
 import socket
 import uuid
 
@@ -119,6 +120,19 @@ def allowed_addresses() -> frozenset[str]:
         found.update(str(row[4][0]) for row in rows)
 
     return frozenset(found)
+
+
+#: A file system in memory, where there is one, and the bytes a whole run may need.
+_MEMORY = pathlib.Path("/dev/shm")
+_ROOM = 2**30
+
+
+def memory_folder() -> str | None:
+    """Find a folder in memory for SQLite's files, which then wait for no disk."""
+    if not os.access(_MEMORY, os.W_OK) or shutil.disk_usage(_MEMORY).free < _ROOM:
+        return None
+
+    return str(_MEMORY)
 
 
 class Databases:
