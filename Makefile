@@ -137,7 +137,7 @@ $(VENV)/.made:
 	    echo "'$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "Making the environment $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(INSTALL) --upgrade "pip>=25.1" "setuptools>=77"
+	@$(INSTALL) --upgrade "pip>=25.1" "setuptools>=77.0.1"
 	@touch $@
 
 # The package itself and one group of requirements; the groups stand in pyproject.toml.
@@ -149,7 +149,7 @@ $(VENV)/.made-%: $(VENV)/.made $(METADATA)
 # Extras are promised from a version on, too; what a Python has none of is not wanted there.
 $(VENV)/.made-tests: $(if $(LOWEST),$(VENV)/lowest.txt)
 $(VENV)/lowest.txt: $(VENV)/.made pyproject.toml
-	@sed '1,/^dependencies = /d; /^\[project.entry-points/,$$d' pyproject.toml \
+	@sed '/^\[project.entry-points/,$$d' pyproject.toml \
 	    | grep -oE '"[A-Za-z0-9-]+(\[[a-z]+\])?>=[0-9.]+"' \
 	    | sed -E 's/"//g; s/\[[a-z]+\]//; s/>=/==/' | sort -u > $@
 

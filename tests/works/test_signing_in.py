@@ -80,6 +80,7 @@ def _people_with_roles(host: Host) -> t.Any:
 
 # What its older versions import says so, and is imported first in here.
 @pytest.mark.filterwarnings("ignore:'crypt' is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated:DeprecationWarning")
 def test_flask_security_too(host: Host) -> None:
     """Roles decide, and a sign-in of yesterday must be renewed."""
     store = _people_with_roles(host)
