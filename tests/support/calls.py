@@ -171,9 +171,11 @@ def calling_as(
             see_requests_per_call(host)
             host.byok.state.database.close()
             host.byok.state.sender.close()
+            engines = [*host.db.engines.values()]
 
-            for engine in host.db.engines.values():
-                engine.dispose()
+        # Behind the context: with it ends the session, which may hold a connection.
+        for engine in engines:
+            engine.dispose()
 
 
 def see_requests_per_call(host: CallHost) -> None:
