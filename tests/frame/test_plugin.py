@@ -108,7 +108,11 @@ def byok_app(byok_connect):
 
 @pytest.fixture
 def stranger():
-    return make_app()
+    app = make_app()
+    yield app
+
+    with app.app_context():
+        db.engine.dispose()
 """
 
 ASKING = """
