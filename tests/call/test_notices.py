@@ -307,6 +307,23 @@ def test_many_at_once_send_one(any_host: CallHost) -> None:
     assert kinds(host) == ["failing"]
 
 
+def test_of_those_who_saw_the_same_row_one_sends(any_host: CallHost) -> None:
+    """However late the others come: what they read has been told since."""
+    host = any_host
+    host.store()
+    break_down(host)
+    host.move_clock(minutes=15)
+    seen = host.byok.state.store.read_state("i:1")
+    credential = seen.credential("OPENAI")
+    assert credential is not None
+
+    for _ in range(3):
+        notices = host.byok.state.desk.teller.notices
+        notices.look(credential, credential.circuit, seen.now())
+
+    assert kinds(host) == ["failing"]
+
+
 def test_a_receiver_that_raises_costs_nothing(
     host: CallHost, caplog: pytest.LogCaptureFixture
 ) -> None:

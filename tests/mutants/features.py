@@ -266,7 +266,9 @@ MUTANTS: t.Final[tuple[Mutant, ...]] = (
                 "lambda conn: conn.execute(update).rowcount >= 0",
             ),
         ),
-        tests=("tests/call/test_notices.py::test_many_at_once_send_one",),
+        tests=(
+            "tests/call/test_notices.py::test_of_those_who_saw_the_same_row_one_sends",
+        ),
     ),
     Mutant(
         name="sums-lose-the-money",
