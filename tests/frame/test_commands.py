@@ -6,6 +6,8 @@ import collections.abc as cabc
 import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 
 import click
 import pytest
@@ -16,6 +18,7 @@ from tests.support import examples
 
 PROJECT = (examples.ROOT / "pyproject.toml").read_text("utf-8")
 MAKEFILE = (examples.ROOT / "Makefile").read_text("utf-8")
+BENCHMARKS = examples.ROOT / "benchmarks"
 
 
 def written(page: str) -> cabc.Iterator[str]:
@@ -111,3 +114,18 @@ def test_every_command_that_is_printed_exists(page: str) -> None:
 def test_a_planted_slip_is_found(planted: str, told: list[str]) -> None:
     """The rule does find what it looks for."""
     assert list(problems(planted)) == told
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="They compare with Google's SDK, too."
+)
+@pytest.mark.parametrize(
+    "script", sorted(path.name for path in BENCHMARKS.glob("*.py"))
+)
+def test_every_benchmark_begins(script: str) -> None:
+    """It finds what it imports, and says how it is used."""
+    asked = [sys.executable, BENCHMARKS / script, "--help"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert f"usage: {script}" in done.stdout
