@@ -19,15 +19,15 @@ import sys
 import types
 import typing as t
 
+from peers.databases import making
+from shared.provider import answering
+from shared.replies import PIECES
+
 # The clients of the comparison are scripts; this one asks two of them.
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "peers" / "clients"))
 
-import bench_sender  # noqa: E402
 import plain  # noqa: E402
 import work  # noqa: E402
-from peers.databases import making  # noqa: E402
-from peers.provider import answering  # noqa: E402
-from peers.provider import Pace  # noqa: E402
 
 #: So many operations are counted of each kind, after as many that are not.
 TIMES: t.Final = 10
@@ -204,8 +204,7 @@ def _count_chunk(works: work.Works, provider: str) -> tuple[dict[str, float], fl
     stream, _ = count(works.runs["stream"][provider])
     call, _ = count(works.runs["call"][provider])
     return {
-        name: (found - call.get(name, 0.0)) / bench_sender.PIECES
-        for name, found in stream.items()
+        name: (found - call.get(name, 0.0)) / PIECES for name, found in stream.items()
     }, 0.0
 
 
@@ -217,7 +216,7 @@ def main() -> int:
     )
     options = parser.parse_args()
 
-    with answering(Pace(40, 0.05)) as url, making(options.url) as databases:
+    with answering() as url, making(options.url) as databases:
         measure(url, databases.make(databases.kinds[-1]), options.provider)
 
     return 0
